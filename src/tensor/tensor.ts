@@ -1,0 +1,87 @@
+// A tensor: dtype, shape, and either bytes in the WASM heap or JavaScript values (string, resource, variant).
+//
+// Ownership is counted. `refs` counts who holds this Tensor (edges of a running step, a variable, a fetch);
+// its block counts the tensors that share the bytes (reshape, slice). Whoever creates a tensor holds it once,
+// `retain` and `release` do the rest. A tensor with one holder, on a block with one holder, may be overwritten.
+import type { Allocator } from "../memory/allocator.js";
+import type { Block } from "../memory/heap.js";
+import { type DataType, dtypeSize } from "./dtype.js";
+import { numElements, type Shape } from "./shape.js";
+
+/** An element that is a JavaScript value; those that hold tensors are counted with them. */
+export interface Counted {
+  retain(): void;
+  release(): void;
+}
+
+/** Strings are their bytes; resources are handles; variants hold what they hold. */
+export type Value = Uint8Array | object;
+
+export class Tensor {
+  refs = 1;
+
+  /** Use `allocateTensor`, `ofValues` or `share`; the block's reference passes to the tensor. */
+  constructor(
+    readonly dtype: DataType,
+    readonly shape: Shape,
+    readonly size: number,
+    /** Address of the first element in the heap; 0 for an empty tensor and for JavaScript values. */
+    readonly ptr: number,
+    readonly block: Block | null,
+    readonly values: readonly Value[] | null,
+  ) {}
+
+  get bytes(): number {
+    return this.size * dtypeSize(this.dtype);
+  }
+
+  retain(): this {
+    this.refs++;
+    return this;
+  }
+
+  release(): void {
+    if (--this.refs !== 0) return;
+    if (this.block !== null) this.block.release();
+    else if (this.values !== null) releaseValues(this.values);
+  }
+
+  /** Whether its only holder may write into it. */
+  get exclusive(): boolean {
+    return this.refs === 1 && this.block !== null && this.block.refs === 1;
+  }
+
+  /** The same bytes under another shape (and dtype of the same size), `byteOffset` further on. Held once. */
+  share(shape: Shape, dtype: DataType = this.dtype, byteOffset = 0): Tensor {
+    if (this.values !== null) {
+      for (const value of this.values) retainValue(value);
+      return new Tensor(dtype, shape, this.size, 0, null, this.values);
+    }
+    this.block?.retain();
+    return new Tensor(dtype, shape, numElements(shape), this.ptr + byteOffset, this.block, null);
+  }
+
+  /** A tensor of JavaScript values; takes over one hold on each counted value. */
+  static ofValues(dtype: DataType, shape: Shape, values: readonly Value[]): Tensor {
+    return new Tensor(dtype, shape, values.length, 0, null, values);
+  }
+}
+
+/** A fresh tensor with undefined contents, or `null` when memory is exhausted. Numeric dtypes only. */
+export function allocateTensor(allocator: Allocator, dtype: DataType, shape: Shape): Tensor | null {
+  const size = numElements(shape);
+  if (size === 0) return new Tensor(dtype, shape, 0, 0, null, null);
+  const block = allocator.allocate(size * dtypeSize(dtype));
+  return block === null ? null : new Tensor(dtype, shape, size, block.ptr, block, null);
+}
+
+const isCounted = (value: Value): value is Counted & object =>
+  !(value instanceof Uint8Array) && typeof (value as Partial<Counted>).retain === "function";
+
+export function retainValue(value: Value): void {
+  if (isCounted(value)) value.retain();
+}
+
+function releaseValues(values: readonly Value[]): void {
+  for (const value of values) if (isCounted(value)) value.release();
+}
