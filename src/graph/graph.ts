@@ -1,0 +1,61 @@
+// The graph as every pass sees it: nodes with typed outputs, linked by their inputs. Edges point from consumer to
+// producer only; a pass that needs consumers counts them over the nodes it looks at. Nothing here runs anything.
+import type { DataType } from "../tensor/dtype.js";
+import type { AttrValue } from "../wire/core.js";
+import type { FunctionLibrary } from "./function-library.js";
+import type { OpDef } from "./op-def.js";
+
+/** One output of a node, as an input of another. */
+export interface Output {
+  readonly node: Node;
+  readonly index: number;
+}
+
+export class Node {
+  /** Full device name once placed. */
+  assignedDevice = "";
+  readonly inputs: Output[] = [];
+  readonly controlInputs: Node[] = [];
+  /** One per flattened input and output; references are base + 100. */
+  inputTypes: readonly DataType[] = [];
+  outputTypes: readonly DataType[] = [];
+
+  constructor(
+    /** Unique in its graph, rising in order of creation; index into `graph.nodes`. */
+    readonly id: number,
+    readonly name: string,
+    public op: OpDef,
+    /** With defaults filled in. */
+    public attrs: Map<string, AttrValue>,
+    public requestedDevice: string,
+  ) {}
+}
+
+export class Graph {
+  readonly nodes: Node[] = [];
+  readonly #byName = new Map<string, Node>();
+
+  constructor(readonly library: FunctionLibrary) {}
+
+  find(name: string): Node | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Adds a node without edges; the caller made sure that the name is free. */
+  add(name: string, op: OpDef, attrs: Map<string, AttrValue>, requestedDevice = ""): Node {
+    const node = new Node(this.nodes.length, name, op, attrs, requestedDevice);
+    this.nodes.push(node);
+    this.#byName.set(name, node);
+    return node;
+  }
+
+  /** `base`, or `base_1`, `base_2`, … : the first that no node has. */
+  uniqueName(base: string): string {
+    if (!this.#byName.has(base)) return base;
+    for (let i = 1; ; i++) if (!this.#byName.has(`${base}_${i}`)) return `${base}_${i}`;
+  }
+}
+
+/** `name` for output 0, else `name:index`; TensorFlow's `TensorId`. */
+export const outputName = (output: Output): string =>
+  output.index === 0 ? output.node.name : `${output.node.name}:${output.index}`;
