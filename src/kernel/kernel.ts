@@ -98,6 +98,9 @@ export interface RefVariable {
   readonly dtype: DataType;
   /** The current value, held by the variable; `null` while uninitialized. */
   value: Tensor | null;
+  /** Edges hold what they carry; a variable lives with its container, so for it both do nothing. */
+  retain(): unknown;
+  release(): void;
 }
 
 /** What a call gets: inputs in, outputs out, and the services of its step (TensorFlow's `OpKernelContext`). */
