@@ -1,0 +1,2 @@
+// Every export of the kernel module. One line per file of kernels.
+export { heap_base } from "./layout";
