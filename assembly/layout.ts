@@ -10,5 +10,5 @@
 
 /** First byte that belongs to the caller's heap. */
 export function heap_base(): usize {
-	return __heap_base;
+  return __heap_base;
 }

@@ -9,17 +9,11 @@ import { relaxedSimd } from "wasm-feature-detect";
  * compiled that needs it. Newer engines have it without; a probe decides afterwards, so an unknown flag is no error.
  */
 export async function enableRelaxedSimd(): Promise<void> {
-	if (await relaxedSimd()) return;
-	setFlagsFromString("--experimental-wasm-relaxed-simd");
+  if (await relaxedSimd()) return;
+  setFlagsFromString("--experimental-wasm-relaxed-simd");
 }
 
 /** Compiles `wasm/kernels.<variant>.wasm`. */
-export async function loadKernelModule(
-	variant: string,
-): Promise<WebAssembly.Module> {
-	return WebAssembly.compile(
-		await readFile(
-			new URL(`../../../wasm/kernels.${variant}.wasm`, import.meta.url),
-		),
-	);
+export async function loadKernelModule(variant: string): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await readFile(new URL(`../../../wasm/kernels.${variant}.wasm`, import.meta.url)));
 }
