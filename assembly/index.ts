@@ -1,2 +1,3 @@
 // Every export of the kernel module. One line per file of kernels.
 export { heap_base } from "./layout";
+export * from "./kernels/matmul";

@@ -3,4 +3,11 @@
 export interface WasmExports {
   // ./layout
   heap_base(): number;
+  // ./kernels/matmul
+  gemm_set_tile(rows: number): void;
+  gemm_scratch_bytes(m: number, n: number, k: number, size: number): number;
+  gemm_f32(ta: number, tb: number, m: number, n: number, k: number, a: number, lda: number, b: number, ldb: number, c: number, ldc: number, accumulate: number, scratch: number): void;
+  gemm_f64(ta: number, tb: number, m: number, n: number, k: number, a: number, lda: number, b: number, ldb: number, c: number, ldc: number, accumulate: number, scratch: number): void;
+  gemm_i32(ta: number, tb: number, m: number, n: number, k: number, a: number, lda: number, b: number, ldb: number, c: number, ldc: number, accumulate: number, scratch: number): void;
+  gemm_i64(ta: number, tb: number, m: number, n: number, k: number, a: number, lda: number, b: number, ldb: number, c: number, ldc: number, accumulate: number, scratch: number): void;
 }

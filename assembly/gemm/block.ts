@@ -1,0 +1,55 @@
+// One block of a product: its tiles, and the panels of A that they read.
+// Takes blocks that fit the cache; must not know the loops around them.
+import { BLOCK_ROWS, packColumns, packRows } from "./pack";
+import { maxRows, runTile } from "./tile";
+
+// The tile that this engine runs best; set once at start-up, the same for all threads of a server.
+let tileRows: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
+
+/** Chooses the rows (4, 5 or 6) of the f32 tile. */
+export function setTile(rows: i32): void {
+  tileRows = rows;
+}
+
+// @ts-ignore: decorator
+@inline
+export function rowsOfTile<T>(): i32 {
+  return sizeof<T>() == 4 && isFloat<T>() ? tileRows : maxRows<T>();
+}
+
+/** Rows of C that one block holds: a whole number of tiles. */
+// @ts-ignore: decorator
+@inline
+export function rowsOfBlock<T>(): i32 {
+  return BLOCK_ROWS - (BLOCK_ROWS % rowsOfTile<T>());
+}
+
+/** All tiles of a block: A and B by their strides, panels of B `panelStep` bytes apart. */
+export function runBlock<T>(
+  rows: i32, bytes: i32, k: i32, a: usize, aRow: usize, aStep: usize, aPacked: bool, b: usize, bStep: usize,
+  panelStep: usize, c: usize, ldc: usize, add: bool,
+): void {
+  const tall = rowsOfTile<T>();
+  for (let j = 0; j < bytes; j += 32) {
+    const wide = min(32, bytes - j);
+    for (let i = 0; i < rows; i += tall) {
+      const high = min(tall, rows - i);
+      // A packed panel is as wide as it has rows; panels follow each other.
+      const panel = aPacked ? a + <usize>i * k * sizeof<T>() : a + <usize>i * aRow;
+      const step = aPacked ? <usize>high * sizeof<T>() : aStep;
+      runTile<T>(high, panel, aRow, step, b, bStep, c + <usize>i * ldc + j, ldc, k, wide, add);
+    }
+    b += panelStep;
+  }
+}
+
+/** Panels of A, each as wide as it has rows, from `rows` rows (or columns, if transposed). */
+export function packA<T>(to: usize, a: usize, lda: usize, transposed: bool, rows: i32, k: i32): void {
+  const tall = rowsOfTile<T>();
+  for (let i = 0; i < rows; i += tall) {
+    const high = min(tall, rows - i);
+    if (transposed) packColumns<T>(to, a + <usize>i * sizeof<T>(), lda, high, k);
+    else packRows<T>(to, a + <usize>i * lda, lda, high, k);
+    to += <usize>high * k * sizeof<T>();
+  }
+}
