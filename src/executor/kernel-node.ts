@@ -1,0 +1,108 @@
+// A graph node as its kernel sees it while it is prepared: typed attributes, argument ranges, functions, constants.
+// Owns the constants that the kernel keeps, until the kernel is closed.
+import type { Device } from "../device/device.js";
+import { NotFoundError } from "../errors/index.js";
+import * as attrs from "../graph/attr.js";
+import type { Node } from "../graph/graph.js";
+import type { ArgDef } from "../graph/op-def.js";
+import type { Compute, FunctionHandle, Kernel, KernelNode } from "../kernel/kernel.js";
+import type { DataType } from "../tensor/dtype.js";
+import { tensorFromProto } from "../tensor/proto.js";
+import type { Shape } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { AttrValue } from "../wire/core.js";
+import type { FunctionRuntime } from "./functions.js";
+
+export class NodeKernel implements KernelNode {
+  readonly name: string;
+  readonly op: string;
+  readonly inputTypes: readonly DataType[];
+  readonly outputTypes: readonly DataType[];
+  readonly compute: Compute;
+  readonly #node: Node;
+  readonly #functions: FunctionRuntime;
+  readonly #owned: Tensor[] = [];
+
+  constructor(
+    node: Node,
+    kernel: Kernel,
+    readonly device: Device,
+    functions: FunctionRuntime,
+  ) {
+    this.name = node.name;
+    this.op = node.op.name;
+    this.inputTypes = node.inputTypes;
+    this.outputTypes = node.outputTypes;
+    this.#node = node;
+    this.#functions = functions;
+    this.compute = kernel.prepare(this);
+  }
+
+  close(): void {
+    for (const tensor of this.#owned) tensor.release();
+    this.#owned.length = 0;
+  }
+
+  inputRange(argument: string): readonly [number, number] {
+    return this.#range(this.#node.op.inputs, argument);
+  }
+
+  outputRange(argument: string): readonly [number, number] {
+    return this.#range(this.#node.op.outputs, argument);
+  }
+
+  has(attr: string): boolean {
+    return this.#node.attrs.has(attr);
+  }
+
+  attr(name: string): AttrValue {
+    const value = this.#node.attrs.get(name);
+    if (value === undefined) throw new NotFoundError(`No attr named '${name}' in NodeDef:`);
+    return value;
+  }
+
+  int = (name: string): number => attrs.intAttr(this.#node, name);
+  bigint = (name: string): bigint => attrs.bigintAttr(this.#node, name);
+  float = (name: string): number => attrs.floatAttr(this.#node, name);
+  bool = (name: string): boolean => attrs.boolAttr(this.#node, name);
+  string = (name: string): string => attrs.stringAttr(this.#node, name);
+  bytes = (name: string): Uint8Array => attrs.bytesAttr(this.#node, name);
+  type = (name: string): DataType => attrs.typeAttr(this.#node, name);
+  shape = (name: string): Shape | null => attrs.shapeAttr(this.#node, name);
+  ints = (name: string): number[] => attrs.intsAttr(this.#node, name);
+  floats = (name: string): number[] => attrs.floatsAttr(this.#node, name);
+  strings = (name: string): string[] => attrs.stringsAttr(this.#node, name);
+  types = (name: string): DataType[] => attrs.typesAttr(this.#node, name);
+  shapes = (name: string): (Shape | null)[] => attrs.shapesAttr(this.#node, name);
+
+  func(name: string): FunctionHandle {
+    const { name: callee, attrs: bound } = attrs.funcAttr(this.#node, name);
+    return this.#functions.handle(callee, bound);
+  }
+
+  funcs(name: string): FunctionHandle[] {
+    return attrs.funcsAttr(this.#node, name).map((f) => this.#functions.handle(f.name, f.attrs));
+  }
+
+  tensor(name: string): Tensor {
+    const tensor = tensorFromProto(attrs.tensorAttr(this.#node, name), this.device.allocator);
+    this.#owned.push(tensor);
+    return tensor;
+  }
+
+  #range(args: readonly ArgDef[], argument: string): readonly [number, number] {
+    let start = 0;
+    for (const arg of args) {
+      const count = this.#count(arg);
+      if (arg.name === argument) return [start, count];
+      start += count;
+    }
+    throw new NotFoundError(`${this.op} has no argument '${argument}'`);
+  }
+
+  #count(arg: ArgDef): number {
+    if (arg.numberAttr !== "") return this.int(arg.numberAttr);
+    if (arg.typeListAttr !== "") return this.types(arg.typeListAttr).length;
+    return 1;
+  }
+}

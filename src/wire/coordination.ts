@@ -1,0 +1,2 @@
+// Messages of the coordination service.
+export * from "./generated/coordination.js";

@@ -1,0 +1,2 @@
+// Messages of the eager service.
+export * from "./generated/eager.js";

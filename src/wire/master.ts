@@ -1,0 +1,2 @@
+// Messages of the master service.
+export * from "./generated/master.js";

@@ -1,0 +1,2 @@
+// Messages of the worker service.
+export * from "./generated/worker.js";
