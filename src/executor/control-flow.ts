@@ -22,6 +22,8 @@ export interface FrameAssignment {
   readonly frames: readonly StaticFrame[];
   /** By node id: the frame a node's inputs live in. An Enter belongs to the outer frame, an Exit to the inner. */
   readonly frameOf: readonly StaticFrame[];
+  /** The frame that an Enter opens. */
+  readonly enterTarget: ReadonlyMap<Node, StaticFrame>;
 }
 
 /** @param consumers by node id, the nodes that take an output (or a control edge) of it */
@@ -30,6 +32,7 @@ export function assignFrames(graph: Graph, consumers: readonly (readonly Node[])
   const frames: StaticFrame[] = [root];
   const frameOf: StaticFrame[] = new Array(graph.nodes.length);
   const children = new Map<string, StaticFrame>();
+  const enterTarget = new Map<Node, StaticFrame>();
   const pending: Node[] = [];
   for (const node of graph.nodes) {
     if (node.inputs.length === 0 && node.controlInputs.length === 0) {
@@ -43,6 +46,7 @@ export function assignFrames(graph: Graph, consumers: readonly (readonly Node[])
     if (ENTERS.has(node.op.name)) {
       output = childFrame(node, frame);
       output.enterCount++;
+      enterTarget.set(node, output);
     } else if (EXITS.has(node.op.name)) {
       if (frame.parent === null)
         throw new InvalidArgumentError(`{{node ${node.name}}} exits a frame that it is not in`);
@@ -63,7 +67,7 @@ export function assignFrames(graph: Graph, consumers: readonly (readonly Node[])
   }
   const lost = graph.nodes.find((node) => frameOf[node.id] === undefined);
   if (lost !== undefined) throw new InvalidArgumentError(`{{node ${lost.name}}} is in a cycle`);
-  return { frames, frameOf };
+  return { frames, frameOf, enterTarget };
 
   function childFrame(enter: Node, parent: StaticFrame): StaticFrame {
     const name = stringAttr(enter, "frame_name");

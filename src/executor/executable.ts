@@ -1,12 +1,11 @@
 // Compiles a graph that was placed on one device to flat arrays, once; steps then run over them (step.ts).
 // Takes a Graph and its device; gives an Executable that any number of steps may run at once.
 import type { Device } from "../device/device.js";
-import { InvalidArgumentError, NotFoundError, OpError } from "../errors/index.js";
+import { NotFoundError, OpError } from "../errors/index.js";
 import { bigintAttr, boolAttr, intAttr, stringAttr } from "../graph/attr.js";
 import type { Graph, Node } from "../graph/graph.js";
 import type { Compute, Kernel } from "../kernel/kernel.js";
 import { type DataType, isRef } from "../tensor/dtype.js";
-import type { Tensor } from "../tensor/tensor.js";
 import { assignFrames } from "./control-flow.js";
 import type { FramePlan } from "./frames.js";
 import type { FunctionRuntime } from "./functions.js";
@@ -64,6 +63,8 @@ export interface CompileOptions {
   readonly device: Device;
   readonly functions: FunctionRuntime;
   readonly statefulKernels: KernelCache;
+  /** Prefix of node names in the cache: functions have names of their own. */
+  readonly scope?: string;
 }
 
 /** Edge that nobody else takes over: the entry's hold passes along it instead of being shared. */
@@ -101,6 +102,9 @@ export class Executable {
   readonly roots: Int32Array;
   readonly maxOutputs: number;
   readonly sourceNames: (readonly string[])[];
+  readonly inputSources: (readonly number[])[];
+  /** Frame that an Enter opens, by node. */
+  readonly enterTarget: Int32Array;
   /** Kind-specific: argument index, constant Enter, `_Send`/`_Recv` key without its frame, is host-side. */
   readonly aux: Int32Array;
   readonly keys: (string | null)[];
@@ -122,6 +126,7 @@ export class Executable {
     this.outputCount = Int32Array.from(nodes, (node) => node.outputTypes.length);
     this.allowsUninitialized = Uint8Array.from(nodes, (node) => Number(node.op.allowsUninitializedInput));
     this.sourceNames = nodes.map((node) => node.inputs.map((input) => input.node.name));
+    this.inputSources = nodes.map((node) => node.inputs.map((input) => input.node.id));
     this.maxOutputs = this.outputCount.reduce((a, b) => Math.max(a, b), 1);
 
     const consumers: Node[][] = nodes.map(() => []);
@@ -129,8 +134,9 @@ export class Executable {
       for (const input of node.inputs) consumers[input.node.id]!.push(node);
       for (const control of node.controlInputs) consumers[control.id]!.push(node);
     }
-    const { frames, frameOf } = assignFrames(graph, consumers);
-    this.frameOf = Int32Array.from(nodes, (node) => this.#insideFrame(node, frameOf[node.id]!.index));
+    const { frames, frameOf, enterTarget } = assignFrames(graph, consumers);
+    this.frameOf = Int32Array.from(nodes, (node) => frameOf[node.id]!.index);
+    this.enterTarget = Int32Array.from(nodes, (node) => enterTarget.get(node)?.index ?? -1);
 
     this.local = new Int32Array(n);
     this.inputStart = new Int32Array(n);
@@ -186,11 +192,6 @@ export class Executable {
   close(): void {
     for (const kernel of this.#owned) kernel.close();
     this.#owned.length = 0;
-  }
-
-  /** An Enter takes its input in the outer frame and is counted there; so is everything else in its own. */
-  #insideFrame(_node: Node, frame: number): number {
-    return frame;
   }
 
   #edges(nodes: readonly Node[]) {
@@ -259,12 +260,13 @@ export class Executable {
   }
 
   #kernelOf(node: Node, options: CompileOptions): NodeKernel {
-    const cached = node.op.isStateful ? options.statefulKernels.get(node.name) : undefined;
+    const name = (options.scope ?? "") + node.name;
+    const cached = node.op.isStateful ? options.statefulKernels.get(name) : undefined;
     if (cached !== undefined && cached.op === node.op.name) return cached.kernel;
     const kernel = findKernel(node, options.device);
     try {
       const prepared = new NodeKernel(node, kernel, options.device, options.functions);
-      if (node.op.isStateful) options.statefulKernels.set(node.name, { op: node.op.name, kernel: prepared });
+      if (node.op.isStateful) options.statefulKernels.set(name, { op: node.op.name, kernel: prepared });
       else this.#owned.push(prepared);
       return prepared;
     } catch (error) {
@@ -291,11 +293,4 @@ function findKernel(node: Node, device: Device): Kernel {
     `No registered '${node.op.name}' OpKernel for '${device.type}' devices compatible with node ` +
       `{{node ${node.name}}}\n\t.  Registered:${list}\n\n\t [[${node.name}]]`,
   );
-}
-
-/** A stored tensor is handed out shared: the kernel that keeps it holds it once. */
-export type Owned = Tensor;
-
-export function unknownDevice(name: string): OpError {
-  return new InvalidArgumentError(`${name} unknown device.`);
 }

@@ -4,6 +4,7 @@
 import type { RefVariable } from "../kernel/kernel.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { StaticFrame } from "./control-flow.js";
+import { childFrameId } from "./frame-id.js";
 
 /** What an edge carries; a slot holds it once. `null` is nothing yet, or dead. */
 export type Entry = Tensor | RefVariable;
@@ -64,9 +65,9 @@ export class Iteration {
   }
 
   /** The frame that `frame_name` names, entered from this iteration. */
-  child(plan: FramePlan, frameId: () => bigint): Frame {
+  child(plan: FramePlan): Frame {
     for (const child of this.#children) if (child.plan === plan) return child;
-    const child = new Frame(plan, this, frameId());
+    const child = new Frame(plan, this);
     this.#children.push(child);
     this.outstandingFrames++;
     return child;
@@ -97,15 +98,26 @@ export class Frame {
   /** Exit nodes that were dead: they pass it on when the frame is done. */
   readonly deadExits: number[] = [];
 
+  /** All inputs came, all iterations are over. */
+  done = false;
+  #id = -1n;
+
   constructor(
     readonly plan: FramePlan,
     /** Iteration of the outer frame, `null` for the root. */
     readonly parent: Iteration | null,
-    /** The number that names the frame in rendezvous keys. */
-    readonly id: bigint,
   ) {
     this.missingInputs = plan.frame.enterCount;
     this.iterations.push(Iteration.take(plan, this, 0));
+  }
+
+  /** The number that names the frame in rendezvous keys; worked out when a transfer asks for it. */
+  get id(): bigint {
+    if (this.#id < 0n) {
+      const { parent } = this;
+      this.#id = parent === null ? 0n : childFrameId(parent.frame.id, parent.index, this.plan.frame.name);
+    }
+    return this.#id;
   }
 
   iteration(index: number): Iteration | undefined {

@@ -76,12 +76,12 @@ export class NodeKernel implements KernelNode {
   shapes = (name: string): (Shape | null)[] => attrs.shapesAttr(this.#node, name);
 
   func(name: string): FunctionHandle {
-    const { name: callee, attrs: bound } = attrs.funcAttr(this.#node, name);
+    const { name: callee, attr: bound } = attrs.funcAttr(this.#node, name);
     return this.#functions.handle(callee, bound);
   }
 
   funcs(name: string): FunctionHandle[] {
-    return attrs.funcsAttr(this.#node, name).map((f) => this.#functions.handle(f.name, f.attrs));
+    return attrs.funcsAttr(this.#node, name).map((f) => this.#functions.handle(f.name, f.attr));
   }
 
   tensor(name: string): Tensor {

@@ -10,7 +10,6 @@ import { baseDtype, dtypeName, isRef } from "../tensor/dtype.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Call, uninitialized } from "./call.js";
 import { type Executable, Kind, LAST_EDGE, TO_MERGE, withNode } from "./executable.js";
-import { childFrameId } from "./frame-id.js";
 import { type Entry, Frame, Iteration } from "./frames.js";
 import type { FunctionRuntime } from "./functions.js";
 import { copyTensor } from "./snapshot.js";
@@ -62,7 +61,7 @@ export class Step {
     readonly onDone: StepDone,
     readonly depth = 0,
   ) {
-    this.#root = new Frame(executable.frames[0]!, null, 0n);
+    this.#root = new Frame(executable.frames[0]!, null);
     this.#results = new Array<Tensor | null>(executable.retvalCount).fill(null);
     this.#cursor = new Call(this);
   }
@@ -397,9 +396,7 @@ export class Step {
     const { executable } = this;
     const target = executable.enterTarget[node]!;
     const plan = executable.frames[target]!;
-    const frame = iteration.child(plan, iteration.frame.id, iteration.index);
-    const { name } = plan.frame;
-    if (frame.id === 0n) frame.id = childFrameId(iteration.frame.id, iteration.index, name);
+    const frame = iteration.child(plan);
     const first = frame.iterations[0]!;
     if (executable.aux[node] === 1) {
       frame.invariants.push({ node, entry });

@@ -4,6 +4,7 @@ import type { DataType } from "../tensor/dtype.js";
 import type { AttrValue } from "../wire/core.js";
 import type { FunctionLibrary } from "./function-library.js";
 import type { OpDef } from "./op-def.js";
+import { flattenTypes } from "./types.js";
 
 /** One output of a node, as an input of another. */
 export interface Output {
@@ -41,12 +42,19 @@ export class Graph {
     return this.#byName.get(name);
   }
 
-  /** Adds a node without edges; the caller made sure that the name is free. */
+  /** Adds a node without edges, its types from its attributes; the caller made sure that the name is free. */
   add(name: string, op: OpDef, attrs: Map<string, AttrValue>, requestedDevice = ""): Node {
     const node = new Node(this.nodes.length, name, op, attrs, requestedDevice);
-    this.nodes.push(node);
-    this.#byName.set(name, node);
+    node.inputTypes = flattenTypes(op.inputs, attrs);
+    node.outputTypes = flattenTypes(op.outputs, attrs);
+    this.adopt(node);
     return node;
+  }
+
+  /** Takes in a node that was made for this place: its id is the next. */
+  adopt(node: Node): void {
+    this.nodes.push(node);
+    this.#byName.set(node.name, node);
   }
 
   /** `base`, or `base_1`, `base_2`, … : the first that no node has. */

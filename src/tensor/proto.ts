@@ -1,0 +1,200 @@
+// TensorProto to Tensor and back, in every form that TensorFlow writes: raw content, typed lists (where the last value
+// repeats), packed strings. What comes from the network is checked before it touches the heap.
+import { InvalidArgumentError, ResourceExhaustedError } from "../errors/index.js";
+import type { Allocator } from "../memory/allocator.js";
+import { type TensorProto, TensorProto as TensorProtoCodec, type TensorShapeProto } from "../wire/core.js";
+import { DataType, dtypeName, dtypeSize, isKnownDtype } from "./dtype.js";
+import { numElements, type Shape, shapeString } from "./shape.js";
+import { allocateTensor, Tensor, type Value } from "./tensor.js";
+
+/** Elements that a shape from the network may ask for: what 4 GiB of bytes can hold. */
+const MAX_ELEMENTS = 2 ** 32;
+
+/** Turns values that only a device can make (resources, variants) into elements. */
+export interface ValueCodec {
+  decode(proto: TensorProto, shape: Shape): Value[];
+  encode(tensor: Tensor): Partial<TensorProto>;
+}
+
+/** @throws InvalidArgumentError for a malformed proto, ResourceExhaustedError when memory is short. Held once. */
+export function tensorFromProto(proto: TensorProto, allocator: Allocator, codec?: ValueCodec): Tensor {
+  const { dtype } = proto;
+  if (!isKnownDtype(dtype) || dtype > 100) throw invalid(`dtype ${dtype}`);
+  const shape = shapeFromProto(proto.tensorShape);
+  const size = numElements(shape);
+  if (dtype === DataType.STRING) return Tensor.ofValues(dtype, shape, strings(proto, size));
+  if (dtypeSize(dtype) === 0) {
+    if (codec === undefined) throw invalid(`a ${dtypeName(dtype)} here`);
+    return Tensor.ofValues(dtype, shape, codec.decode(proto, shape));
+  }
+  const bytes = size * dtypeSize(dtype);
+  const content = proto.tensorContent;
+  if (content !== null && content.length > 0 && content.length !== bytes) {
+    throw invalid(`content of ${content.length} bytes for shape ${shapeString(shape)}`);
+  }
+  const values = content !== null && content.length > 0 ? null : valueBytes(proto, size);
+  const tensor = allocateTensor(allocator, dtype, shape);
+  if (tensor === null) {
+    throw new ResourceExhaustedError(`OOM when allocating tensor with shape${shapeString(shape)} and type ${dtypeName(dtype)}`);
+  }
+  if (size === 0) return tensor;
+  const { u8 } = allocator.heap;
+  if (values === null) u8.set(content!, tensor.ptr);
+  else {
+    u8.set(values, tensor.ptr);
+    fillRest(u8, tensor.ptr, values.length, bytes, dtypeSize(dtype));
+  }
+  return tensor;
+}
+
+export function shapeFromProto(proto: TensorShapeProto | undefined): Shape {
+  if (proto === undefined) return [];
+  if (proto.unknownRank) throw invalid("unknown rank");
+  if (proto.dim.length > 254) throw invalid(`rank ${proto.dim.length}`);
+  const shape = proto.dim.map((dim) => Number(dim.size));
+  if (shape.some((dim) => dim < 0) || numElements(shape) > MAX_ELEMENTS) throw invalid(`shape ${shapeString(shape)}`);
+  return shape;
+}
+
+export const shapeToProto = (shape: Shape): TensorShapeProto => ({
+  dim: shape.map((size) => ({ size: BigInt(size), name: "" })),
+  unknownRank: false,
+});
+
+/** The form that TensorFlow's RecvTensor and feeds use: raw content, strings packed into it. Copies the bytes. */
+export function tensorToProto(tensor: Tensor, heapBytes: Uint8Array, codec?: ValueCodec): TensorProto {
+  const proto = TensorProtoCodec.create();
+  proto.dtype = tensor.dtype;
+  proto.tensorShape = shapeToProto(tensor.shape);
+  if (tensor.values === null) proto.tensorContent = heapBytes.slice(tensor.ptr, tensor.ptr + tensor.bytes);
+  else if (tensor.dtype === DataType.STRING) proto.tensorContent = packStrings(tensor.values as Uint8Array[]);
+  else if (codec !== undefined) Object.assign(proto, codec.encode(tensor));
+  return proto;
+}
+
+const invalid = (what: string): Error => new InvalidArgumentError(`Invalid TensorProto: ${what}`);
+
+/** Bytes of the leading values of a typed list; missing ones repeat the last. */
+function valueBytes(proto: TensorProto, size: number): Uint8Array {
+  const list = listOf(proto);
+  if (list.length > size) throw invalid(`${list.length} values for ${size} elements`);
+  return new Uint8Array(list.buffer, list.byteOffset, list.byteLength);
+}
+
+type List = { readonly length: number; readonly buffer: ArrayBufferLike; readonly byteOffset: number; readonly byteLength: number };
+
+function listOf(proto: TensorProto): List {
+  switch (proto.dtype) {
+    case DataType.FLOAT:
+      return proto.floatVal ?? new Float32Array(0);
+    case DataType.DOUBLE:
+      return proto.doubleVal ?? new Float64Array(0);
+    case DataType.INT32:
+    case DataType.QINT32:
+      return proto.intVal ?? new Int32Array(0);
+    case DataType.INT64:
+      return proto.int64Val ?? new BigInt64Array(0);
+    case DataType.UINT32:
+      return proto.uint32Val ?? new Uint32Array(0);
+    case DataType.UINT64:
+      return proto.uint64Val ?? new BigUint64Array(0);
+    case DataType.BOOL:
+      return proto.boolVal ?? new Uint8Array(0);
+    case DataType.INT16:
+    case DataType.QINT16:
+      return Int16Array.from(proto.intVal ?? []);
+    case DataType.UINT16:
+    case DataType.QUINT16:
+      return Uint16Array.from(proto.intVal ?? []);
+    case DataType.HALF:
+    case DataType.BFLOAT16:
+      return Uint16Array.from(proto.halfVal ?? []);
+    case DataType.COMPLEX64:
+      return complex(proto.scomplexVal ?? new Float32Array(0));
+    case DataType.COMPLEX128:
+      return complex(proto.dcomplexVal ?? new Float64Array(0));
+    default:
+      if (dtypeSize(proto.dtype) !== 1) throw invalid(dtypeName(proto.dtype));
+      return proto.float8Val ?? Uint8Array.from(proto.intVal ?? []);
+  }
+}
+
+/** Two numbers are one element. */
+const complex = (parts: Float32Array | Float64Array): List => ({
+  length: parts.length / 2,
+  buffer: parts.buffer,
+  byteOffset: parts.byteOffset,
+  byteLength: parts.byteLength,
+});
+
+function fillRest(u8: Uint8Array, ptr: number, written: number, bytes: number, elementSize: number): void {
+  if (written === 0) {
+    u8.fill(0, ptr, ptr + bytes);
+    return;
+  }
+  if (written === bytes) return;
+  u8.copyWithin(ptr + written, ptr + written - elementSize, ptr + written);
+  // Doubling: the filled part is a run of the last element.
+  const start = ptr + written - elementSize;
+  for (let run = 2 * elementSize; start + run < ptr + bytes; ) {
+    const more = Math.min(run, ptr + bytes - start - run);
+    u8.copyWithin(start + run, start, start + more);
+    run += more;
+  }
+}
+
+function strings(proto: TensorProto, size: number): Uint8Array[] {
+  if (proto.tensorContent !== null && proto.tensorContent.length > 0) return unpackStrings(proto.tensorContent, size);
+  const given = proto.stringVal ?? [];
+  if (given.length > size) throw invalid(`${given.length} strings for ${size} elements`);
+  if (size > MAX_STRINGS && given.length < size) throw invalid(`${size} strings from ${given.length}`);
+  const last = given.length > 0 ? given[given.length - 1]! : new Uint8Array(0);
+  return Array.from({ length: size }, (_, i) => Uint8Array.from(given[i] ?? last));
+}
+
+/** A short message must not become an endless array. */
+const MAX_STRINGS = 1 << 24;
+
+/** All lengths as varints, then all bytes. */
+function unpackStrings(content: Uint8Array, size: number): Uint8Array[] {
+  if (size > content.length) throw invalid(`${size} strings in ${content.length} bytes`);
+  const lengths = new Float64Array(size);
+  let at = 0;
+  for (let i = 0; i < size; i++) {
+    let shift = 1;
+    let byte: number;
+    do {
+      if (at >= content.length || shift > 2 ** 35) throw invalid("string lengths are cut off");
+      byte = content[at++]!;
+      lengths[i]! += (byte & 127) * shift;
+      shift *= 128;
+    } while (byte >= 128);
+  }
+  return Array.from(lengths, (length) => {
+    if (at + length > content.length) throw invalid("strings are cut off");
+    at += length;
+    return content.slice(at - length, at);
+  });
+}
+
+function packStrings(values: readonly Uint8Array[]): Uint8Array {
+  const head: number[] = [];
+  let total = 0;
+  for (const value of values) {
+    let length = value.length;
+    total += length;
+    while (length >= 128) {
+      head.push((length & 127) | 128);
+      length = Math.floor(length / 128);
+    }
+    head.push(length);
+  }
+  const content = new Uint8Array(head.length + total);
+  content.set(head);
+  let at = head.length;
+  for (const value of values) {
+    content.set(value, at);
+    at += value.length;
+  }
+  return content;
+}
