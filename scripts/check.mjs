@@ -1,0 +1,68 @@
+// `npm run check`: everything about the code that isn't a test. Runs each check, prints what a failing one says, and
+// ends with "N passed, N failed". A word (`npm run check -- rooms`) runs the checks of that name alone.
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "./build.mjs";
+
+const PACKED_LIMIT = 2 * 1024 * 1024;
+const tarball = ".cache/tensorfleet.tgz";
+
+/** A tool of node_modules, or a script of ours. */
+function run(command, ...args) {
+  const isScript = command.endsWith(".mjs");
+  const file = isScript ? process.execPath : join(root, "node_modules/.bin", command);
+  return start(file, isScript ? [command, ...args] : args);
+}
+
+function start(file, args) {
+  return new Promise((resolve) => {
+    const options = { cwd: root, maxBuffer: 1 << 26, timeout: 180_000, shell: process.platform === "win32" };
+    execFile(file, args, options, (error, stdout, stderr) => {
+      const late = error?.killed ? "\nended at its deadline" : "";
+      resolve({ ok: error === null, output: `${stdout}${stderr}${late}` });
+    });
+  });
+}
+
+const cruised = ["src", "test", "bench", "conformance", "examples"].filter((folder) => existsSync(join(root, folder)));
+
+async function pack() {
+  const { name, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const made = await start("npm", ["pack", "--ignore-scripts", "--loglevel=error", "--pack-destination", ".cache"]);
+  if (!made.ok) return made;
+  renameSync(join(root, `.cache/${name}-${version}.tgz`), join(root, tarball));
+  const { size } = statSync(join(root, tarball));
+  return { ok: size <= PACKED_LIMIT, output: `packed size ${size} bytes; at most ${PACKED_LIMIT}` };
+}
+
+/** In order: the first makes what the others look at. */
+const checks = {
+  build: () => run("scripts/ready.mjs"),
+  biome: () => run("biome", "check", ".", "--max-diagnostics=50"),
+  rooms: () => run("depcruise", ...cruised, "--output-type", "err-long"),
+  knip: () => run("knip"),
+  size: () => run("scripts/size.mjs"),
+  pack,
+  publint: () => run("publint", tarball, "--strict"),
+  attw: () => run("attw", tarball, "--profile", "esm-only"),
+};
+
+const words = process.argv.slice(2);
+const unknown = words.filter((word) => !(word in checks));
+if (unknown.length > 0) {
+  console.error(`no such check: ${unknown.join(", ")}; there are ${Object.keys(checks).join(", ")}`);
+  process.exit(2);
+}
+mkdirSync(join(root, ".cache"), { recursive: true });
+let passed = 0;
+let failed = 0;
+for (const [name, check] of Object.entries(checks)) {
+  if (words.length > 0 && !words.includes(name)) continue;
+  const { ok, output } = await check();
+  if (ok) passed++;
+  else failed++;
+  console.log(ok ? `ok   ${name}` : `FAIL ${name}\n${output.trimEnd()}\n`);
+}
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
