@@ -1,7 +1,7 @@
 // `npm run check`: everything about the code that isn't a test. Runs each check, prints what a failing one says, and
 // ends with "N passed, N failed". A word (`npm run check -- rooms`) runs the checks of that name alone.
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./build.mjs";
 
@@ -36,9 +36,22 @@ async function pack() {
   return { ok: size <= PACKED_LIMIT, output: `packed size ${size} bytes; at most ${PACKED_LIMIT}` };
 }
 
+/** What is committed must be what its generator makes. Whatever it makes stays, to be looked at and committed. */
+async function generated() {
+  const folder = join(root, "src/wire/generated");
+  const contents = () => readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]);
+  const before = new Map(contents());
+  const made = await run("scripts/gen-wire.mjs");
+  const changed = contents().filter(([name, text]) => before.get(name) !== text);
+  return made.ok && changed.length > 0
+    ? { ok: false, output: `not what scripts/gen-wire.mjs makes: ${changed.map(([name]) => name).join(", ")}` }
+    : made;
+}
+
 /** In order: the first makes what the others look at. */
 const checks = {
   build: () => run("scripts/ready.mjs"),
+  generated,
   biome: () => run("biome", "check", ".", "--max-diagnostics=50"),
   rooms: () => run("depcruise", ...cruised, "--output-type", "err-long"),
   knip: () => run("knip"),
