@@ -1,0 +1,161 @@
+// Cuts out of a session's graph what one signature (feeds, fetches, targets) needs: a copy of those nodes alone, with
+// `_Recv` nodes in place of what is fed and `_Send` nodes at what is fetched. Takes time in proportion to that part,
+// not to the graph. Placement has happened; nothing here looks at devices but the client's.
+import { InvalidArgumentError, NotFoundError } from "../errors/index.js";
+import { Graph, type Node, type Output } from "../graph/graph.js";
+import { baseDtype, type DataType } from "../tensor/dtype.js";
+import { AttrValue } from "../wire/core.js";
+
+export interface Signature {
+  /** Tensor names with their output index (`x:0`). */
+  readonly feeds: readonly string[];
+  readonly fetches: readonly string[];
+  /** Op names. */
+  readonly targets: readonly string[];
+}
+
+/** The device that feeds come from and fetches go to: the master's first. */
+export interface ClientDevice {
+  readonly name: string;
+  readonly incarnation: bigint;
+}
+
+export interface SignatureGraph {
+  readonly graph: Graph;
+  readonly feedTypes: readonly DataType[];
+}
+
+export function cutSignature(source: Graph, signature: Signature, client: ClientDevice): SignatureGraph {
+  const feeds = resolveFeeds(source, signature.feeds);
+  const fetches = signature.fetches.map((name) => resolveFetch(source, name, feeds));
+  const targets = resolveTargets(source, signature.targets);
+  if (fetches.length === 0 && targets.length === 0) {
+    throw new InvalidArgumentError("Must specify at least one target to fetch or execute.");
+  }
+  const needed = reach([...fetches.map((output) => output.node), ...targets], feeds);
+  const graph = new Graph(source.library);
+  const recvs = new Map<string, Node>();
+  for (const [name, { node, index }] of feeds) {
+    recvs.set(`${node.id}:${index}`, addRecv(graph, name, node, index, client));
+  }
+  const copies = new Map<Node, Node>();
+  for (const node of needed) copies.set(node, copyNode(graph, node));
+  for (const [node, copy] of copies) {
+    for (const input of node.inputs) {
+      const recv = recvs.size > 0 ? recvs.get(`${input.node.id}:${input.index}`) : undefined;
+      copy.inputs.push(recv === undefined ? { node: copies.get(input.node)!, index: input.index } : { node: recv, index: 0 });
+    }
+    for (const control of node.controlInputs) {
+      const recv = isPlaceholder(control) ? recvs.get(`${control.id}:0`) : undefined;
+      copy.controlInputs.push(recv ?? copies.get(control)!);
+    }
+  }
+  signature.fetches.forEach((name, i) => {
+    const { node, index } = fetches[i]!;
+    addSend(graph, name, { node: copies.get(node)!, index }, client);
+  });
+  return { graph, feedTypes: [...feeds.values()].map(({ node, index }) => baseDtype(node.outputTypes[index]!)) };
+}
+
+export function parseTensorName(name: string): { node: string; index: number } {
+  const colon = name.lastIndexOf(":");
+  const index = colon < 0 ? 0 : Number(name.slice(colon + 1));
+  if (colon < 0 || !Number.isInteger(index) || index < 0) return { node: name, index: 0 };
+  return { node: name.slice(0, colon), index };
+}
+
+function resolveFeeds(graph: Graph, names: readonly string[]): Map<string, Output> {
+  const feeds = new Map<string, Output>();
+  for (const name of names) {
+    const { node: nodeName, index } = parseTensorName(name);
+    const node = graph.find(nodeName);
+    if (node === undefined || index >= node.outputTypes.length) {
+      throw new NotFoundError(`FeedInputs: unable to find feed output ${name}`);
+    }
+    if (feeds.has(name)) throw new InvalidArgumentError(`Endpoint "${name}" fed more than once.`);
+    feeds.set(name, { node, index });
+  }
+  return feeds;
+}
+
+function resolveFetch(graph: Graph, name: string, feeds: ReadonlyMap<string, Output>): Output {
+  if (feeds.has(name)) throw new InvalidArgumentError(`${name} is both fed and fetched.`);
+  const { node: nodeName, index } = parseTensorName(name);
+  const node = graph.find(nodeName);
+  if (node === undefined) throw new NotFoundError(`FetchOutputs node ${name}: not found`);
+  if (index >= node.outputTypes.length) {
+    throw new InvalidArgumentError(
+      `FetchOutputs ${name}: output index too large, must be < ${node.outputTypes.length}`,
+    );
+  }
+  return { node, index };
+}
+
+function resolveTargets(graph: Graph, names: readonly string[]): Node[] {
+  const targets: Node[] = [];
+  let missing = "";
+  for (const name of names) {
+    const node = graph.find(name);
+    if (node === undefined) missing += `${name} `;
+    else targets.push(node);
+  }
+  if (missing !== "") throw new NotFoundError(`PruneForTargets: Some target nodes not found: ${missing}`);
+  return targets;
+}
+
+/** All nodes from which a root can be reached without passing a feed, in the order of their ids. */
+function reach(roots: readonly Node[], feeds: ReadonlyMap<string, Output>): Node[] {
+  const fed = new Set([...feeds.values()].map(({ node, index }) => `${node.id}:${index}`));
+  const seen = new Set<Node>(roots);
+  const pending = [...seen];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    for (const { node: source, index } of node.inputs) {
+      if (seen.has(source) || (fed.size > 0 && fed.has(`${source.id}:${index}`))) continue;
+      seen.add(source);
+      pending.push(source);
+    }
+    for (const source of node.controlInputs) {
+      if (seen.has(source) || (isPlaceholder(source) && fed.has(`${source.id}:0`))) continue;
+      seen.add(source);
+      pending.push(source);
+    }
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** What waits for a placeholder waits for its feed. */
+const isPlaceholder = (node: Node): boolean => node.op.name === "Placeholder" || node.op.name === "PlaceholderV2";
+
+export function copyNode(graph: Graph, node: Node): Node {
+  const copy = graph.add(node.name, node.op, node.attrs, node.requestedDevice);
+  copy.assignedDevice = node.assignedDevice;
+  return copy;
+}
+
+function transferAttrs(tensorName: string, client: ClientDevice): Map<string, AttrValue> {
+  const text = (s: string) => ({ ...AttrValue.create(), s: new TextEncoder().encode(s) });
+  return new Map([
+    ["tensor_name", text(tensorName)],
+    ["send_device", text(client.name)],
+    ["recv_device", text(client.name)],
+    ["send_device_incarnation", { ...AttrValue.create(), i: BigInt.asIntN(64, client.incarnation) }],
+    ["client_terminated", { ...AttrValue.create(), b: true }],
+  ]);
+}
+
+function addRecv(graph: Graph, name: string, node: Node, index: number, client: ClientDevice): Node {
+  const attrs = transferAttrs(name, client);
+  attrs.set("tensor_type", { ...AttrValue.create(), type: baseDtype(node.outputTypes[index]!) });
+  const recv = graph.add(`_recv_${node.name}_${index}`, graph.library.registry.find("_Recv")!, attrs, client.name);
+  recv.assignedDevice = client.name;
+  return recv;
+}
+
+function addSend(graph: Graph, name: string, output: Output, client: ClientDevice): void {
+  const attrs = transferAttrs(name, client);
+  attrs.set("T", { ...AttrValue.create(), type: baseDtype(output.node.outputTypes[output.index]!) });
+  const base = `_send_${output.node.name}_${output.index}`;
+  const send = graph.add(graph.uniqueName(base), graph.library.registry.find("_Send")!, attrs, client.name);
+  send.inputs.push(output);
+  send.assignedDevice = client.name;
+}

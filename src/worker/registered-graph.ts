@@ -1,0 +1,60 @@
+// A sub-graph that a master registered: cut by device, compiled, ready to run.
+import type { Device } from "../device/device.js";
+import { InvalidArgumentError } from "../errors/index.js";
+import { Executable, type KernelCache } from "../executor/executable.js";
+import { FunctionRuntime } from "../executor/functions.js";
+import type { Graph } from "../graph/graph.js";
+import { lowerBody } from "../optimize/lower-body.js";
+import { partition } from "../placement/partition.js";
+
+export interface DevicePart {
+  readonly device: Device;
+  readonly executable: Executable;
+  readonly functions: FunctionRuntime;
+}
+
+/** Kernels of stateful nodes by device: common to all graphs of a session. */
+export type SessionKernels = Map<string, KernelCache>;
+
+export class RegisteredGraph {
+  readonly parts: readonly DevicePart[];
+
+  constructor(
+    readonly graph: Graph,
+    devices: readonly Device[],
+    kernels: SessionKernels,
+    nextName: (base: string) => string,
+  ) {
+    for (const node of graph.nodes) {
+      if (node.assignedDevice === "") {
+        throw new InvalidArgumentError(`Node '${node.name}' is missing a device specification`);
+      }
+    }
+    const byName = new Map(devices.map((device) => [device.name, device]));
+    const incarnationOf = (name: string) => byName.get(name)?.attributes.incarnation ?? 0n;
+    const pieces = partition(graph, (node) => node.assignedDevice, { nextName, incarnationOf });
+    this.parts = [...pieces].map(([name, piece]) => {
+      const device = byName.get(name);
+      if (device === undefined) throw new InvalidArgumentError(`${name} unknown device.`);
+      return compile(piece, device, kernels);
+    });
+  }
+
+  close(): void {
+    for (const { executable, functions } of this.parts) {
+      executable.close();
+      functions.close();
+    }
+  }
+}
+
+function compile(graph: Graph, device: Device, kernels: SessionKernels): DevicePart {
+  let statefulKernels = kernels.get(device.name);
+  if (statefulKernels === undefined) {
+    statefulKernels = new Map();
+    kernels.set(device.name, statefulKernels);
+  }
+  const functions = new FunctionRuntime(graph.library, device, statefulKernels, lowerBody);
+  const executable = new Executable(graph, { device, functions, statefulKernels });
+  return { device, executable, functions };
+}

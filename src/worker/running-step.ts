@@ -1,0 +1,85 @@
+// One step on one task: its rendezvous, its own resources, its executors. Lives from the first word of it (a RunGraph,
+// or a peer that asks for one of its tensors) until CleanupGraph.
+import { AbortedError, toOpError } from "../errors/index.js";
+import { Step, type StepServices } from "../executor/step.js";
+import { Cancellation } from "../kernel/cancellation.js";
+import type { StepRendezvous } from "../kernel/rendezvous.js";
+import type { ResourceStore } from "../kernel/resource.js";
+import { StepContainer } from "../resources/step-container.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { RegisteredGraph } from "./registered-graph.js";
+import type { StepTrace } from "./step-trace.js";
+
+export interface Runtime {
+  readonly now: () => number;
+  readonly yieldThen: (resume: () => void) => void;
+  readonly log: (text: string) => void;
+}
+
+export class RunningStep {
+  readonly cancellation = new Cancellation();
+  readonly resources = new StepContainer();
+  /** Resolves when the executors are through, with the first error. */
+  ended: Promise<Error | null> | null = null;
+
+  constructor(
+    readonly stepId: bigint,
+    readonly rendezvous: StepRendezvous,
+  ) {
+    this.cancellation.add((reason) => this.rendezvous.abort(reason));
+  }
+
+  /** Starts one executor a device. */
+  start(graph: RegisteredGraph, resources: ResourceStore, runtime: Runtime, trace: StepTrace | null): Promise<Error | null> {
+    let resolve!: (error: Error | null) => void;
+    this.ended = new Promise((r) => {
+      resolve = r;
+    });
+    let open = graph.parts.length;
+    let first: Error | null = null;
+    if (open === 0) resolve(null);
+    for (const part of graph.parts) {
+      const services: StepServices = {
+        stepId: this.stepId,
+        rendezvous: this.rendezvous,
+        resources,
+        stepResources: this.resources,
+        cancellation: this.cancellation,
+        functions: part.functions,
+        log: runtime.log,
+        yieldThen: runtime.yieldThen,
+        now: runtime.now,
+        trace: trace === null ? null : trace.nodeTrace,
+      };
+      const step = new Step(part.executable, services, [], (error) => {
+        if (error !== null && first === null) {
+          first = error;
+          this.cancellation.cancel(error);
+        }
+        if (--open === 0) resolve(first);
+      });
+      this.cancellation.add((reason) => step.fail(reason));
+      step.start();
+    }
+    return this.ended;
+  }
+
+  /** Waits for a tensor of the step; one hold passes to the caller. */
+  take(key: string): Promise<Tensor> {
+    return new Promise((resolve, reject) => {
+      this.rendezvous.receive(key, (error, tensor, dead) => {
+        if (error !== null) reject(error);
+        else if (dead) {
+          tensor!.release();
+          reject(toOpError(new Error(`The tensor returned for ${key} was not valid.`)));
+        } else resolve(tensor!);
+      });
+    });
+  }
+
+  /** Ends what still waits, lets go of what was never fetched. */
+  cleanUp(): void {
+    this.rendezvous.abort(new AbortedError(`Cleanup ${this.stepId}`).asDerived());
+    this.resources.dispose();
+  }
+}

@@ -1,0 +1,199 @@
+// One task's WorkerService as a plain class: sessions, registered graphs, steps. Takes its devices and resources from
+// the server; the in-process master calls it directly, peers through rpc/. It must not know sockets.
+import type { Device, DeviceAttributes } from "../device/device.js";
+import { AbortedError, InternalError, InvalidArgumentError, OpError, toOpError, WORKER_POSSIBLY_RESTARTED } from "../errors/index.js";
+import { LocalRendezvous } from "../rendezvous/local.js";
+import { ResourceManager } from "../resources/resource-manager.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { exportGraph } from "../graph/export.js";
+import { RegisteredGraph, type SessionKernels } from "./registered-graph.js";
+import { RunningStep, type Runtime } from "./running-step.js";
+import { StepTrace } from "./step-trace.js";
+import type {
+  CreateWorkerSessionRequest,
+  RegisterGraphRequest,
+  RunGraphRequest,
+  RunGraphResponse,
+  StepSignal,
+  WorkerInterface,
+} from "./worker-interface.js";
+
+interface WorkerSession {
+  readonly masterTask: string;
+  readonly masterIncarnation: bigint;
+  readonly resources: ResourceManager;
+  readonly isolated: boolean;
+  readonly graphs: Map<string, RegisteredGraph>;
+  readonly kernels: SessionKernels;
+  lastGraph: number;
+  lastName: number;
+}
+
+export class Worker implements WorkerInterface {
+  readonly #sessions = new Map<string, WorkerSession>();
+  readonly #steps = new Map<bigint, RunningStep>();
+
+  constructor(
+    readonly task: string,
+    readonly devices: readonly Device[],
+    /** State common to all sessions that aren't isolated. */
+    readonly resources: ResourceManager,
+    readonly runtime: Runtime,
+  ) {}
+
+  async getStatus(): Promise<readonly DeviceAttributes[]> {
+    return this.devices.map((device) => device.attributes);
+  }
+
+  async createWorkerSession(request: CreateWorkerSessionRequest): Promise<void> {
+    const { sessionHandle, masterTask, masterIncarnation, isolateSessionState } = request;
+    if (sessionHandle === "") throw new InvalidArgumentError("Session must be non-empty.");
+    for (const [handle, session] of this.#sessions) {
+      // A master that restarted has forgotten its sessions: nobody will ever close them.
+      const restarted = session.masterTask === masterTask && session.masterIncarnation !== masterIncarnation;
+      if (masterTask !== "" && restarted) this.#drop(handle, session);
+    }
+    if (this.#sessions.has(sessionHandle)) return;
+    this.#sessions.set(sessionHandle, {
+      masterTask,
+      masterIncarnation,
+      resources: isolateSessionState ? new ResourceManager(this.resources.defaultContainer) : this.resources,
+      isolated: isolateSessionState,
+      graphs: new Map(),
+      kernels: new Map(),
+      lastGraph: 0,
+      lastName: 0,
+    });
+  }
+
+  async deleteWorkerSession(sessionHandle: string): Promise<void> {
+    const session = this.#sessions.get(sessionHandle);
+    if (session !== undefined) this.#drop(sessionHandle, session);
+  }
+
+  async registerGraph({ sessionHandle, graph }: RegisterGraphRequest): Promise<string> {
+    const session = this.#session(sessionHandle);
+    const nextName = (base: string) => `${base}_L${session.lastName++}`;
+    const registered = new RegisteredGraph(graph, this.devices, session.kernels, nextName);
+    const handle = (++session.lastGraph).toString(16).padStart(16, "0");
+    session.graphs.set(handle, registered);
+    return handle;
+  }
+
+  async deregisterGraph(sessionHandle: string, graphHandle: string): Promise<void> {
+    const { graphs } = this.#session(sessionHandle);
+    const graph = graphs.get(graphHandle);
+    if (graph === undefined) {
+      throw new AbortedError(`Graph handle is not found: ${graphHandle}. Possibly, this worker just restarted.`);
+    }
+    graphs.delete(graphHandle);
+    graph.close();
+  }
+
+  async runGraph(request: RunGraphRequest, signal: StepSignal): Promise<RunGraphResponse> {
+    let session: WorkerSession;
+    let graph: RegisteredGraph | undefined;
+    try {
+      session = this.#session(request.sessionHandle);
+      graph = session.graphs.get(request.graphHandle);
+      if (graph === undefined) throw new AbortedError(`Graph handle is not found: ${request.graphHandle}`);
+      if (signal.reason !== null) throw signal.reason;
+    } catch (error) {
+      for (const { tensor } of request.sends) tensor.release();
+      throw error;
+    }
+    const step = this.step(request.stepId);
+    const cancel = (reason: Error) => step.cancellation.cancel(reason);
+    signal.add(cancel);
+    try {
+      return await this.#run(request, step, graph, session);
+    } finally {
+      signal.remove(cancel);
+    }
+  }
+
+  async #run(request: RunGraphRequest, step: RunningStep, graph: RegisteredGraph, session: WorkerSession): Promise<RunGraphResponse> {
+    for (const { key, tensor } of request.sends) step.rendezvous.send(key, tensor, false);
+    const trace = request.recordTimeline ? new StepTrace(this.runtime.now) : null;
+    const starts = step.ended === null;
+    const ended = starts ? step.start(graph, session.resources, this.runtime, trace) : step.ended!;
+    // A partial run answers as soon as it has what was asked for; the last part waits for the executors.
+    if (!request.isPartial || request.isLastPartialRun) {
+      const error = await ended;
+      if (error !== null) throw error;
+    }
+    const recvs = await this.#collect(request, step);
+    return {
+      recvs,
+      stepStats: trace?.toProto() ?? null,
+      partitionGraphs: request.recordPartitionGraphs ? graph.parts.map(() => exportGraph(graph.graph)) : [],
+    };
+  }
+
+  async #collect(request: RunGraphRequest, step: RunningStep): Promise<readonly Tensor[]> {
+    const settled = await Promise.allSettled(request.recvKeys.map((key) => step.take(key)));
+    const failed = settled.find((result) => result.status === "rejected");
+    if (failed === undefined) return settled.map((result) => (result as PromiseFulfilledResult<Tensor>).value);
+    for (const result of settled) if (result.status === "fulfilled") result.value.release();
+    const error = toOpError((failed as PromiseRejectedResult).reason);
+    if (!(error instanceof InternalError) || step.cancellation.reason !== null) throw error;
+    throw new InternalError(
+      `Failed to fetch outputs for step ${request.stepId}. (Original error message: ${error.message})`,
+    );
+  }
+
+  /** The step, which is made when it is first heard of: a peer may ask for its tensors before it runs. */
+  step(stepId: bigint): RunningStep {
+    let step = this.#steps.get(stepId);
+    if (step === undefined) {
+      step = new RunningStep(stepId, new LocalRendezvous(this.runtime.now));
+      this.#steps.set(stepId, step);
+    }
+    return step;
+  }
+
+  get openSteps(): number {
+    return this.#steps.size;
+  }
+
+  get openSessions(): number {
+    return this.#sessions.size;
+  }
+
+  async cleanupGraph(stepId: bigint): Promise<void> {
+    const step = this.#steps.get(stepId);
+    if (step === undefined) return;
+    this.#steps.delete(stepId);
+    await step.ended;
+    step.cleanUp();
+  }
+
+  async cleanupAll(containers: readonly string[]): Promise<void> {
+    this.resources.cleanUp(containers);
+  }
+
+  /** Cancels all steps, drops all sessions and state. */
+  async close(reason: Error): Promise<void> {
+    for (const step of this.#steps.values()) step.cancellation.cancel(reason);
+    await Promise.all([...this.#steps.keys()].map((stepId) => this.cleanupGraph(stepId)));
+    for (const [handle, session] of this.#sessions) this.#drop(handle, session);
+    this.resources.clear();
+  }
+
+  #session(handle: string): WorkerSession {
+    const session = this.#sessions.get(handle);
+    if (session !== undefined) return session;
+    throw new OpError(
+      10,
+      `Session handle is not found: ${handle}. Possibly this worker ("${this.task}") just restarted.`,
+      { payloads: new Map([[WORKER_POSSIBLY_RESTARTED, new Uint8Array(0)]]) },
+    );
+  }
+
+  #drop(handle: string, session: WorkerSession): void {
+    this.#sessions.delete(handle);
+    for (const graph of session.graphs.values()) graph.close();
+    for (const cache of session.kernels.values()) for (const { kernel } of cache.values()) kernel.close();
+    if (session.isolated) session.resources.clear();
+  }
+}
