@@ -11,6 +11,7 @@ import {
   type OpDef as OpDefProto,
   type OpDef_ArgDef,
 } from "../wire/core.js";
+import { intValue, typeValue } from "./attr-value.js";
 import { Graph, type Node } from "./graph.js";
 import { importGraph } from "./import.js";
 import type { ArgDef, OpDef, OpRegistry } from "./op-def.js";
@@ -175,8 +176,8 @@ const RETVAL = "_retval_";
 
 function plumbing(name: string, op: string, type: DataType, index: number, input: string[]): NodeDef {
   const attr = new Map([
-    ["T", { ...AttrValue.create(), type }],
-    ["index", { ...AttrValue.create(), i: BigInt(index) }],
+    ["T", typeValue(type)],
+    ["index", intValue(index)],
   ]);
   return { ...NodeDef.create(), name, op, input, attr };
 }

@@ -2,9 +2,10 @@
 // `_Recv` nodes in place of what is fed and `_Send` nodes at what is fetched. Takes time in proportion to that part,
 // not to the graph. Placement has happened; nothing here looks at devices but the client's.
 import { InvalidArgumentError, NotFoundError } from "../errors/index.js";
+import { boolValue, intValue, stringValue, typeValue } from "../graph/attr-value.js";
 import { Graph, type Node, type Output } from "../graph/graph.js";
 import { baseDtype, type DataType } from "../tensor/dtype.js";
-import { AttrValue } from "../wire/core.js";
+import type { AttrValue } from "../wire/core.js";
 
 export interface Signature {
   /** Tensor names with their output index (`x:0`). */
@@ -133,19 +134,18 @@ export function copyNode(graph: Graph, node: Node): Node {
 }
 
 function transferAttrs(tensorName: string, client: ClientDevice): Map<string, AttrValue> {
-  const text = (s: string) => ({ ...AttrValue.create(), s: new TextEncoder().encode(s) });
   return new Map([
-    ["tensor_name", text(tensorName)],
-    ["send_device", text(client.name)],
-    ["recv_device", text(client.name)],
-    ["send_device_incarnation", { ...AttrValue.create(), i: BigInt.asIntN(64, client.incarnation) }],
-    ["client_terminated", { ...AttrValue.create(), b: true }],
+    ["tensor_name", stringValue(tensorName)],
+    ["send_device", stringValue(client.name)],
+    ["recv_device", stringValue(client.name)],
+    ["send_device_incarnation", intValue(BigInt.asIntN(64, client.incarnation))],
+    ["client_terminated", boolValue(true)],
   ]);
 }
 
 function addRecv(graph: Graph, name: string, node: Node, index: number, client: ClientDevice): Node {
   const attrs = transferAttrs(name, client);
-  attrs.set("tensor_type", { ...AttrValue.create(), type: baseDtype(node.outputTypes[index]!) });
+  attrs.set("tensor_type", typeValue(baseDtype(node.outputTypes[index]!)));
   const recv = graph.add(`_recv_${node.name}_${index}`, graph.library.registry.find("_Recv")!, attrs, client.name);
   recv.assignedDevice = client.name;
   return recv;
@@ -153,7 +153,7 @@ function addRecv(graph: Graph, name: string, node: Node, index: number, client: 
 
 function addSend(graph: Graph, name: string, output: Output, client: ClientDevice): void {
   const attrs = transferAttrs(name, client);
-  attrs.set("T", { ...AttrValue.create(), type: baseDtype(output.node.outputTypes[output.index]!) });
+  attrs.set("T", typeValue(baseDtype(output.node.outputTypes[output.index]!)));
   const base = `_send_${output.node.name}_${output.index}`;
   const send = graph.add(graph.uniqueName(base), graph.library.registry.find("_Send")!, attrs, client.name);
   send.inputs.push(output);

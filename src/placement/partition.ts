@@ -1,9 +1,10 @@
 // Cuts a placed graph by location: by task for the master, by device for a worker. Each piece keeps its own nodes; a
 // value that crosses goes through one `_Send` and `_Recv` pair per output and destination, a control edge through an
 // empty tensor. Names of the new nodes are unique in their session, since workers keep kernels by name.
+import { boolValue, intValue, stringValue, tensorValue, typeValue } from "../graph/attr-value.js";
 import { Graph, type Node, type Output, outputName } from "../graph/graph.js";
 import { baseDtype, DataType } from "../tensor/dtype.js";
-import { AttrValue, TensorProto, TensorShapeProto } from "../wire/core.js";
+import { TensorProto, TensorShapeProto } from "../wire/core.js";
 import { copyNode } from "../optimize/signature.js";
 
 export interface PartitionOptions {
@@ -18,8 +19,6 @@ export function partition(graph: Graph, locationOf: (node: Node) => string, opti
   if (locations.size <= 1) return new Map([...locations].map((location) => [location, graph]));
   return new Cut(graph, locationOf, options).pieces;
 }
-
-const text = (s: string): AttrValue => ({ ...AttrValue.create(), s: new TextEncoder().encode(s) });
 
 class Cut {
   readonly pieces = new Map<string, Graph>();
@@ -86,8 +85,8 @@ class Cut {
     const shape = { ...TensorShapeProto.create(), dim: [{ size: 0n, name: "" }] };
     const value = { ...TensorProto.create(), dtype: DataType.FLOAT, tensorShape: shape };
     const attrs = new Map([
-      ["dtype", { ...AttrValue.create(), type: DataType.FLOAT }],
-      ["value", { ...AttrValue.create(), tensor: value }],
+      ["dtype", typeValue(DataType.FLOAT)],
+      ["value", tensorValue(value)],
     ]);
     const dummy = piece.add(this.options.nextName(control.name), registry.find("Const")!, attrs, control.requestedDevice);
     dummy.assignedDevice = control.assignedDevice;
@@ -96,7 +95,7 @@ class Cut {
     const identity = this.#piece(this.locationOf(consumer)).add(
       this.options.nextName(control.name),
       registry.find("Identity")!,
-      new Map([["T", { ...AttrValue.create(), type: DataType.FLOAT }]]),
+      new Map([["T", typeValue(DataType.FLOAT)]]),
     );
     identity.assignedDevice = consumer.assignedDevice;
     identity.inputs.push({ node: recv, index: 0 });
@@ -106,18 +105,18 @@ class Cut {
 
   #pair(source: Output, sender: Node, consumer: Node, name: string): Node {
     const { registry } = this.graph.library;
-    const type = { ...AttrValue.create(), type: baseDtype(source.node.outputTypes[source.index]!) };
+    const type = typeValue(baseDtype(source.node.outputTypes[source.index]!));
     const attrs = new Map([
-      ["tensor_name", text(`edge_${this.#edges++}_${name.replace(":", "_")}`)],
-      ["send_device", text(sender.assignedDevice)],
-      ["recv_device", text(consumer.assignedDevice)],
+      ["tensor_name", stringValue(`edge_${this.#edges++}_${name.replace(":", "_")}`)],
+      ["send_device", stringValue(sender.assignedDevice)],
+      ["recv_device", stringValue(consumer.assignedDevice)],
       [
         "send_device_incarnation",
-        { ...AttrValue.create(), i: BigInt.asIntN(64, this.options.incarnationOf(sender.assignedDevice)) },
+        intValue(BigInt.asIntN(64, this.options.incarnationOf(sender.assignedDevice))),
       ],
-      ["client_terminated", { ...AttrValue.create(), b: false }],
-      ["_src", text(sender.name)],
-      ["_dst", text(consumer.name)],
+      ["client_terminated", boolValue(false)],
+      ["_src", stringValue(sender.name)],
+      ["_dst", stringValue(consumer.name)],
     ]);
     const here = this.#piece(this.locationOf(sender));
     const send = here.add(this.options.nextName(sender.name), registry.find("_Send")!, new Map(attrs).set("T", type));
