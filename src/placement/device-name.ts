@@ -1,0 +1,64 @@
+// Device names, full and partial: `/job:worker/replica:0/task:1/device:CPU:0`, `/cpu:0`, `/job:ps`, `/device:GPU:*`.
+
+/** What a name says; `null` where it says nothing, `*` counts as nothing. */
+export interface DeviceSpec {
+  readonly job: string | null;
+  readonly replica: number | null;
+  readonly task: number | null;
+  readonly type: string | null;
+  readonly index: number | null;
+}
+
+const PART = /^\/(?:job:([A-Za-z][A-Za-z0-9_]*|\*)|replica:(\d+|\*)|task:(\d+|\*)|device:([A-Za-z][A-Za-z0-9_-]*|\*)(?::(\d+|\*))?|(cpu|CPU|gpu|GPU|tpu|TPU)(?::(\d+|\*))?)/;
+
+/** `null` for a malformed name. An empty name leaves everything open. */
+export function parseDeviceSpec(name: string): DeviceSpec | null {
+  const spec: { -readonly [K in keyof DeviceSpec]: DeviceSpec[K] } = { job: null, replica: null, task: null, type: null, index: null };
+  let rest = name;
+  while (rest !== "" && rest !== "/") {
+    const match = PART.exec(rest);
+    if (match === null) return null;
+    const [whole, job, replica, task, type, index, legacyType, legacyIndex] = match;
+    if (job !== undefined) spec.job = open(job);
+    else if (replica !== undefined) spec.replica = number(replica);
+    else if (task !== undefined) spec.task = number(task);
+    else {
+      const text = open(type ?? legacyType!);
+      spec.type = text === null ? null : text === "cpu" || text === "gpu" || text === "tpu" ? text.toUpperCase() : text;
+      spec.index = number(index ?? legacyIndex ?? "*");
+    }
+    rest = rest.slice(whole.length);
+  }
+  return spec;
+}
+
+const open = (text: string): string | null => (text === "*" ? null : text);
+const number = (text: string): number | null => (text === "*" ? null : Number(text));
+
+/** What two constraints ask together, `null` when they contradict each other. */
+export function mergeSpecs(a: DeviceSpec, b: DeviceSpec): DeviceSpec | null {
+  const differs = (x: string | number | null, y: string | number | null) => x !== null && y !== null && x !== y;
+  if (differs(a.job, b.job) || differs(a.replica, b.replica) || differs(a.task, b.task)) return null;
+  if (differs(a.type, b.type) || differs(a.index, b.index)) return null;
+  return {
+    job: a.job ?? b.job,
+    replica: a.replica ?? b.replica,
+    task: a.task ?? b.task,
+    type: a.type ?? b.type,
+    index: a.index ?? b.index,
+  };
+}
+
+/** Whether a full device name fits a constraint. */
+export function matches(constraint: DeviceSpec, device: DeviceSpec): boolean {
+  return (
+    (constraint.job === null || constraint.job === device.job) &&
+    (constraint.replica === null || constraint.replica === device.replica) &&
+    (constraint.task === null || constraint.task === device.task) &&
+    (constraint.type === null || constraint.type === device.type) &&
+    (constraint.index === null || constraint.index === device.index)
+  );
+}
+
+/** `/job:worker/replica:0/task:1` of a full device name. */
+export const taskOf = (device: string): string => device.slice(0, device.indexOf("/device:"));

@@ -1,0 +1,163 @@
+// Gives every new node of a graph a device, by TensorFlow's rules: the request, colocation (by `_class`, reference
+// edges, resource handles), and where nothing is asked the master's own task. Near linear; nothing recursive.
+import { InvalidArgumentError } from "../errors/index.js";
+import type { Graph, Node } from "../graph/graph.js";
+import { DataType, isRef } from "../tensor/dtype.js";
+import { type DeviceSpec, matches, mergeSpecs, parseDeviceSpec } from "./device-name.js";
+
+export interface PlacementDevice {
+  readonly name: string;
+  readonly type: string;
+}
+
+export interface PlacementOptions {
+  /** All devices of the session, the preferred one first. */
+  readonly devices: readonly PlacementDevice[];
+  readonly allowSoftPlacement: boolean;
+  /** Whether a device of this type can run the node. */
+  readonly hasKernel: (node: Node, type: string) => boolean;
+}
+
+interface Group {
+  parent: Group | null;
+  spec: DeviceSpec;
+  readonly members: Node[];
+}
+
+const ANYWHERE: DeviceSpec = { job: null, replica: null, task: null, type: null, index: null };
+const decoder = new TextDecoder();
+
+/** Places nodes from `first` on; earlier ones keep their devices and colocate others. */
+export function place(graph: Graph, first: number, options: PlacementOptions): void {
+  const devices = options.devices.map((device) => ({ ...device, spec: parseDeviceSpec(device.name)! }));
+  const groups = new Map<Node, Group>();
+  const groupOf = (node: Node): Group => {
+    let group = groups.get(node);
+    if (group === undefined) {
+      group = { parent: null, spec: requestOf(node), members: [node] };
+      groups.set(node, group);
+    }
+    while (group.parent !== null) {
+      if (group.parent.parent !== null) group.parent = group.parent.parent;
+      group = group.parent;
+    }
+    return group;
+  };
+  const { nodes } = graph;
+  for (let i = first; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    for (const other of colocated(graph, node)) join(groupOf(node), groupOf(other), node, other);
+  }
+  const byKey = new Map<string, string>();
+  const chosen = new Map<Group, string>();
+  for (let i = first; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    const group = groupOf(node);
+    let device = chosen.get(group);
+    if (device === undefined) {
+      device = choose(group, node, devices, options, byKey);
+      chosen.set(group, device);
+    }
+    node.assignedDevice = device;
+  }
+}
+
+type Candidate = PlacementDevice & { readonly spec: DeviceSpec };
+
+function requestOf(node: Node): DeviceSpec {
+  if (node.assignedDevice !== "") return parseDeviceSpec(node.assignedDevice)!;
+  if (node.requestedDevice === "") return ANYWHERE;
+  const spec = parseDeviceSpec(node.requestedDevice);
+  if (spec !== null) return spec;
+  throw new InvalidArgumentError(
+    `Malformed device specification '${node.requestedDevice}' in node: ${debugString(node)}\n\t [[${node.name}]]`,
+  );
+}
+
+/** TensorFlow's `Node::DebugString`, as its error texts show it; ids start behind source and sink. */
+function debugString(node: Node): string {
+  const inputs = node.inputs.map(({ node: source, index }) => (index === 0 ? source.name : `${source.name}:${index}`));
+  return (
+    `{name:'${node.name}' id:${node.id + 2} op device:{requested: '${node.requestedDevice}', assigned: ''} ` +
+    `def:{{{node ${node.name}}} = ${node.op.name}[_device="${node.requestedDevice}"](${inputs.join(", ")})}}`
+  );
+}
+
+/** Nodes that must share this node's device. */
+function colocated(graph: Graph, node: Node): Node[] {
+  const others: Node[] = [];
+  for (const bytes of node.attrs.get("_class")?.list?.s ?? []) {
+    const text = decoder.decode(bytes);
+    if (!text.startsWith("loc:@")) continue;
+    const other = graph.find(text.slice(5));
+    if (other !== undefined && other !== node) others.push(other);
+  }
+  for (let i = 0; i < node.inputs.length; i++) {
+    const type = node.inputTypes[i]!;
+    if (isRef(type) || type === DataType.RESOURCE) others.push(node.inputs[i]!.node);
+  }
+  return others;
+}
+
+function join(a: Group, b: Group, node: Node, other: Node): void {
+  if (a === b) return;
+  const spec = mergeSpecs(a.spec, b.spec);
+  if (spec === null) {
+    throw new InvalidArgumentError(
+      `Cannot colocate nodes {{colocation_node ${node.name}}} and {{colocation_node ${other.name}}} because no device ` +
+        `type supports both of those nodes and the other nodes colocated with them.\n\t [[{{node ${node.name}}}]]`,
+    );
+  }
+  const [large, small] = a.members.length >= b.members.length ? [a, b] : [b, a];
+  for (const member of small.members) large.members.push(member);
+  small.parent = large;
+  large.spec = spec;
+}
+
+function choose(group: Group, node: Node, devices: readonly Candidate[], options: PlacementOptions, cache: Map<string, string>): string {
+  // Alone and asking for nothing special is the usual case: decided once per request and op.
+  const single = group.members.length === 1;
+  const key = single && node.assignedDevice === "" ? `${node.requestedDevice} ${node.op.name} ${kernelKey(node)}` : null;
+  const known = key === null ? undefined : cache.get(key);
+  if (known !== undefined) return known;
+  const fitting = devices.filter((device) => matches(group.spec, device.spec));
+  const able = fitting.filter((device) => group.members.every((member) => options.hasKernel(member, device.type)));
+  const device = able[0] ?? softChoice(group, devices, options) ?? null;
+  if (device === null) throw fitting.length === 0 ? noDevice(node, group, options) : noKernel(node, group, options);
+  if (key !== null) cache.set(key, device.name);
+  return device.name;
+}
+
+function kernelKey(node: Node): string {
+  return `${node.inputTypes.join(",")}>${node.outputTypes.join(",")}`;
+}
+
+/** With soft placement an impossible device type becomes a CPU of the same task; never another job or task. */
+function softChoice(group: Group, devices: readonly Candidate[], options: PlacementOptions): Candidate | undefined {
+  if (!options.allowSoftPlacement) return undefined;
+  const relaxed = { ...group.spec, type: null, index: null };
+  return devices.find(
+    (device) => matches(relaxed, device.spec) && group.members.every((member) => options.hasKernel(member, device.type)),
+  );
+}
+
+function noDevice(node: Node, group: Group, options: PlacementOptions): Error {
+  const asked = group.members.find((member) => member.requestedDevice !== "") ?? node;
+  const available = options.devices.map((device) => device.name).sort();
+  const gpu = /gpu/i.test(asked.requestedDevice) ? " The requested device appears to be a GPU, but CUDA is not enabled." : "";
+  return new InvalidArgumentError(
+    `Cannot assign a device for operation ${asked.name}: {{node ${asked.name}}} was explicitly assigned to ` +
+      `${asked.requestedDevice} but available devices are [ ${available.join(", ")} ]. Make sure the device ` +
+      `specification refers to a valid device.${gpu}\n\t [[${asked.name}]]`,
+  );
+}
+
+function noKernel(node: Node, group: Group, options: PlacementOptions): Error {
+  const types = new Set(options.devices.map((device) => device.type));
+  const lacking = group.members.find((member) => ![...types].some((type) => options.hasKernel(member, type))) ?? node;
+  return new InvalidArgumentError(
+    `Cannot assign a device for operation ${lacking.name}: Could not satisfy explicit device specification ` +
+      `'${lacking.requestedDevice}' because no supported kernel for ${[...types].join(", ")} devices is available.` +
+      `\n\t [[{{node ${lacking.name}}}]]`,
+  );
+}
