@@ -57,6 +57,11 @@ export class Graph {
     this.#byName.set(node.name, node);
   }
 
+  /** Forgets the nodes from `first` on: an Extend that failed leaves the graph as it was. */
+  truncate(first: number): void {
+    for (const node of this.nodes.splice(first)) this.#byName.delete(node.name);
+  }
+
   /** `base`, or `base_1`, `base_2`, … : the first that no node has. */
   uniqueName(base: string): string {
     if (!this.#byName.has(base)) return base;

@@ -1,0 +1,188 @@
+// MasterService as a plain class: sessions by handle, and the requests that name one. Takes the local worker and those
+// of other tasks; it must not know gRPC, sockets or messages. Handles of unknown sessions get TensorFlow's texts.
+import type { DeviceAttributes } from "../device/device.js";
+import { AbortedError, InvalidArgumentError } from "../errors/index.js";
+import type { OpRegistry } from "../graph/op-def.js";
+import type { Node } from "../graph/graph.js";
+import type { Cancellation } from "../kernel/cancellation.js";
+import type { Signature } from "../optimize/signature.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
+import type { WorkerInterface } from "../worker/worker-interface.js";
+import { type Callable, type Feed, MasterSession } from "./session.js";
+import { newStepId, type StepResult } from "./step-runner.js";
+
+export interface MasterContext {
+  /** `/job:worker/replica:0/task:0` */
+  readonly task: string;
+  readonly local: WorkerInterface;
+  /** Other tasks that a session with this configuration uses; waits until they answer. */
+  readonly peers: (config: ConfigProto | null) => readonly WorkerInterface[];
+  readonly registry: OpRegistry;
+  readonly hostname: string;
+  /** Whether a device of this type can run the node. */
+  readonly hasKernel: (node: Node, type: string) => boolean;
+  readonly random: (bytes: Uint8Array) => void;
+  readonly now: () => number;
+  /** Configuration of the server, for sessions that bring none. */
+  readonly defaultConfig: ConfigProto | null;
+}
+
+export class Master {
+  readonly #sessions = new Map<string, MasterSession>();
+
+  constructor(readonly context: MasterContext) {}
+
+  get openSessions(): number {
+    return this.#sessions.size;
+  }
+
+  get runningSteps(): number {
+    let steps = 0;
+    for (const session of this.#sessions.values()) steps += session.runningSteps;
+    return steps;
+  }
+
+  async createSession(graphDef: GraphDef, given: ConfigProto | null): Promise<string> {
+    const config = given ?? this.context.defaultConfig;
+    if (config !== null && config.sessionInterOpThreadPool.length > 0) {
+      throw new InvalidArgumentError("Distributed session does not support session thread pool options.");
+    }
+    const { local, registry, hostname, hasKernel, random } = this.context;
+    const workers = [local, ...this.context.peers(config)];
+    const status = await Promise.all(workers.map((worker) => worker.getStatus()));
+    const devices = status.flat();
+    const client = devices[0]!;
+    const incarnations = new Map(devices.map((device) => [device.name, device.incarnation]));
+    const handle = this.#newHandle();
+    // The graph is checked before any worker hears of the session: most failures end here.
+    const session = new MasterSession(
+      {
+        handle,
+        config,
+        registry,
+        hostname,
+        client: { name: client.name, incarnation: client.incarnation },
+        workers: new Map(workers.map((worker) => [worker.task, worker])),
+        placement: {
+          devices: devices.map((device) => ({ name: device.name, type: device.deviceType })),
+          allowSoftPlacement: config?.allowSoftPlacement ?? false,
+          hasKernel,
+        },
+        incarnationOf: (device) => incarnations.get(device) ?? 0n,
+        newStepId: () => newStepId(random),
+      },
+      graphDef,
+    );
+    await Promise.all(
+      workers.map((worker) =>
+        worker.createWorkerSession({
+          sessionHandle: handle,
+          isolateSessionState: config?.isolateSessionState ?? false,
+          masterTask: this.context.task,
+          masterIncarnation: BigInt.asIntN(64, client.incarnation),
+        }),
+      ),
+    );
+    session.lastUsed = this.context.now();
+    this.#sessions.set(handle, session);
+    return handle;
+  }
+
+  extendSession(handle: string, graphDef: GraphDef, currentVersion: bigint): bigint {
+    return this.session(handle).extend(graphDef, currentVersion);
+  }
+
+  /** @throws AbortedError for an unknown handle */
+  session(handle: string, orRestarted = false): MasterSession {
+    const session = this.#sessions.get(handle);
+    if (session === undefined) {
+      throw new AbortedError(`Session ${handle} is not found.${orRestarted ? " Possibly, this master has restarted." : ""}`);
+    }
+    session.lastUsed = this.context.now();
+    return session;
+  }
+
+  runStep(
+    handle: string,
+    feeds: readonly Feed[],
+    fetches: readonly string[],
+    targets: readonly string[],
+    options: RunOptions | null,
+    cancellation: Cancellation,
+  ): Promise<StepResult> {
+    return this.session(handle).run(feeds, fetches, targets, options, cancellation);
+  }
+
+  partialRunSetup(handle: string, signature: Signature): Promise<string> {
+    return this.session(handle).partialRunSetup(signature);
+  }
+
+  makeCallable(handle: string, callable: Callable): Promise<bigint> {
+    return this.session(handle).makeCallable(callable);
+  }
+
+  /** Surplus feeds are ignored; too few are refused (a real server dies of them). */
+  async runCallable(handle: string, callableHandle: bigint, feeds: readonly Tensor[], cancellation: Cancellation): Promise<StepResult> {
+    let named: Feed[];
+    let callable: Callable;
+    const session = this.session(handle);
+    try {
+      callable = session.callable(callableHandle);
+      const names = callable.signature.feeds;
+      if (feeds.length < names.length) {
+        throw new InvalidArgumentError(`Expected ${names.length} feed tensors, but got ${feeds.length}`);
+      }
+      named = names.map((name, i) => ({ name, tensor: feeds[i]! }));
+      for (const surplus of feeds.slice(names.length)) surplus.release();
+    } catch (error) {
+      for (const tensor of feeds) tensor.release();
+      throw error;
+    }
+    const { fetches, targets } = callable.signature;
+    return session.run(named, fetches, targets, callable.options, cancellation);
+  }
+
+  async closeSession(handle: string): Promise<void> {
+    const session = this.session(handle, true);
+    this.#sessions.delete(handle);
+    await session.close();
+  }
+
+  /** Devices of the session, or (empty handle) of this task and of all others. */
+  async listDevices(handle: string): Promise<{ local: readonly DeviceAttributes[]; remote: readonly DeviceAttributes[] }> {
+    if (handle !== "") {
+      const session = this.#sessions.get(handle);
+      if (session === undefined) {
+        throw new InvalidArgumentError(`Session ${handle} is not found. Possibly, this master has restarted.`);
+      }
+      const status = await Promise.all([...session.context.workers.values()].map((worker) => worker.getStatus()));
+      return { local: status.flat(), remote: [] };
+    }
+    const local = await this.context.local.getStatus();
+    const remote = await Promise.all(this.context.peers(null).map((worker) => worker.getStatus()));
+    return { local, remote: remote.flat() };
+  }
+
+  /** Ends all sessions of this master and empties the named containers on all tasks. */
+  async reset(containers: readonly string[], config: ConfigProto | null): Promise<void> {
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    await Promise.all(sessions.map((session) => session.close()));
+    const workers = [this.context.local, ...this.context.peers(config)];
+    await Promise.all(workers.map((worker) => worker.cleanupAll(containers)));
+  }
+
+  /** Closes all sessions: the server stops. */
+  async close(): Promise<void> {
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    await Promise.all(sessions.map((session) => session.close()));
+  }
+
+  #newHandle(): string {
+    const bytes = new Uint8Array(8);
+    this.context.random(bytes);
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+}

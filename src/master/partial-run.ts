@@ -1,0 +1,113 @@
+// A step that is fed and fetched in portions: the executors start with the first, and end with the last.
+import { InvalidArgumentError, toOpError } from "../errors/index.js";
+import type { Node } from "../graph/graph.js";
+import { Cancellation } from "../kernel/cancellation.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { parseTensorName } from "../optimize/signature.js";
+import type { Plan } from "./plan.js";
+
+export interface PartialFeed {
+  readonly name: string;
+  readonly tensor: Tensor;
+}
+
+export class PartialRun {
+  readonly cancellation = new Cancellation();
+  readonly #missingFeeds: Set<string>;
+  readonly #missingFetches: Set<string>;
+
+  constructor(
+    readonly plan: Plan,
+    readonly sessionHandle: string,
+    readonly stepId: bigint,
+  ) {
+    this.#missingFeeds = new Set(plan.signature.feeds);
+    this.#missingFetches = new Set(plan.signature.fetches);
+  }
+
+  /** Whether this portion is the last one. Throws for what was not announced or can't be computed yet. */
+  check(feeds: readonly PartialFeed[], fetches: readonly string[]): boolean {
+    for (const { name } of feeds) {
+      if (!this.plan.signature.feeds.includes(name)) {
+        throw new InvalidArgumentError(`The feed ${name} was not specified in partial_run_setup.`);
+      }
+      if (!this.#missingFeeds.has(name)) throw new InvalidArgumentError(`The feed ${name} has already been fed.`);
+    }
+    for (const name of fetches) {
+      if (!this.plan.signature.fetches.includes(name)) {
+        throw new InvalidArgumentError(`The fetch ${name} was not specified in partial_run_setup.`);
+      }
+      if (!this.#missingFetches.has(name)) throw new InvalidArgumentError(`The fetch ${name} has already been fetched.`);
+    }
+    const missing = new Set(this.#missingFeeds);
+    for (const { name } of feeds) missing.delete(name);
+    for (const name of fetches) this.#checkComputable(name, missing);
+    return missing.size === 0 && this.#missingFetches.size === fetches.length;
+  }
+
+  async run(feeds: readonly PartialFeed[], fetches: readonly string[], last: boolean): Promise<readonly Tensor[]> {
+    for (const { name } of feeds) this.#missingFeeds.delete(name);
+    for (const name of fetches) this.#missingFetches.delete(name);
+    const { plan, sessionHandle, stepId } = this;
+    const keyOf = (names: readonly string[], keys: readonly string[], name: string) => keys[names.indexOf(name)]!;
+    const responses = plan.parts.map(async (part) => {
+      const isClient = part === plan.clientPart;
+      try {
+        return await part.worker.runGraph(
+          {
+            sessionHandle,
+            graphHandle: part.graphHandle,
+            stepId,
+            sends: isClient
+              ? feeds.map(({ name, tensor }) => ({ key: keyOf(plan.signature.feeds, plan.feedKeys, name), tensor }))
+              : [],
+            recvKeys: isClient ? fetches.map((name) => keyOf(plan.signature.fetches, plan.fetchKeys, name)) : [],
+            isPartial: true,
+            isLastPartialRun: last,
+            recordTimeline: false,
+            recordPartitionGraphs: false,
+          },
+          this.cancellation,
+        );
+      } catch (error) {
+        const failure = toOpError(error);
+        throw failure.withMessage(`From ${part.worker.task}:\n${failure.message}`);
+      }
+    });
+    try {
+      const done = await Promise.all(responses);
+      const client = plan.parts.indexOf(plan.clientPart!);
+      return client < 0 ? [] : done[client]!.recvs;
+    } catch (error) {
+      this.cancellation.cancel(error as Error);
+      throw error;
+    } finally {
+      if (last || this.cancellation.reason !== null) this.cleanUp();
+    }
+  }
+
+  cleanUp(): void {
+    for (const { worker } of this.plan.parts) void worker.cleanupGraph(this.stepId).catch(() => {});
+  }
+
+  #checkComputable(fetch: string, missing: ReadonlySet<string>): void {
+    const { graph } = this.plan;
+    const { node: name, index } = parseTensorName(fetch);
+    const unfed = new Set([...missing].map((feed) => `_recv_${feed.replace(/:(\d+)$/, "_$1")}`));
+    const pending: Node[] = [];
+    const start = graph.find(`_send_${name}_${index}`);
+    if (start !== undefined) pending.push(start);
+    const seen = new Set(pending);
+    for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+      if (unfed.has(node.name)) {
+        throw new InvalidArgumentError(`Fetch ${fetch} can't be computed from the feeds that have been fed so far.`);
+      }
+      for (const source of [...node.inputs.map((input) => input.node), ...node.controlInputs]) {
+        if (!seen.has(source)) {
+          seen.add(source);
+          pending.push(source);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,66 @@
+// The plan of one signature: its part of the session's graph, cut by task and registered at each task's worker.
+// Made once per (feeds, fetches, targets); Extend never drops one.
+import type { Graph } from "../graph/graph.js";
+import { type ClientDevice, cutSignature, type Signature } from "../optimize/signature.js";
+import { simplify } from "../optimize/simplify.js";
+import { taskOf } from "../placement/device-name.js";
+import { partition } from "../placement/partition.js";
+import { createKey } from "../rendezvous/key.js";
+import type { DataType } from "../tensor/dtype.js";
+import type { ConfigProto } from "../wire/core.js";
+import type { WorkerInterface } from "../worker/worker-interface.js";
+
+export interface PlanPart {
+  readonly worker: WorkerInterface;
+  readonly graphHandle: string;
+}
+
+export interface Plan {
+  readonly signature: Signature;
+  /** The whole part before it was cut by task: partial runs look at what a fetch needs. */
+  readonly graph: Graph;
+  readonly parts: readonly PlanPart[];
+  /** The part that gets the feeds and gives the fetches: the master's own task. `null` when it has none. */
+  readonly clientPart: PlanPart | null;
+  readonly feedKeys: readonly string[];
+  readonly fetchKeys: readonly string[];
+  readonly feedTypes: readonly DataType[];
+}
+
+export interface PlanContext {
+  readonly sessionHandle: string;
+  readonly graph: Graph;
+  readonly config: ConfigProto | null;
+  readonly client: ClientDevice;
+  readonly workers: ReadonlyMap<string, WorkerInterface>;
+  readonly incarnationOf: (device: string) => bigint;
+  readonly nextName: (base: string) => string;
+}
+
+export async function makePlan(context: PlanContext, signature: Signature): Promise<Plan> {
+  const { client } = context;
+  const cut = cutSignature(context.graph, signature, client);
+  const graph = simplify(cut.graph, context.config);
+  const pieces = partition(graph, (node) => taskOf(node.assignedDevice), context);
+  const parts = await Promise.all(
+    [...pieces].map(async ([task, piece]): Promise<PlanPart> => {
+      const worker = context.workers.get(task)!;
+      const graphHandle = await worker.registerGraph({
+        sessionHandle: context.sessionHandle,
+        graph: piece,
+        config: context.config,
+      });
+      return { worker, graphHandle };
+    }),
+  );
+  const keyOf = (name: string) => createKey(client.name, client.incarnation, client.name, name);
+  return {
+    signature,
+    graph: cut.graph,
+    parts,
+    clientPart: parts.find(({ worker }) => worker.task === taskOf(client.name)) ?? null,
+    feedKeys: signature.feeds.map(keyOf),
+    fetchKeys: signature.fetches.map(keyOf),
+    feedTypes: cut.feedTypes,
+  };
+}

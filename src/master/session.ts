@@ -1,0 +1,224 @@
+// One session of a master: its graph and the versions of it, the plans made of it, the steps that run.
+import { AbortedError, CancelledError, InvalidArgumentError } from "../errors/index.js";
+import { FunctionLibrary } from "../graph/function-library.js";
+import { Graph } from "../graph/graph.js";
+import { importGraph } from "../graph/import.js";
+import type { OpRegistry } from "../graph/op-def.js";
+import { Cancellation } from "../kernel/cancellation.js";
+import { lowerGraph } from "../optimize/lower.js";
+import type { ClientDevice, Signature } from "../optimize/signature.js";
+import { place, type PlacementOptions } from "../placement/place.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
+import type { WorkerInterface } from "../worker/worker-interface.js";
+import { PartialRun, type PartialFeed } from "./partial-run.js";
+import { makePlan, type Plan } from "./plan.js";
+import { runStep, type StepResult } from "./step-runner.js";
+
+export interface SessionContext {
+  readonly handle: string;
+  readonly config: ConfigProto | null;
+  readonly registry: OpRegistry;
+  readonly hostname: string;
+  readonly client: ClientDevice;
+  readonly workers: ReadonlyMap<string, WorkerInterface>;
+  readonly placement: PlacementOptions;
+  readonly incarnationOf: (device: string) => bigint;
+  readonly newStepId: () => bigint;
+}
+
+export interface Feed {
+  readonly name: string;
+  /** One hold passes to the step. */
+  readonly tensor: Tensor;
+}
+
+export interface Callable {
+  readonly signature: Signature;
+  readonly options: RunOptions | null;
+}
+
+export const CLOSED = "Step was cancelled by an explicit call to `Session::Close()`.";
+
+export class MasterSession {
+  readonly #graph: Graph;
+  readonly #plans = new Map<string, Promise<Plan>>();
+  readonly #running = new Set<Cancellation>();
+  readonly #ends = new Set<Promise<unknown>>();
+  readonly #partialRuns = new Map<string, PartialRun>();
+  readonly #callables = new Map<bigint, Callable | null>();
+  #version = 0n;
+  #nextCallable = 0n;
+  #nextPartial = 0;
+  #nextName = 0;
+  #closed = false;
+  lastUsed = 0;
+
+  constructor(
+    readonly context: SessionContext,
+    graphDef: GraphDef,
+  ) {
+    this.#graph = new Graph(new FunctionLibrary(context.registry, context.hostname));
+    this.#add(graphDef);
+  }
+
+  get handle(): string {
+    return this.context.handle;
+  }
+
+  get nodeCount(): number {
+    return this.#graph.nodes.length;
+  }
+
+  get runningSteps(): number {
+    return this.#running.size;
+  }
+
+  /** @returns the new version */
+  extend(graphDef: GraphDef, currentVersion: bigint): bigint {
+    if (currentVersion !== this.#version) {
+      throw new AbortedError(`Current version is ${this.#version} but caller expected ${currentVersion}.`);
+    }
+    for (const { name } of graphDef.node) {
+      if (this.#graph.find(name) !== undefined) {
+        throw new InvalidArgumentError(
+          `GraphDef argument to Extend includes node '${name}', which was created by a previous call to Create or ` +
+            "Extend in this session.",
+        );
+      }
+    }
+    this.#add(graphDef);
+    return ++this.#version;
+  }
+
+  #add(graphDef: GraphDef): void {
+    const { registry, hostname, placement } = this.context;
+    this.#graph.library.add(graphDef.library);
+    const first = importGraph(this.#graph, graphDef, registry, { hostname });
+    try {
+      lowerGraph(this.#graph, first);
+      place(this.#graph, first, placement);
+    } catch (error) {
+      this.#graph.truncate(first);
+      throw error;
+    }
+  }
+
+  async run(feeds: readonly Feed[], fetches: readonly string[], targets: readonly string[], options: RunOptions | null, cancellation: Cancellation): Promise<StepResult> {
+    return this.#track(cancellation, async () => {
+      let plan: Plan;
+      try {
+        plan = await this.#plan({ feeds: feeds.map((feed) => feed.name), fetches, targets });
+        if (cancellation.reason !== null) throw cancellation.reason;
+      } catch (error) {
+        for (const { tensor } of feeds) tensor.release();
+        throw error;
+      }
+      const stepId = this.context.newStepId();
+      return runStep(plan, { sessionHandle: this.handle, stepId, feeds: feeds.map((feed) => feed.tensor), options }, cancellation);
+    });
+  }
+
+  async partialRunSetup(signature: Signature): Promise<string> {
+    const handle = String(this.#nextPartial++);
+    const plan = await this.#plan(signature);
+    this.#partialRuns.set(handle, new PartialRun(plan, this.handle, this.context.newStepId()));
+    return handle;
+  }
+
+  async partialRun(handle: string, feeds: readonly PartialFeed[], fetches: readonly string[], cancellation: Cancellation): Promise<{ tensors: readonly Tensor[]; last: boolean }> {
+    const run = this.#partialRuns.get(handle);
+    let last: boolean;
+    try {
+      if (run === undefined) {
+        throw new InvalidArgumentError("Must run PartialRunSetup before performing partial runs");
+      }
+      last = run.check(feeds, fetches);
+    } catch (error) {
+      for (const { tensor } of feeds) tensor.release();
+      throw error;
+    }
+    if (last) this.#partialRuns.delete(handle);
+    const forward = (reason: Error) => run.cancellation.cancel(reason);
+    return this.#track(cancellation, async () => {
+      cancellation.add(forward);
+      try {
+        return { tensors: await run.run(feeds, fetches, last), last };
+      } catch (error) {
+        this.#partialRuns.delete(handle);
+        throw error;
+      } finally {
+        cancellation.remove(forward);
+      }
+    });
+  }
+
+  async makeCallable(callable: Callable): Promise<bigint> {
+    await this.#plan(callable.signature);
+    const handle = this.#nextCallable++;
+    this.#callables.set(handle, callable);
+    return handle;
+  }
+
+  callable(handle: bigint): Callable {
+    const callable = this.#callables.get(handle);
+    if (callable === null) throw new InvalidArgumentError(`Attempted to run callable after handle was released: ${handle}`);
+    if (callable === undefined) throw new InvalidArgumentError(`No such callable handle: ${handle}`);
+    return callable;
+  }
+
+  releaseCallable(handle: bigint): void {
+    if (this.#callables.has(handle)) this.#callables.set(handle, null);
+  }
+
+  /** Ends running steps with TensorFlow's text, drops what the workers hold for the session. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const reason = new CancelledError(CLOSED);
+    for (const cancellation of this.#running) cancellation.cancel(reason);
+    for (const run of this.#partialRuns.values()) {
+      run.cancellation.cancel(reason);
+      run.cleanUp();
+    }
+    this.#partialRuns.clear();
+    await Promise.allSettled(this.#ends);
+    await Promise.allSettled([...this.context.workers.values()].map((worker) => worker.deleteWorkerSession(this.handle)));
+  }
+
+  async #track<T>(cancellation: Cancellation, work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new CancelledError(CLOSED);
+    this.#running.add(cancellation);
+    const end = work();
+    this.#ends.add(end);
+    try {
+      return await end;
+    } finally {
+      this.#running.delete(cancellation);
+      this.#ends.delete(end);
+    }
+  }
+
+  #plan(signature: Signature): Promise<Plan> {
+    const key = `${signature.feeds.join(" ")}>${signature.fetches.join(" ")}>${signature.targets.join(" ")}`;
+    const known = this.#plans.get(key);
+    if (known !== undefined) return known;
+    const { handle, config, client, workers, incarnationOf } = this.context;
+    const plan = makePlan(
+      {
+        sessionHandle: handle,
+        graph: this.#graph,
+        config,
+        client,
+        workers,
+        incarnationOf,
+        nextName: (base) => `${base}_S${this.#nextName++}`,
+      },
+      signature,
+    );
+    this.#plans.set(key, plan);
+    // A signature that failed may be asked again after an Extend.
+    plan.catch(() => this.#plans.delete(key));
+    return plan;
+  }
+}
