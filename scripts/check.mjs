@@ -1,12 +1,12 @@
 // `npm run check`: everything about the code that isn't a test. Runs each check, prints what a failing one says, and
 // ends with "N passed, N failed". A word (`npm run check -- rooms`) runs the checks of that name alone.
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./build.mjs";
+import { pack, tarball } from "./pack.mjs";
 
 const PACKED_LIMIT = 2 * 1024 * 1024;
-const tarball = ".cache/tensorfleet.tgz";
 
 /** A tool of node_modules, or a script of ours. */
 function run(command, ...args) {
@@ -27,12 +27,8 @@ function start(file, args) {
 
 const cruised = ["src", "test", "bench", "conformance", "examples"].filter((folder) => existsSync(join(root, folder)));
 
-async function pack() {
-  const { name, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const made = await start("npm", ["pack", "--ignore-scripts", "--loglevel=error", "--pack-destination", ".cache"]);
-  if (!made.ok) return made;
-  renameSync(join(root, `.cache/${name}-${version}.tgz`), join(root, tarball));
-  const { size } = statSync(join(root, tarball));
+function packed() {
+  const size = pack();
   return { ok: size <= PACKED_LIMIT, output: `packed size ${size} bytes; at most ${PACKED_LIMIT}` };
 }
 
@@ -56,7 +52,7 @@ const checks = {
   rooms: () => run("depcruise", ...cruised, "--output-type", "err-long"),
   knip: () => run("knip"),
   size: () => run("scripts/size.mjs"),
-  pack,
+  pack: packed,
   publint: () => run("publint", tarball, "--strict"),
   attw: () => run("attw", tarball, "--profile", "esm-only"),
 };
@@ -67,7 +63,6 @@ if (unknown.length > 0) {
   console.error(`no such check: ${unknown.join(", ")}; there are ${Object.keys(checks).join(", ")}`);
   process.exit(2);
 }
-mkdirSync(join(root, ".cache"), { recursive: true });
 let passed = 0;
 let failed = 0;
 for (const [name, check] of Object.entries(checks)) {
