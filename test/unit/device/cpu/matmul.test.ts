@@ -1,6 +1,6 @@
 // GEMM against plain loops: every dtype, transposition, stride, tile and odd edge.
-import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { test } from "../../../support/suite.js";
 import { type Bench, benches, randomizer } from "../../../support/wasm.js";
 
 const all = await benches();
