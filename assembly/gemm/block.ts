@@ -1,7 +1,7 @@
 // One block of a product: its tiles, and the panels of A that they read.
 // Takes blocks that fit the cache; must not know the loops around them.
 import { BLOCK_ROWS, packColumns, packRows } from "./pack";
-import { maxRows, runTile } from "./tile";
+import { maxRows, runTile, storeEdge, TILE_BYTES } from "./tile";
 
 // The tile that this engine runs best; set once at start-up, the same for all threads of a server.
 let tileRows: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
@@ -27,7 +27,7 @@ export function rowsOfBlock<T>(): i32 {
 /** All tiles of a block: A and B by their strides, panels of B `panelStep` bytes apart. */
 export function runBlock<T>(
   rows: i32, bytes: i32, k: i32, a: usize, aRow: usize, aStep: usize, aPacked: bool, b: usize, bStep: usize,
-  panelStep: usize, c: usize, ldc: usize, add: bool,
+  panelStep: usize, c: usize, ldc: usize, add: bool, edge: usize,
 ): void {
   const tall = rowsOfTile<T>();
   for (let j = 0; j < bytes; j += 32) {
@@ -37,7 +37,14 @@ export function runBlock<T>(
       // A packed panel is as wide as it has rows; panels follow each other.
       const panel = aPacked ? a + <usize>i * k * sizeof<T>() : a + <usize>i * aRow;
       const step = aPacked ? <usize>high * sizeof<T>() : aStep;
-      runTile<T>(high, panel, aRow, step, b, bStep, c + <usize>i * ldc + j, ldc, k, wide, add);
+      const target = c + <usize>i * ldc + j;
+      // Two calls, not one with chosen arguments: a tile with a single caller would be inlined, and spill.
+      if (wide == TILE_BYTES) {
+        runTile<T>(high, panel, aRow, step, b, bStep, target, ldc, k, add);
+      } else {
+        runTile<T>(high, panel, aRow, step, b, bStep, edge, TILE_BYTES, k, false);
+        storeEdge<T>(edge, high, target, ldc, wide, add);
+      }
     }
     b += panelStep;
   }

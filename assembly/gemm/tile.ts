@@ -2,47 +2,27 @@
 // Takes A by two byte strides (between rows, between steps of k), B by one (each step gives 32 bytes), so that packed
 // panels and matrices as they lie in memory go through the same code. Must not know blocks or packing.
 //
-// The loop's shape is measured, not taste: `for` with a counter, one step of k, operands loaded once. V8 spills the
-// accumulators for `do … while` and for any unrolling of k. `rows` and `packed` are constants after inlining.
+// The shape of the code is measured, not taste: V8 keeps twelve accumulators in registers for a `for` with a counter,
+// one step of k and a straight run of loads before and stores after; with `do … while`, an unrolled k or branches
+// around the stores it spills them, at half the speed. `rows` and `packed` are constants after inlining.
 import { madd } from "../math/fma";
 
 /** Bytes of a row of the tile: two vectors. */
 export const TILE_BYTES: i32 = 32;
-
-/** Stores the first `bytes` of the row (v0, v1), added to what is there if `add`; never touches a byte beyond. */
-function storePartial<T>(c: usize, v0: v128, v1: v128, bytes: i32, add: bool): void {
-  let v = v0;
-  if (bytes >= 16) {
-    v128.store(c, add ? v128.add<T>(v, v128.load(c)) : v);
-    c += 16;
-    bytes -= 16;
-    v = v1;
-  }
-  if (bytes >= 8) {
-    v128.store_lane<u64>(c, add ? v128.add<T>(v, v128.load_zero<u64>(c)) : v, 0);
-    c += 8;
-    bytes -= 8;
-    v = v128.shuffle<u64>(v, v, 1, 1);
-  }
-  if (bytes >= 4) v128.store_lane<u32>(c, add ? v128.add<T>(v, v128.load_zero<u32>(c)) : v, 0);
-}
-
-// @ts-ignore: decorator
-@inline
-function storeRow<T>(c: usize, v0: v128, v1: v128, bytes: i32, add: bool): void {
-  if (bytes < TILE_BYTES) {
-    storePartial<T>(c, v0, v1, bytes, add);
-  } else {
-    v128.store(c, add ? v128.add<T>(v0, v128.load(c)) : v0);
-    v128.store(c, add ? v128.add<T>(v1, v128.load(c, 16)) : v1, 16);
-  }
-}
+/** Bytes of the scratch tile through which the last, narrower columns go. */
+export const EDGE_BYTES: i32 = 192;
 
 // With packed rows the distance between rows is one element: an immediate of the load.
 // @ts-ignore: decorator
 @inline
-function broadcast<T>(a: usize, row: usize, rowOffset: usize, packed: bool): v128 {
-  if (packed) return v128.load_splat<T>(a + row * sizeof<T>());
+function broadcast<T>(a: usize, row: i32, rowOffset: usize, packed: bool): v128 {
+  if (packed) {
+    if (row == 1) return v128.load_splat<T>(a, 1 * sizeof<T>());
+    if (row == 2) return v128.load_splat<T>(a, 2 * sizeof<T>());
+    if (row == 3) return v128.load_splat<T>(a, 3 * sizeof<T>());
+    if (row == 4) return v128.load_splat<T>(a, 4 * sizeof<T>());
+    if (row == 5) return v128.load_splat<T>(a, 5 * sizeof<T>());
+  }
   return v128.load_splat<T>(a + rowOffset);
 }
 
@@ -50,19 +30,51 @@ function broadcast<T>(a: usize, row: usize, rowOffset: usize, packed: bool): v12
 @inline
 function tile<T>(
   rows: i32, packed: bool,
-  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32, add: bool,
+  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool,
 ): void {
-  const zero = v128.splat<T>(<T>0);
-  let c00 = zero, c01 = zero;
-  let c10 = zero, c11 = zero;
-  let c20 = zero, c21 = zero;
-  let c30 = zero, c31 = zero;
-  let c40 = zero, c41 = zero;
-  let c50 = zero, c51 = zero;
+  // What C holds counts only if it is added to: a mask, since a branch here costs registers.
+  const keep = i32x4.splat(-(<i32>add));
+  const c1 = c + ldc;
+  const c2 = c1 + ldc;
+  const c3 = c2 + ldc;
+  const c4 = c3 + ldc;
+  const c5 = c4 + ldc;
   const a2 = <usize>2 * aRow;
   const a3 = <usize>3 * aRow;
   const a4 = <usize>4 * aRow;
   const a5 = <usize>5 * aRow;
+  let c00 = v128.and(v128.load(c), keep);
+  let c01 = v128.and(v128.load(c, 16), keep);
+  let c10 = keep;
+  let c11 = keep;
+  if (rows > 1) {
+    c10 = v128.and(v128.load(c1), keep);
+    c11 = v128.and(v128.load(c1, 16), keep);
+  }
+  let c20 = keep;
+  let c21 = keep;
+  if (rows > 2) {
+    c20 = v128.and(v128.load(c2), keep);
+    c21 = v128.and(v128.load(c2, 16), keep);
+  }
+  let c30 = keep;
+  let c31 = keep;
+  if (rows > 3) {
+    c30 = v128.and(v128.load(c3), keep);
+    c31 = v128.and(v128.load(c3, 16), keep);
+  }
+  let c40 = keep;
+  let c41 = keep;
+  if (rows > 4) {
+    c40 = v128.and(v128.load(c4), keep);
+    c41 = v128.and(v128.load(c4, 16), keep);
+  }
+  let c50 = keep;
+  let c51 = keep;
+  if (rows > 5) {
+    c50 = v128.and(v128.load(c5), keep);
+    c51 = v128.and(v128.load(c5, 16), keep);
+  }
   for (let i = 0; i < k; i++) {
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
@@ -97,56 +109,72 @@ function tile<T>(
     a += aStep;
     b += bStep;
   }
-  storeRow<T>(c, c00, c01, bytes, add);
-  if (rows > 1) storeRow<T>((c += ldc), c10, c11, bytes, add);
-  if (rows > 2) storeRow<T>((c += ldc), c20, c21, bytes, add);
-  if (rows > 3) storeRow<T>((c += ldc), c30, c31, bytes, add);
-  if (rows > 4) storeRow<T>((c += ldc), c40, c41, bytes, add);
-  if (rows > 5) storeRow<T>((c += ldc), c50, c51, bytes, add);
+  v128.store(c, c00);
+  v128.store(c, c01, 16);
+  if (rows > 1) {
+    v128.store(c1, c10);
+    v128.store(c1, c11, 16);
+  }
+  if (rows > 2) {
+    v128.store(c2, c20);
+    v128.store(c2, c21, 16);
+  }
+  if (rows > 3) {
+    v128.store(c3, c30);
+    v128.store(c3, c31, 16);
+  }
+  if (rows > 4) {
+    v128.store(c4, c40);
+    v128.store(c4, c41, 16);
+  }
+  if (rows > 5) {
+    v128.store(c5, c50);
+    v128.store(c5, c51, 16);
+  }
 }
 
-function packed1<T>(a: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32, add: bool): void {
-  tile<T>(1, true, a, 0, aStep, b, bStep, c, ldc, k, bytes, add);
+function packed1<T>(a: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  tile<T>(1, true, a, 0, aStep, b, bStep, c, ldc, k, add);
 }
-function packed2<T>(a: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32, add: bool): void {
-  tile<T>(2, true, a, 0, aStep, b, bStep, c, ldc, k, bytes, add);
+function packed2<T>(a: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  tile<T>(2, true, a, 0, aStep, b, bStep, c, ldc, k, add);
 }
 function strided2<T>(
-  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32, add: bool,
+  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool,
 ): void {
-  tile<T>(2, false, a, aRow, aStep, b, bStep, c, ldc, k, bytes, add);
+  tile<T>(2, false, a, aRow, aStep, b, bStep, c, ldc, k, add);
 }
-function packed3<T>(a: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32, add: bool): void {
-  tile<T>(3, true, a, 0, aStep, b, bStep, c, ldc, k, bytes, add);
+function packed3<T>(a: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  tile<T>(3, true, a, 0, aStep, b, bStep, c, ldc, k, add);
 }
 function strided3<T>(
-  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32, add: bool,
+  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool,
 ): void {
-  tile<T>(3, false, a, aRow, aStep, b, bStep, c, ldc, k, bytes, add);
+  tile<T>(3, false, a, aRow, aStep, b, bStep, c, ldc, k, add);
 }
-function packed4<T>(a: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32, add: bool): void {
-  tile<T>(4, true, a, 0, aStep, b, bStep, c, ldc, k, bytes, add);
+function packed4<T>(a: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  tile<T>(4, true, a, 0, aStep, b, bStep, c, ldc, k, add);
 }
 function strided4<T>(
-  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32, add: bool,
+  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool,
 ): void {
-  tile<T>(4, false, a, aRow, aStep, b, bStep, c, ldc, k, bytes, add);
+  tile<T>(4, false, a, aRow, aStep, b, bStep, c, ldc, k, add);
 }
-function packed5<T>(a: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32, add: bool): void {
-  tile<T>(5, true, a, 0, aStep, b, bStep, c, ldc, k, bytes, add);
+function packed5<T>(a: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  tile<T>(5, true, a, 0, aStep, b, bStep, c, ldc, k, add);
 }
 function strided5<T>(
-  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32, add: bool,
+  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool,
 ): void {
-  tile<T>(5, false, a, aRow, aStep, b, bStep, c, ldc, k, bytes, add);
+  tile<T>(5, false, a, aRow, aStep, b, bStep, c, ldc, k, add);
 }
-function packed6<T>(a: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32, add: bool): void {
-  tile<T>(6, true, a, 0, aStep, b, bStep, c, ldc, k, bytes, add);
+function packed6<T>(a: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  tile<T>(6, true, a, 0, aStep, b, bStep, c, ldc, k, add);
 }
 function strided6<T>(
-  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32, add: bool,
+  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool,
 ): void {
-  tile<T>(6, false, a, aRow, aStep, b, bStep, c, ldc, k, bytes, add);
+  tile<T>(6, false, a, aRow, aStep, b, bStep, c, ldc, k, add);
 }
 
 /** Rows of the largest tile that a dtype has. */
@@ -156,30 +184,40 @@ export function maxRows<T>(): i32 {
   return sizeof<T>() == 4 && isFloat<T>() ? 6 : 4;
 }
 
-/**
- * C[rows × bytes] (+)= A · B with 1 ≤ rows ≤ maxRows<T>() and at most 32 bytes of columns; k ≥ 0.
- * B must be readable for 32 bytes at each step.
- */
+/** C[rows × 32 bytes] (+)= A · B with 1 ≤ rows ≤ maxRows<T>(); k ≥ 0. */
+// @ts-ignore: decorator
+@inline
 export function runTile<T>(
-  rows: i32, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, bytes: i32,
-  add: bool,
+  rows: i32, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool,
 ): void {
   if (aRow == sizeof<T>() || rows == 1) {
     switch (rows) {
-      case 1: packed1<T>(a, aStep, b, bStep, c, ldc, k, bytes, add); break;
-      case 2: packed2<T>(a, aStep, b, bStep, c, ldc, k, bytes, add); break;
-      case 3: packed3<T>(a, aStep, b, bStep, c, ldc, k, bytes, add); break;
-      case 4: packed4<T>(a, aStep, b, bStep, c, ldc, k, bytes, add); break;
-      case 5: if (maxRows<T>() > 4) packed5<T>(a, aStep, b, bStep, c, ldc, k, bytes, add); break;
-      case 6: if (maxRows<T>() > 4) packed6<T>(a, aStep, b, bStep, c, ldc, k, bytes, add); break;
+      case 1: packed1<T>(a, aStep, b, bStep, c, ldc, k, add); break;
+      case 2: packed2<T>(a, aStep, b, bStep, c, ldc, k, add); break;
+      case 3: packed3<T>(a, aStep, b, bStep, c, ldc, k, add); break;
+      case 4: packed4<T>(a, aStep, b, bStep, c, ldc, k, add); break;
+      case 5: if (maxRows<T>() > 4) packed5<T>(a, aStep, b, bStep, c, ldc, k, add); break;
+      case 6: if (maxRows<T>() > 4) packed6<T>(a, aStep, b, bStep, c, ldc, k, add); break;
     }
   } else {
     switch (rows) {
-      case 2: strided2<T>(a, aRow, aStep, b, bStep, c, ldc, k, bytes, add); break;
-      case 3: strided3<T>(a, aRow, aStep, b, bStep, c, ldc, k, bytes, add); break;
-      case 4: strided4<T>(a, aRow, aStep, b, bStep, c, ldc, k, bytes, add); break;
-      case 5: if (maxRows<T>() > 4) strided5<T>(a, aRow, aStep, b, bStep, c, ldc, k, bytes, add); break;
-      case 6: if (maxRows<T>() > 4) strided6<T>(a, aRow, aStep, b, bStep, c, ldc, k, bytes, add); break;
+      case 2: strided2<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
+      case 3: strided3<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
+      case 4: strided4<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
+      case 5: if (maxRows<T>() > 4) strided5<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
+      case 6: if (maxRows<T>() > 4) strided6<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
     }
+  }
+}
+
+/** C[rows × bytes] (+)= the first `bytes` of each row of a scratch tile; touches nothing beyond. */
+export function storeEdge<T>(edge: usize, rows: i32, c: usize, ldc: usize, bytes: i32, add: bool): void {
+  for (let i = 0; i < rows; i++) {
+    for (let at: usize = 0; at < <usize>bytes; at += sizeof<T>()) {
+      const value = load<T>(edge + at);
+      store<T>(c + at, add ? <T>(load<T>(c + at) + value) : value);
+    }
+    edge += TILE_BYTES;
+    c += ldc;
   }
 }

@@ -4,6 +4,7 @@
 // for it is packed into the caller's scratch. Batches, shapes and checks are the caller's.
 import { packA, rowsOfBlock, runBlock, setTile } from "../gemm/block";
 import { gemvDot, gemvSum } from "../gemm/gemv";
+import { EDGE_BYTES } from "../gemm/tile";
 import { BLOCK_BYTES, BLOCK_K, BLOCK_ROWS, packB, packTransposedB } from "../gemm/pack";
 
 /** B is packed if each of its panels serves at least this many rows of C: packing costs about one pass over B. */
@@ -22,7 +23,7 @@ export function gemm_set_tile(rows: i32): void {
 export function gemm_scratch_bytes(m: i32, n: i32, k: i32, size: i32): usize {
   const steps = min(k, BLOCK_K);
   const columns = <usize>min<u64>(<u64>n * size, BLOCK_BYTES);
-  return <usize>steps * ((columns + 31) & ~31) + <usize>steps * min(m, BLOCK_ROWS) * size + 16;
+  return <usize>steps * ((columns + 31) & ~31) + <usize>steps * min(m, BLOCK_ROWS) * size + EDGE_BYTES + 16;
 }
 
 function clear(c: usize, ldc: usize, m: i32, bytes: usize): void {
@@ -56,8 +57,8 @@ function gemm<T>(
   const steps = min(k, BLOCK_K);
   const packsB = tb || (m >= PACK_B_ROWS && <u64>k * ldb > SMALL_B_BYTES);
   const packsA = ta ? lda >= 2048 && totalBytes >= PACK_A_BYTES : totalBytes >= PACK_A_BYTES;
-  const panelsA = scratch;
-  const panelsB = scratch + (((<usize>steps * min(m, blockRows)) * size + 15) & ~15);
+  const panelsA = scratch + EDGE_BYTES;
+  const panelsB = panelsA + (((<usize>steps * min(m, blockRows)) * size + 15) & ~15);
   for (let jc = 0; jc < totalBytes; jc += BLOCK_BYTES) {
     const bytes = min(BLOCK_BYTES, totalBytes - jc);
     const wholeBytes = bytes & ~31;
@@ -81,11 +82,11 @@ function gemm<T>(
         const target = c + <usize>ic * ldc + jc;
         const panelBytes = (<usize>depth) << 5;
         if (packsB) {
-          runBlock<T>(rows, bytes, depth, block, aRow, aStep, packsA, panelsB, 32, panelBytes, target, ldc, add);
+          runBlock<T>(rows, bytes, depth, block, aRow, aStep, packsA, panelsB, 32, panelBytes, target, ldc, add, scratch);
         } else {
-          runBlock<T>(rows, wholeBytes, depth, block, aRow, aStep, packsA, source, ldb, 32, target, ldc, add);
+          runBlock<T>(rows, wholeBytes, depth, block, aRow, aStep, packsA, source, ldb, 32, target, ldc, add, scratch);
           if (wholeBytes < bytes) {
-            runBlock<T>(rows, bytes - wholeBytes, depth, block, aRow, aStep, packsA, panelsB, 32, 0, target + wholeBytes, ldc, add);
+            runBlock<T>(rows, bytes - wholeBytes, depth, block, aRow, aStep, packsA, panelsB, 32, 0, target + wholeBytes, ldc, add, scratch);
           }
         }
       }

@@ -6,7 +6,8 @@
 @inline
 export function madd<T>(a: v128, b: v128, c: v128): v128 {
   if (isFloat<T>() && ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<T>(a, b, c);
-  return v128.add<T>(v128.mul<T>(a, b), c);
+  // The sum comes first: V8 then keeps an accumulator in its register.
+  return v128.add<T>(c, v128.mul<T>(a, b));
 }
 
 /** c − a · b. */
