@@ -3,7 +3,7 @@
 // and `npm test`. Plain Node: nothing but the compilers has to be installed.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -36,16 +36,19 @@ const steps = [
     command: ["node_modules/typescript/bin/tsc", "-p", "."],
     reads: () => ["package-lock.json", "tsconfig.json", ...typeScript()],
     writes: () => typeScript().map((file) => `dist/${file.replace(/\.ts$/, ".js")}`),
-    after: removeOrphans,
+    after: finish,
   },
 ];
 
-/** A test whose source is gone must not go on running. */
-function removeOrphans() {
+/** A test whose source is gone must not go on running; commands can be executed, as they are once installed. */
+function finish() {
   const emitted = new Set(typeScript().map((file) => file.replace(/\.ts$/, "")));
   for (const file of filesIn("dist", "")) {
     const source = file.replace(/^dist\//, "").replace(/\.(js|d\.ts|js\.map)$/, "");
     if (/\.(js|d\.ts|js\.map)$/.test(file) && !emitted.has(source)) rmSync(join(root, file), { force: true });
+  }
+  for (const command of Object.values(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).bin)) {
+    if (existsSync(join(root, command))) chmodSync(join(root, command), 0o755);
   }
 }
 
