@@ -1,4 +1,5 @@
 // The runner against files that misbehave, each in its own way.
+import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { Children, type FileResult, runFile, totalsOf } from "../../support/runner.js";
@@ -72,6 +73,13 @@ test("fails a file that hides tests", async () => {
   const { failed, output } = await run("hides");
   assert.is(failed, 1);
   assert.match(output, "only() hides the other tests of the file");
+});
+
+test("fails when no file matches, and ends with its counts", () => {
+  const entry = fileURLToPath(new URL("../../run.js", import.meta.url));
+  const { status, stdout } = spawnSync(process.execPath, [entry, "there-is-no-such-test"], { encoding: "utf8" });
+  assert.is(status, 1);
+  assert.is(stdout, "no test file matches there-is-no-such-test\n\n0 passed, 1 failed\n");
 });
 
 test("reads the last totals", () => {
