@@ -28,7 +28,12 @@ export default {
     only("no-import-of-entries", "a room imports an entry of the package", "^src/[^/]+/", "^$", {
       path: "^src/[^/]+$",
     }),
-    only("no-cycles", "files that import each other", "", "^$", { circular: true }),
+    // Looked for in the compiled files, where imports of types alone are gone: what is left would run in a circle.
+    // Messages that hold each other are generated so, and call each other only when they are read or written.
+    only("no-cycles", "files that import each other", "^dist/", "^$", {
+      circular: true,
+      viaOnly: { pathNot: "^dist/src/wire/generated/" },
+    }),
     only("no-unresolved", "an import that names nothing", "", "^$", { couldNotResolve: true }),
     only(
       "runtime-only-in-platform",

@@ -25,7 +25,9 @@ function start(file, args) {
   });
 }
 
-const cruised = ["src", "test", "bench", "conformance", "examples"].filter((folder) => existsSync(join(root, folder)));
+const cruised = ["src", "test", "bench", "conformance", "examples", "dist/src"].filter((folder) =>
+  existsSync(join(root, folder)),
+);
 
 function packed() {
   const size = pack();

@@ -1,6 +1,5 @@
 // TensorProto, by hand: tensor_content is a view of the message, and numeric lists go straight into typed arrays, since
 // these fields are where the bytes are. Everything else of the wire is generated.
-import type { DataType } from "../tensor/dtype.js";
 import {
   bytesView,
   type Codec,
@@ -15,7 +14,7 @@ import {
   writeInt64,
   writeUint64,
 } from "./codec.js";
-import { ResourceHandleProto, TensorShapeProto, VariantTensorDataProto } from "./generated/core.js";
+import { type DataType, ResourceHandleProto, TensorShapeProto, VariantTensorDataProto } from "./generated/core.js";
 
 /** `tensorflow.TensorProto`; `null` is an absent list. */
 export interface TensorProto {
