@@ -1,3 +1,5 @@
 // Every export of the kernel module. One line per file of kernels.
 export { heap_base } from "./layout";
 export * from "./kernels/matmul";
+export * from "./kernels/conv2d";
+export * from "./kernels/conv2d-backprop";

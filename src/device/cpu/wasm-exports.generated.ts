@@ -10,4 +10,15 @@ export interface WasmExports {
   gemm_f64(ta: number, tb: number, m: number, n: number, k: number, a: number, lda: number, b: number, ldb: number, c: number, ldc: number, accumulate: number, scratch: number): void;
   gemm_i32(ta: number, tb: number, m: number, n: number, k: number, a: number, lda: number, b: number, ldb: number, c: number, ldc: number, accumulate: number, scratch: number): void;
   gemm_i64(ta: number, tb: number, m: number, n: number, k: number, a: number, lda: number, b: number, ldb: number, c: number, ldc: number, accumulate: number, scratch: number): void;
+  // ./kernels/conv2d
+  conv2d_scratch_bytes(inC: number, kH: number, kW: number, outC: number, size: number): number;
+  conv2d_f32(x: number, filter: number, y: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
+  conv2d_f64(x: number, filter: number, y: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
+  // ./kernels/conv2d-backprop
+  conv2d_backprop_input_scratch_bytes(inC: number, kH: number, kW: number, outC: number, size: number): number;
+  conv2d_backprop_filter_scratch_bytes(inC: number, kH: number, kW: number, outC: number, size: number): number;
+  conv2d_backprop_input_f32(dy: number, filter: number, dx: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
+  conv2d_backprop_input_f64(dy: number, filter: number, dx: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
+  conv2d_backprop_filter_f32(x: number, dy: number, dfilter: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
+  conv2d_backprop_filter_f64(x: number, dy: number, dfilter: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
 }
