@@ -2,6 +2,7 @@
 // repeats), packed strings. What comes from the network is checked before it touches the heap.
 import { InvalidArgumentError, ResourceExhaustedError } from "../errors/index.js";
 import type { Allocator } from "../memory/allocator.js";
+import type { Heap } from "../memory/heap.js";
 import { type TensorProto, TensorProto as TensorProtoCodec, type TensorShapeProto } from "../wire/core.js";
 import { DataType, dtypeName, dtypeSize, isKnownDtype } from "./dtype.js";
 import { numElements, type Shape, shapeString } from "./shape.js";
@@ -61,12 +62,15 @@ export const shapeToProto = (shape: Shape): TensorShapeProto => ({
   unknownRank: false,
 });
 
-/** The form that TensorFlow's RecvTensor and feeds use: raw content, strings packed into it. Copies the bytes. */
-export function tensorToProto(tensor: Tensor, heapBytes: Uint8Array, codec?: ValueCodec): TensorProto {
+/**
+ * The form that TensorFlow's RecvTensor and feeds use: raw content, strings packed into it. The content is a view of
+ * the heap: encode the proto before anything else can touch the tensor.
+ */
+export function tensorView(tensor: Tensor, heap: Heap, codec?: ValueCodec): TensorProto {
   const proto = TensorProtoCodec.create();
   proto.dtype = tensor.dtype;
   proto.tensorShape = shapeToProto(tensor.shape);
-  if (tensor.values === null) proto.tensorContent = heapBytes.slice(tensor.ptr, tensor.ptr + tensor.bytes);
+  if (tensor.values === null) proto.tensorContent = heap.u8.subarray(tensor.ptr, tensor.ptr + tensor.bytes);
   else if (tensor.dtype === DataType.STRING) proto.tensorContent = packStrings(tensor.values as Uint8Array[]);
   else if (codec !== undefined) Object.assign(proto, codec.encode(tensor));
   return proto;

@@ -1,0 +1,22 @@
+// Device attributes as messages and back.
+import type { DeviceAttributes } from "../device/device.js";
+import { DeviceAttributes as Proto, DeviceLocality } from "../wire/core.js";
+
+export const deviceToProto = (device: DeviceAttributes): Proto => ({
+  ...Proto.create(),
+  name: device.name,
+  deviceType: device.deviceType,
+  memoryLimit: device.memoryLimit,
+  locality: DeviceLocality.create(),
+  incarnation: device.incarnation,
+  physicalDeviceDesc: device.physicalDeviceDesc,
+  xlaGlobalId: -1n,
+});
+
+export const deviceFromProto = (proto: Proto): DeviceAttributes => ({
+  name: proto.name,
+  deviceType: proto.deviceType,
+  memoryLimit: proto.memoryLimit,
+  incarnation: proto.incarnation,
+  physicalDeviceDesc: proto.physicalDeviceDesc,
+});

@@ -1,0 +1,190 @@
+// MasterService on gRPC: decodes each request, calls the Master, encodes the answer. Tensors are copied between
+// message and heap exactly once each way.
+import { InvalidArgumentError, toOpError } from "../errors/index.js";
+import { CancelledError } from "../errors/index.js";
+import { Cancellation } from "../kernel/cancellation.js";
+import type { Master } from "../master/master.js";
+import type { Feed } from "../master/session.js";
+import type { Allocator } from "../memory/allocator.js";
+import { tensorFromProto, tensorView } from "../tensor/proto.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { RawCall, RawHandler } from "../transport/grpc-listener.js";
+import { type DeviceAttributes as DeviceAttributesProto, GraphDef, RunMetadata, TensorProto } from "../wire/core.js";
+import {
+  CloseSessionRequest,
+  CloseSessionResponse,
+  CreateSessionRequest,
+  CreateSessionResponse,
+  ExtendSessionRequest,
+  ExtendSessionResponse,
+  ListDevicesRequest,
+  ListDevicesResponse,
+  MakeCallableRequest,
+  MakeCallableResponse,
+  PartialRunSetupRequest,
+  PartialRunSetupResponse,
+  ReleaseCallableRequest,
+  ReleaseCallableResponse,
+  ResetRequest,
+  ResetResponse,
+  RunCallableRequest,
+  RunCallableResponse,
+  RunStepRequest,
+  RunStepResponse,
+} from "../wire/master.js";
+import { deviceToProto } from "./device-attributes.js";
+import { RecentRequests } from "./duplicates.js";
+
+export interface MasterServiceContext {
+  readonly master: Master;
+  /** Where feeds go: the account of the master's first device. */
+  readonly allocator: Allocator;
+  /** A request in protobuf's text format, for error texts. */
+  readonly describe: (message: string, request: object) => string;
+}
+
+const prefix = "/tensorflow.MasterService/";
+
+export function masterHandlers(context: MasterServiceContext): Map<string, RawHandler> {
+  const { master, describe } = context;
+  const recent = new RecentRequests();
+  const refuseTwice = (id: bigint, what: string, request: object) =>
+    recent.check(id, `${what} (Master)`, () => describe(`${what}Request`, request));
+
+  const runStep = async (bytes: Uint8Array, call: RawCall): Promise<Uint8Array> => {
+    const request = RunStepRequest.decode(bytes);
+    const cancellation = cancelledWith(call);
+    try {
+      refuseTwice(request.requestId, "RunStep", request);
+      return request.partialRunHandle === ""
+        ? await fullStep(context, request, cancellation)
+        : await partialStep(context, request, cancellation);
+    } catch (error) {
+      if (!request.storeErrorsInResponseBody) throw error;
+      const failure = toOpError(error);
+      return RunStepResponse.encode({
+        metadata: RunMetadata.create(),
+        statusCode: failure.code,
+        statusErrorMessage: failure.message,
+      });
+    }
+  };
+
+  const handlers: Record<string, RawHandler> = {
+    async CreateSession(bytes) {
+      const request = CreateSessionRequest.decode(bytes);
+      const sessionHandle = await master.createSession(request.graphDef ?? GraphDef.create(), request.config ?? null);
+      return CreateSessionResponse.encode({ sessionHandle });
+    },
+    async ExtendSession(bytes) {
+      const { sessionHandle, graphDef, currentGraphVersion } = ExtendSessionRequest.decode(bytes);
+      const newGraphVersion = master.extendSession(sessionHandle, graphDef ?? GraphDef.create(), currentGraphVersion);
+      return ExtendSessionResponse.encode({ newGraphVersion });
+    },
+    async PartialRunSetup(bytes) {
+      const request = PartialRunSetupRequest.decode(bytes);
+      refuseTwice(request.requestId, "PartialRunSetup", request);
+      const signature = { feeds: request.feed, fetches: request.fetch, targets: request.target };
+      const partialRunHandle = await master.partialRunSetup(request.sessionHandle, signature);
+      return PartialRunSetupResponse.encode({ partialRunHandle });
+    },
+    RunStep: runStep,
+    async CloseSession(bytes) {
+      await master.closeSession(CloseSessionRequest.decode(bytes).sessionHandle);
+      return CloseSessionResponse.encode({});
+    },
+    async ListDevices(bytes) {
+      const { local, remote } = await master.listDevices(ListDevicesRequest.decode(bytes).sessionHandle);
+      const encode = (list: typeof local): DeviceAttributesProto[] => list.map(deviceToProto);
+      return ListDevicesResponse.encode({ localDevice: encode(local), remoteDevice: encode(remote) });
+    },
+    async Reset(bytes) {
+      await master.reset(ResetRequest.decode(bytes).container, null);
+      return ResetResponse.encode({});
+    },
+    async MakeCallable(bytes) {
+      const request = MakeCallableRequest.decode(bytes);
+      refuseTwice(request.requestId, "MakeCallable", request);
+      const { feed = [], fetch = [], target = [], runOptions } = request.options ?? {};
+      const signature = { feeds: feed, fetches: fetch, targets: target };
+      const handle = await master.makeCallable(request.sessionHandle, { signature, options: runOptions ?? null });
+      return MakeCallableResponse.encode({ handle });
+    },
+    async RunCallable(bytes, call) {
+      const request = RunCallableRequest.decode(bytes);
+      refuseTwice(request.requestId, "RunCallable", request);
+      master.session(request.sessionHandle).callable(request.handle);
+      const feeds = feedTensors(request.feed, context.allocator);
+      const { fetches, metadata } = await master.runCallable(request.sessionHandle, request.handle, feeds, cancelledWith(call));
+      return encodeAndRelease(fetches, context, (fetch) => RunCallableResponse.encode({ fetch, metadata }));
+    },
+    async ReleaseCallable(bytes) {
+      const { sessionHandle, handle } = ReleaseCallableRequest.decode(bytes);
+      master.session(sessionHandle).releaseCallable(handle);
+      return ReleaseCallableResponse.encode({});
+    },
+  };
+  return new Map(Object.entries(handlers).map(([method, handler]) => [prefix + method, handler]));
+}
+
+async function fullStep(context: MasterServiceContext, request: RunStepRequest, cancellation: Cancellation): Promise<Uint8Array> {
+  const session = context.master.session(request.sessionHandle);
+  const feeds = namedFeeds(request, context.allocator);
+  const { fetches, metadata } = await session.run(feeds, request.fetch, request.target, request.options ?? null, cancellation);
+  return encodeAndRelease(fetches, context, (tensors) =>
+    RunStepResponse.encode({ tensor: named(request.fetch, tensors), metadata }),
+  );
+}
+
+async function partialStep(context: MasterServiceContext, request: RunStepRequest, cancellation: Cancellation): Promise<Uint8Array> {
+  const session = context.master.session(request.sessionHandle);
+  const feeds = namedFeeds(request, context.allocator);
+  const { tensors, last } = await session.partialRun(request.partialRunHandle, feeds, request.fetch, cancellation);
+  return encodeAndRelease(tensors, context, (protos) =>
+    RunStepResponse.encode({
+      tensor: named(request.fetch, protos),
+      metadata: last ? RunMetadata.create() : undefined,
+    }),
+  );
+}
+
+const named = (names: readonly string[], tensors: readonly TensorProto[]) =>
+  tensors.map((tensor, i) => ({ name: names[i]!, tensor }));
+
+function namedFeeds(request: RunStepRequest, allocator: Allocator): Feed[] {
+  const tensors = feedTensors(request.feed.map(({ tensor }) => tensor ?? TensorProto.create()), allocator);
+  return tensors.map((tensor, i) => ({ name: request.feed[i]!.name, tensor }));
+}
+
+function feedTensors(protos: readonly TensorProto[], allocator: Allocator): Tensor[] {
+  const tensors: Tensor[] = [];
+  for (let i = 0; i < protos.length; i++) {
+    try {
+      tensors.push(tensorFromProto(protos[i]!, allocator));
+    } catch (error) {
+      for (const tensor of tensors) tensor.release();
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      throw new InvalidArgumentError(`Invalid TensorProto for feed value ${i}`, { cause: error });
+    }
+  }
+  return tensors;
+}
+
+/** Protos view the heap: they are encoded before anything else can run. */
+function encodeAndRelease(
+  tensors: readonly Tensor[],
+  { allocator }: MasterServiceContext,
+  encode: (protos: TensorProto[]) => Uint8Array,
+): Uint8Array {
+  try {
+    return encode(tensors.map((tensor) => tensorView(tensor, allocator.heap)));
+  } finally {
+    for (const tensor of tensors) tensor.release();
+  }
+}
+
+function cancelledWith(call: RawCall): Cancellation {
+  const cancellation = new Cancellation();
+  call.onCancelled(() => cancellation.cancel(new CancelledError("RPC was cancelled by the client")));
+  return cancellation;
+}
