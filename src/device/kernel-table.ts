@@ -1,6 +1,7 @@
 // Kernels of one device by op, and the choice among them by dtype. Registering the same kernel twice throws.
-import type { Kernel } from "../kernel/kernel.js";
+
 import { AlreadyExistsError } from "../errors/index.js";
+import type { Kernel } from "../kernel/kernel.js";
 import { type DataType, dtypeName } from "../tensor/dtype.js";
 
 export class KernelTable {

@@ -1,8 +1,9 @@
 // Which types of device a server can open, and the ones it did open. A server owns its registry; nothing is global.
+
+import { AlreadyExistsError } from "../errors/index.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Heap } from "../memory/heap.js";
 import type { ConfigProto } from "../wire/core.js";
-import { AlreadyExistsError } from "../errors/index.js";
 import type { Device } from "./device.js";
 
 export interface DeviceContext {

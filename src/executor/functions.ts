@@ -57,7 +57,8 @@ export class FunctionRuntime {
     const depth = caller.depth + 1;
     const callee = handle as Callee;
     try {
-      if (depth > MAX_DEPTH) throw new InvalidArgumentError(`Function ${callee.name} calls itself more than ${MAX_DEPTH} deep`);
+      if (depth > MAX_DEPTH)
+        throw new InvalidArgumentError(`Function ${callee.name} calls itself more than ${MAX_DEPTH} deep`);
       if (args.length !== callee.inputTypes.length) {
         throw new InvalidArgumentError(`Expects ${callee.inputTypes.length} arguments, but ${args.length} is provided`);
       }

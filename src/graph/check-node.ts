@@ -34,7 +34,9 @@ export function checkAttrs(node: NodeDef, op: OpDef): Map<string, AttrValue> {
     const value = attrs.get(definition.name);
     if (value === undefined) {
       if (definition.defaultValue === null) {
-        throw new NotFoundError(`No attr named '${definition.name}' in NodeDef:${suffix(node.name)}${named(node.name)}`);
+        throw new NotFoundError(
+          `No attr named '${definition.name}' in NodeDef:${suffix(node.name)}${named(node.name)}`,
+        );
       }
       attrs.set(definition.name, definition.defaultValue);
     } else {

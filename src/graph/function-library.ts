@@ -8,8 +8,8 @@ import {
   type FunctionDefLibrary,
   GraphDef,
   NodeDef,
-  type OpDef as OpDefProto,
   type OpDef_ArgDef,
+  type OpDef as OpDefProto,
 } from "../wire/core.js";
 import { intValue, typeValue } from "./attr-value.js";
 import { Graph, type Node } from "./graph.js";
@@ -108,7 +108,10 @@ export class FunctionLibrary {
     for (const node of bodyNodes) nodes.push({ ...node, input: node.input.map(resolve) });
     const retTypes = this.#addRets(definition, signature, bound, nodes, resolve);
     const graph = new Graph(this);
-    importGraph(graph, { ...GraphDef.create(), node: nodes }, this.registry, { hostname: this.hostname, internal: true });
+    importGraph(graph, { ...GraphDef.create(), node: nodes }, this.registry, {
+      hostname: this.hostname,
+      internal: true,
+    });
     const byPrefix = (prefix: string, count: number) =>
       Array.from({ length: count }, (_, i) => graph.find(`${prefix}${i}`)!);
     return {
@@ -122,7 +125,12 @@ export class FunctionLibrary {
     };
   }
 
-  #addArgs(signature: OpDefProto, bound: BoundAttrs, nodes: NodeDef[], flat: Map<string, { node: string; start: number }>) {
+  #addArgs(
+    signature: OpDefProto,
+    bound: BoundAttrs,
+    nodes: NodeDef[],
+    flat: Map<string, { node: string; start: number }>,
+  ) {
     const types: DataType[] = [];
     for (const arg of signature.inputArg) {
       const argTypes = typesOf(arg, bound);
@@ -191,7 +199,8 @@ function resolveInput(input: string, flat: ReadonlyMap<string, { node: string; s
   if (exact !== undefined) return `${exact.node}:${exact.start}`;
   const colon = input.lastIndexOf(":");
   const prefix = flat.get(input.slice(0, colon));
-  if (colon < 0 || prefix === undefined) throw new InvalidArgumentError(`Input ${input} is not found in the function's body`);
+  if (colon < 0 || prefix === undefined)
+    throw new InvalidArgumentError(`Input ${input} is not found in the function's body`);
   return `${prefix.node}:${prefix.start + Number(input.slice(colon + 1))}`;
 }
 
@@ -261,9 +270,7 @@ export function opDefFromProto(proto: OpDefProto): OpDef {
 
 /** TensorFlow's canonical form: the attributes that the signature declares, by name. */
 function instanceKey(signature: OpDefProto, attrs: BoundAttrs): string {
-  const parts = signature.attr
-    .map(({ name }) => `${name}=${describe(attrs.get(name))}`)
-    .sort();
+  const parts = signature.attr.map(({ name }) => `${name}=${describe(attrs.get(name))}`).sort();
   return `${signature.name}[${parts.join(",")}]`;
 }
 

@@ -7,8 +7,8 @@ import type { Shape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { AttrValue } from "../wire/core.js";
 import type { CancellationSignal } from "./cancellation.js";
-import type { ResourceStore, StepResources } from "./resource.js";
 import type { StepRendezvous } from "./rendezvous.js";
+import type { ResourceStore, StepResources } from "./resource.js";
 
 /** The call is finished and its outputs are set. */
 export const DONE = 0;

@@ -2,8 +2,8 @@
 // of other tasks; it must not know gRPC, sockets or messages. Handles of unknown sessions get TensorFlow's texts.
 import type { DeviceAttributes } from "../device/device.js";
 import { AbortedError, InvalidArgumentError } from "../errors/index.js";
-import type { OpRegistry } from "../graph/op-def.js";
 import type { Node } from "../graph/graph.js";
+import type { OpRegistry } from "../graph/op-def.js";
 import type { Cancellation } from "../kernel/cancellation.js";
 import type { Signature } from "../optimize/signature.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -97,7 +97,9 @@ export class Master {
   session(handle: string, orRestarted = false): MasterSession {
     const session = this.#sessions.get(handle);
     if (session === undefined) {
-      throw new AbortedError(`Session ${handle} is not found.${orRestarted ? " Possibly, this master has restarted." : ""}`);
+      throw new AbortedError(
+        `Session ${handle} is not found.${orRestarted ? " Possibly, this master has restarted." : ""}`,
+      );
     }
     session.lastUsed = this.context.now();
     return session;
@@ -123,7 +125,12 @@ export class Master {
   }
 
   /** Surplus feeds are ignored; too few are refused (a real server dies of them). */
-  async runCallable(handle: string, callableHandle: bigint, feeds: readonly Tensor[], cancellation: Cancellation): Promise<StepResult> {
+  async runCallable(
+    handle: string,
+    callableHandle: bigint,
+    feeds: readonly Tensor[],
+    cancellation: Cancellation,
+  ): Promise<StepResult> {
     let named: Feed[];
     let callable: Callable;
     const session = this.session(handle);
@@ -150,7 +157,9 @@ export class Master {
   }
 
   /** Devices of the session, or (empty handle) of this task and of all others. */
-  async listDevices(handle: string): Promise<{ local: readonly DeviceAttributes[]; remote: readonly DeviceAttributes[] }> {
+  async listDevices(
+    handle: string,
+  ): Promise<{ local: readonly DeviceAttributes[]; remote: readonly DeviceAttributes[] }> {
     if (handle !== "") {
       const session = this.#sessions.get(handle);
       if (session === undefined) {

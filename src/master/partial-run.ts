@@ -2,8 +2,8 @@
 import { InvalidArgumentError, toOpError } from "../errors/index.js";
 import type { Node } from "../graph/graph.js";
 import { Cancellation } from "../kernel/cancellation.js";
-import type { Tensor } from "../tensor/tensor.js";
 import { parseTensorName } from "../optimize/signature.js";
+import type { Tensor } from "../tensor/tensor.js";
 import type { Plan } from "./plan.js";
 
 export interface PartialFeed {
@@ -37,7 +37,8 @@ export class PartialRun {
       if (!this.plan.signature.fetches.includes(name)) {
         throw new InvalidArgumentError(`The fetch ${name} was not specified in partial_run_setup.`);
       }
-      if (!this.#missingFetches.has(name)) throw new InvalidArgumentError(`The fetch ${name} has already been fetched.`);
+      if (!this.#missingFetches.has(name))
+        throw new InvalidArgumentError(`The fetch ${name} has already been fetched.`);
     }
     const missing = new Set(this.#missingFeeds);
     for (const { name } of feeds) missing.delete(name);

@@ -4,14 +4,14 @@ import { FunctionLibrary } from "../graph/function-library.js";
 import { Graph } from "../graph/graph.js";
 import { importGraph } from "../graph/import.js";
 import type { OpRegistry } from "../graph/op-def.js";
-import { Cancellation } from "../kernel/cancellation.js";
+import type { Cancellation } from "../kernel/cancellation.js";
 import { lowerGraph } from "../optimize/lower.js";
 import type { ClientDevice, Signature } from "../optimize/signature.js";
-import { place, type PlacementOptions } from "../placement/place.js";
+import { type PlacementOptions, place } from "../placement/place.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
 import type { WorkerInterface } from "../worker/worker-interface.js";
-import { PartialRun, type PartialFeed } from "./partial-run.js";
+import { type PartialFeed, PartialRun } from "./partial-run.js";
 import { makePlan, type Plan } from "./plan.js";
 import { runStep, type StepResult } from "./step-runner.js";
 
@@ -104,7 +104,13 @@ export class MasterSession {
     }
   }
 
-  async run(feeds: readonly Feed[], fetches: readonly string[], targets: readonly string[], options: RunOptions | null, cancellation: Cancellation): Promise<StepResult> {
+  async run(
+    feeds: readonly Feed[],
+    fetches: readonly string[],
+    targets: readonly string[],
+    options: RunOptions | null,
+    cancellation: Cancellation,
+  ): Promise<StepResult> {
     return this.#track(cancellation, async () => {
       let plan: Plan;
       try {
@@ -115,7 +121,11 @@ export class MasterSession {
         throw error;
       }
       const stepId = this.context.newStepId();
-      return runStep(plan, { sessionHandle: this.handle, stepId, feeds: feeds.map((feed) => feed.tensor), options }, cancellation);
+      return runStep(
+        plan,
+        { sessionHandle: this.handle, stepId, feeds: feeds.map((feed) => feed.tensor), options },
+        cancellation,
+      );
     });
   }
 
@@ -126,7 +136,12 @@ export class MasterSession {
     return handle;
   }
 
-  async partialRun(handle: string, feeds: readonly PartialFeed[], fetches: readonly string[], cancellation: Cancellation): Promise<{ tensors: readonly Tensor[]; last: boolean }> {
+  async partialRun(
+    handle: string,
+    feeds: readonly PartialFeed[],
+    fetches: readonly string[],
+    cancellation: Cancellation,
+  ): Promise<{ tensors: readonly Tensor[]; last: boolean }> {
     const run = this.#partialRuns.get(handle);
     let last: boolean;
     try {
@@ -162,7 +177,8 @@ export class MasterSession {
 
   callable(handle: bigint): Callable {
     const callable = this.#callables.get(handle);
-    if (callable === null) throw new InvalidArgumentError(`Attempted to run callable after handle was released: ${handle}`);
+    if (callable === null)
+      throw new InvalidArgumentError(`Attempted to run callable after handle was released: ${handle}`);
     if (callable === undefined) throw new InvalidArgumentError(`No such callable handle: ${handle}`);
     return callable;
   }
@@ -183,7 +199,9 @@ export class MasterSession {
     }
     this.#partialRuns.clear();
     await Promise.allSettled(this.#ends);
-    await Promise.allSettled([...this.context.workers.values()].map((worker) => worker.deleteWorkerSession(this.handle)));
+    await Promise.allSettled(
+      [...this.context.workers.values()].map((worker) => worker.deleteWorkerSession(this.handle)),
+    );
   }
 
   async #track<T>(cancellation: Cancellation, work: () => Promise<T>): Promise<T> {

@@ -121,5 +121,10 @@ function shape(json: unknown): TensorShapeProto {
 
 function tensor(json: unknown): TensorProto {
   const { dtype, shape: dims, ints } = json as { dtype: string; shape: number[]; ints: number[] };
-  return { ...TensorProto.create(), dtype: dtypeFromName(dtype), tensorShape: shape(dims), intVal: Int32Array.from(ints) };
+  return {
+    ...TensorProto.create(),
+    dtype: dtypeFromName(dtype),
+    tensorShape: shape(dims),
+    intVal: Int32Array.from(ints),
+  };
 }

@@ -44,7 +44,9 @@ export function cutSignature(source: Graph, signature: Signature, client: Client
   for (const [node, copy] of copies) {
     for (const input of node.inputs) {
       const recv = recvs.size > 0 ? recvs.get(`${input.node.id}:${input.index}`) : undefined;
-      copy.inputs.push(recv === undefined ? { node: copies.get(input.node)!, index: input.index } : { node: recv, index: 0 });
+      copy.inputs.push(
+        recv === undefined ? { node: copies.get(input.node)!, index: input.index } : { node: recv, index: 0 },
+      );
     }
     for (const control of node.controlInputs) {
       const recv = isPlaceholder(control) ? recvs.get(`${control.id}:0`) : undefined;

@@ -9,11 +9,18 @@ export interface DeviceSpec {
   readonly index: number | null;
 }
 
-const PART = /^\/(?:job:([A-Za-z][A-Za-z0-9_]*|\*)|replica:(\d+|\*)|task:(\d+|\*)|device:([A-Za-z][A-Za-z0-9_-]*|\*)(?::(\d+|\*))?|(cpu|CPU|gpu|GPU|tpu|TPU)(?::(\d+|\*))?)/;
+const PART =
+  /^\/(?:job:([A-Za-z][A-Za-z0-9_]*|\*)|replica:(\d+|\*)|task:(\d+|\*)|device:([A-Za-z][A-Za-z0-9_-]*|\*)(?::(\d+|\*))?|(cpu|CPU|gpu|GPU|tpu|TPU)(?::(\d+|\*))?)/;
 
 /** `null` for a malformed name. An empty name leaves everything open. */
 export function parseDeviceSpec(name: string): DeviceSpec | null {
-  const spec: { -readonly [K in keyof DeviceSpec]: DeviceSpec[K] } = { job: null, replica: null, task: null, type: null, index: null };
+  const spec: { -readonly [K in keyof DeviceSpec]: DeviceSpec[K] } = {
+    job: null,
+    replica: null,
+    task: null,
+    type: null,
+    index: null,
+  };
   let rest = name;
   while (rest !== "" && rest !== "/") {
     const match = PART.exec(rest);

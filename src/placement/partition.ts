@@ -3,9 +3,9 @@
 // empty tensor. Names of the new nodes are unique in their session, since workers keep kernels by name.
 import { boolValue, intValue, stringValue, tensorValue, typeValue } from "../graph/attr-value.js";
 import { Graph, type Node, type Output, outputName } from "../graph/graph.js";
+import { copyNode } from "../optimize/signature.js";
 import { baseDtype, DataType } from "../tensor/dtype.js";
 import { TensorProto, TensorShapeProto } from "../wire/core.js";
-import { copyNode } from "../optimize/signature.js";
 
 export interface PartitionOptions {
   /** A name that no node of the session had: `base` with a rising number. */
@@ -14,7 +14,11 @@ export interface PartitionOptions {
 }
 
 /** @returns pieces by location; the graph itself when it has only one */
-export function partition(graph: Graph, locationOf: (node: Node) => string, options: PartitionOptions): Map<string, Graph> {
+export function partition(
+  graph: Graph,
+  locationOf: (node: Node) => string,
+  options: PartitionOptions,
+): Map<string, Graph> {
   const locations = new Set(graph.nodes.map(locationOf));
   if (locations.size <= 1) return new Map([...locations].map((location) => [location, graph]));
   return new Cut(graph, locationOf, options).pieces;
@@ -88,7 +92,12 @@ class Cut {
       ["dtype", typeValue(DataType.FLOAT)],
       ["value", tensorValue(value)],
     ]);
-    const dummy = piece.add(this.options.nextName(control.name), registry.find("Const")!, attrs, control.requestedDevice);
+    const dummy = piece.add(
+      this.options.nextName(control.name),
+      registry.find("Const")!,
+      attrs,
+      control.requestedDevice,
+    );
     dummy.assignedDevice = control.assignedDevice;
     dummy.controlInputs.push(this.#copies.get(control)!);
     const recv = this.#pair({ node: dummy, index: 0 }, control, consumer, control.name);
@@ -110,10 +119,7 @@ class Cut {
       ["tensor_name", stringValue(`edge_${this.#edges++}_${name.replace(":", "_")}`)],
       ["send_device", stringValue(sender.assignedDevice)],
       ["recv_device", stringValue(consumer.assignedDevice)],
-      [
-        "send_device_incarnation",
-        intValue(BigInt.asIntN(64, this.options.incarnationOf(sender.assignedDevice))),
-      ],
+      ["send_device_incarnation", intValue(BigInt.asIntN(64, this.options.incarnationOf(sender.assignedDevice)))],
       ["client_terminated", boolValue(false)],
       ["_src", stringValue(sender.name)],
       ["_dst", stringValue(consumer.name)],
@@ -123,7 +129,11 @@ class Cut {
     send.assignedDevice = sender.assignedDevice;
     send.inputs.push(source);
     const there = this.#piece(this.locationOf(consumer));
-    const recv = there.add(this.options.nextName(sender.name), registry.find("_Recv")!, new Map(attrs).set("tensor_type", type));
+    const recv = there.add(
+      this.options.nextName(sender.name),
+      registry.find("_Recv")!,
+      new Map(attrs).set("tensor_type", type),
+    );
     recv.assignedDevice = consumer.assignedDevice;
     return recv;
   }

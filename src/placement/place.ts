@@ -114,10 +114,17 @@ function join(a: Group, b: Group, node: Node, other: Node): void {
   large.spec = spec;
 }
 
-function choose(group: Group, node: Node, devices: readonly Candidate[], options: PlacementOptions, cache: Map<string, string>): string {
+function choose(
+  group: Group,
+  node: Node,
+  devices: readonly Candidate[],
+  options: PlacementOptions,
+  cache: Map<string, string>,
+): string {
   // Alone and asking for nothing special is the usual case: decided once per request and op.
   const single = group.members.length === 1;
-  const key = single && node.assignedDevice === "" ? `${node.requestedDevice} ${node.op.name} ${kernelKey(node)}` : null;
+  const key =
+    single && node.assignedDevice === "" ? `${node.requestedDevice} ${node.op.name} ${kernelKey(node)}` : null;
   const known = key === null ? undefined : cache.get(key);
   if (known !== undefined) return known;
   const fitting = devices.filter((device) => matches(group.spec, device.spec));
@@ -137,14 +144,17 @@ function softChoice(group: Group, devices: readonly Candidate[], options: Placem
   if (!options.allowSoftPlacement) return undefined;
   const relaxed = { ...group.spec, type: null, index: null };
   return devices.find(
-    (device) => matches(relaxed, device.spec) && group.members.every((member) => options.hasKernel(member, device.type)),
+    (device) =>
+      matches(relaxed, device.spec) && group.members.every((member) => options.hasKernel(member, device.type)),
   );
 }
 
 function noDevice(node: Node, group: Group, options: PlacementOptions): Error {
   const asked = group.members.find((member) => member.requestedDevice !== "") ?? node;
   const available = options.devices.map((device) => device.name).sort();
-  const gpu = /gpu/i.test(asked.requestedDevice) ? " The requested device appears to be a GPU, but CUDA is not enabled." : "";
+  const gpu = /gpu/i.test(asked.requestedDevice)
+    ? " The requested device appears to be a GPU, but CUDA is not enabled."
+    : "";
   return new InvalidArgumentError(
     `Cannot assign a device for operation ${asked.name}: {{node ${asked.name}}} was explicitly assigned to ` +
       `${asked.requestedDevice} but available devices are [ ${available.join(", ")} ]. Make sure the device ` +

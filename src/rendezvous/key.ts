@@ -12,7 +12,13 @@ export interface RendezvousKey {
 const hex = /^[0-9a-f]{1,16}$/i;
 
 /** @param incarnation as TensorFlow's attributes carry it, signed or not */
-export function createKey(sendDevice: string, incarnation: bigint, recvDevice: string, tensorName: string, frameIter = "0:0"): string {
+export function createKey(
+  sendDevice: string,
+  incarnation: bigint,
+  recvDevice: string,
+  tensorName: string,
+  frameIter = "0:0",
+): string {
   const digits = BigInt.asUintN(64, incarnation).toString(16).padStart(16, "0");
   return `${sendDevice};${digits};${recvDevice};${tensorName};${frameIter}`;
 }
@@ -20,7 +26,13 @@ export function createKey(sendDevice: string, incarnation: bigint, recvDevice: s
 /** @throws InvalidArgumentError with TensorFlow's text (two blanks) */
 export function parseKey(key: string): RendezvousKey {
   const [sendDevice, digits, recvDevice, tensorName, frameIter, ...rest] = key.split(";");
-  if (frameIter === undefined || rest.length > 0 || !hex.test(digits!) || !sendDevice!.startsWith("/") || !recvDevice!.startsWith("/")) {
+  if (
+    frameIter === undefined ||
+    rest.length > 0 ||
+    !hex.test(digits!) ||
+    !sendDevice!.startsWith("/") ||
+    !recvDevice!.startsWith("/")
+  ) {
     throw new InvalidArgumentError(`Invalid  rendezvous key: ${key}`);
   }
   return {

@@ -75,6 +75,8 @@ export class LocalRendezvous implements StepRendezvous {
 
   /** Keys that somebody waits for. */
   waiters(): Waiter[] {
-    return [...this.#items].filter(([, item]) => item.waiting !== null).map(([key, item]) => ({ key, sinceMs: item.since }));
+    return [...this.#items]
+      .filter(([, item]) => item.waiting !== null)
+      .map(([key, item]) => ({ key, sinceMs: item.since }));
   }
 }

@@ -40,7 +40,9 @@ export class ResourceManager implements ResourceStore {
     const container = handle.container || this.defaultContainer;
     const resources = this.#containers.get(container);
     if (resources === undefined) {
-      throw new NotFoundError(`Container ${container} does not exist. (Could not find resource: ${container}/${handle.name})`);
+      throw new NotFoundError(
+        `Container ${container} does not exist. (Could not find resource: ${container}/${handle.name})`,
+      );
     }
     const found = resources.get(keyOf(handle.name, handle.typeName));
     if (found === undefined) {

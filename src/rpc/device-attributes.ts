@@ -1,6 +1,6 @@
 // Device attributes as messages and back.
 import type { DeviceAttributes } from "../device/device.js";
-import { DeviceAttributes as Proto, DeviceLocality } from "../wire/core.js";
+import { DeviceLocality, DeviceAttributes as Proto } from "../wire/core.js";
 
 export const deviceToProto = (device: DeviceAttributes): Proto => ({
   ...Proto.create(),

@@ -1,7 +1,6 @@
 // MasterService on gRPC: decodes each request, calls the Master, encodes the answer. Tensors are copied between
 // message and heap exactly once each way.
-import { InvalidArgumentError, toOpError } from "../errors/index.js";
-import { CancelledError } from "../errors/index.js";
+import { CancelledError, InvalidArgumentError, toOpError } from "../errors/index.js";
 import { Cancellation } from "../kernel/cancellation.js";
 import type { Master } from "../master/master.js";
 import type { Feed } from "../master/session.js";
@@ -115,7 +114,12 @@ export function masterHandlers(context: MasterServiceContext): Map<string, RawHa
       refuseTwice(request.requestId, "RunCallable", request);
       master.session(request.sessionHandle).callable(request.handle);
       const feeds = feedTensors(request.feed, context.allocator);
-      const { fetches, metadata } = await master.runCallable(request.sessionHandle, request.handle, feeds, cancelledWith(call));
+      const { fetches, metadata } = await master.runCallable(
+        request.sessionHandle,
+        request.handle,
+        feeds,
+        cancelledWith(call),
+      );
       return encodeAndRelease(fetches, context, (fetch) => RunCallableResponse.encode({ fetch, metadata }));
     },
     async ReleaseCallable(bytes) {
@@ -127,16 +131,30 @@ export function masterHandlers(context: MasterServiceContext): Map<string, RawHa
   return new Map(Object.entries(handlers).map(([method, handler]) => [prefix + method, handler]));
 }
 
-async function fullStep(context: MasterServiceContext, request: RunStepRequest, cancellation: Cancellation): Promise<Uint8Array> {
+async function fullStep(
+  context: MasterServiceContext,
+  request: RunStepRequest,
+  cancellation: Cancellation,
+): Promise<Uint8Array> {
   const session = context.master.session(request.sessionHandle);
   const feeds = namedFeeds(request, context.allocator);
-  const { fetches, metadata } = await session.run(feeds, request.fetch, request.target, request.options ?? null, cancellation);
+  const { fetches, metadata } = await session.run(
+    feeds,
+    request.fetch,
+    request.target,
+    request.options ?? null,
+    cancellation,
+  );
   return encodeAndRelease(fetches, context, (tensors) =>
     RunStepResponse.encode({ tensor: named(request.fetch, tensors), metadata }),
   );
 }
 
-async function partialStep(context: MasterServiceContext, request: RunStepRequest, cancellation: Cancellation): Promise<Uint8Array> {
+async function partialStep(
+  context: MasterServiceContext,
+  request: RunStepRequest,
+  cancellation: Cancellation,
+): Promise<Uint8Array> {
   const session = context.master.session(request.sessionHandle);
   const feeds = namedFeeds(request, context.allocator);
   const { tensors, last } = await session.partialRun(request.partialRunHandle, feeds, request.fetch, cancellation);
@@ -152,7 +170,10 @@ const named = (names: readonly string[], tensors: readonly TensorProto[]) =>
   tensors.map((tensor, i) => ({ name: names[i]!, tensor }));
 
 function namedFeeds(request: RunStepRequest, allocator: Allocator): Feed[] {
-  const tensors = feedTensors(request.feed.map(({ tensor }) => tensor ?? TensorProto.create()), allocator);
+  const tensors = feedTensors(
+    request.feed.map(({ tensor }) => tensor ?? TensorProto.create()),
+    allocator,
+  );
   return tensors.map((tensor, i) => ({ name: request.feed[i]!.name, tensor }));
 }
 

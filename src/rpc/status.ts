@@ -30,7 +30,11 @@ export function fromServiceError(error: ServiceError): OpError {
       // Details that aren't ours are none of our business.
     }
   }
-  return opErrorFromCode(error.code, error.details, payloads === undefined ? { cause: error } : { cause: error, payloads });
+  return opErrorFromCode(
+    error.code,
+    error.details,
+    payloads === undefined ? { cause: error } : { cause: error, payloads },
+  );
 }
 
 function cut(text: string): string {

@@ -36,7 +36,9 @@ export function tensorFromProto(proto: TensorProto, allocator: Allocator, codec?
   const values = content !== null && content.length > 0 ? null : valueBytes(proto, size);
   const tensor = allocateTensor(allocator, dtype, shape);
   if (tensor === null) {
-    throw new ResourceExhaustedError(`OOM when allocating tensor with shape${shapeString(shape)} and type ${dtypeName(dtype)}`);
+    throw new ResourceExhaustedError(
+      `OOM when allocating tensor with shape${shapeString(shape)} and type ${dtypeName(dtype)}`,
+    );
   }
   if (size === 0) return tensor;
   const { u8 } = allocator.heap;
@@ -85,7 +87,12 @@ function valueBytes(proto: TensorProto, size: number): Uint8Array {
   return new Uint8Array(list.buffer, list.byteOffset, list.byteLength);
 }
 
-type List = { readonly length: number; readonly buffer: ArrayBufferLike; readonly byteOffset: number; readonly byteLength: number };
+type List = {
+  readonly length: number;
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+};
 
 function listOf(proto: TensorProto): List {
   switch (proto.dtype) {

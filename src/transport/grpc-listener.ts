@@ -1,6 +1,13 @@
 // Listens for gRPC calls and hands their raw bytes to handlers by method path. It knows neither messages nor
 // TensorFlow; a handler's failure is a status that the caller of this room puts together.
-import { type Metadata, Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, type ServiceDefinition } from "@grpc/grpc-js";
+import {
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type sendUnaryData,
+} from "@grpc/grpc-js";
 
 export interface RawStatus {
   readonly code: number;
@@ -37,7 +44,10 @@ export class GrpcListener {
       "grpc.so_reuseport": 0,
     } as Record<string, number>);
     const definition: Record<string, object> = {};
-    const implementation: Record<string, (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void> = {};
+    const implementation: Record<
+      string,
+      (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void
+    > = {};
     for (const [path, handler] of options.handlers) {
       definition[path] = {
         path,

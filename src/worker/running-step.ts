@@ -30,7 +30,12 @@ export class RunningStep {
   }
 
   /** Starts one executor a device. */
-  start(graph: RegisteredGraph, resources: ResourceStore, runtime: Runtime, trace: StepTrace | null): Promise<Error | null> {
+  start(
+    graph: RegisteredGraph,
+    resources: ResourceStore,
+    runtime: Runtime,
+    trace: StepTrace | null,
+  ): Promise<Error | null> {
     let resolve!: (error: Error | null) => void;
     this.ended = new Promise((r) => {
       resolve = r;

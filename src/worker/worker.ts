@@ -1,11 +1,18 @@
 // One task's WorkerService as a plain class: sessions, registered graphs, steps. Takes its devices and resources from
 // the server; the in-process master calls it directly, peers through rpc/. It must not know sockets.
 import type { Device, DeviceAttributes } from "../device/device.js";
-import { AbortedError, InternalError, InvalidArgumentError, OpError, toOpError, WORKER_POSSIBLY_RESTARTED } from "../errors/index.js";
+import {
+  AbortedError,
+  InternalError,
+  InvalidArgumentError,
+  OpError,
+  toOpError,
+  WORKER_POSSIBLY_RESTARTED,
+} from "../errors/index.js";
+import { exportGraph } from "../graph/export.js";
 import { LocalRendezvous } from "../rendezvous/local.js";
 import { ResourceManager } from "../resources/resource-manager.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { exportGraph } from "../graph/export.js";
 import { RegisteredGraph, type SessionKernels } from "./registered-graph.js";
 import { RunningStep, type Runtime } from "./running-step.js";
 import { StepTrace } from "./step-trace.js";
@@ -112,7 +119,12 @@ export class Worker implements WorkerInterface {
     }
   }
 
-  async #run(request: RunGraphRequest, step: RunningStep, graph: RegisteredGraph, session: WorkerSession): Promise<RunGraphResponse> {
+  async #run(
+    request: RunGraphRequest,
+    step: RunningStep,
+    graph: RegisteredGraph,
+    session: WorkerSession,
+  ): Promise<RunGraphResponse> {
     for (const { key, tensor } of request.sends) step.rendezvous.send(key, tensor, false);
     const trace = request.recordTimeline ? new StepTrace(this.runtime.now) : null;
     const starts = step.ended === null;

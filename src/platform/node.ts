@@ -1,0 +1,31 @@
+// What the server needs of Node: clocks, the event loop, random bytes, this machine's name and addresses.
+import { randomFillSync } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { hostname, networkInterfaces } from "node:os";
+
+export const now = (): number => performance.now();
+
+/** Runs `resume` after sockets and timers had their turn. */
+export const yieldThen = (resume: () => void): void => {
+  setImmediate(resume);
+};
+
+export const random = (bytes: Uint8Array): void => {
+  randomFillSync(bytes);
+};
+
+export const machineName = (): string => hostname();
+
+/** The addresses of `host` if they are this machine's, `null` if it is another machine or unknown. */
+export async function ownAddressOf(host: string): Promise<string | null> {
+  const wanted = host.replace(/^\[|\]$/g, "");
+  const own = new Set(Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)));
+  if (wanted === "" || wanted === "0.0.0.0" || wanted === "::") return wanted === "" ? "0.0.0.0" : wanted;
+  try {
+    const found = await lookup(wanted, { all: true });
+    const mine = found.find(({ address }) => own.has(address) || address.startsWith("127.") || address === "::1");
+    return mine?.address ?? null;
+  } catch {
+    return null;
+  }
+}
