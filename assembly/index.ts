@@ -3,3 +3,7 @@ export { heap_base } from "./layout";
 export * from "./kernels/matmul";
 export * from "./kernels/conv2d";
 export * from "./kernels/conv2d-backprop";
+export * from "./kernels/depthwise";
+export * from "./kernels/pool";
+export * from "./kernels/softmax";
+export * from "./kernels/transpose";

@@ -37,4 +37,22 @@ export interface WasmExports {
   avg_pool_f64(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   max_pool_grad_f64(x: number, dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   avg_pool_grad_f64(dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  // ./kernels/softmax
+  softmax_f32(x: number, y: number, rows: number, columns: number): void;
+  softmax_f64(x: number, y: number, rows: number, columns: number): void;
+  log_softmax_f32(x: number, y: number, rows: number, columns: number): void;
+  log_softmax_f64(x: number, y: number, rows: number, columns: number): void;
+  softmax_cross_entropy_f32(logits: number, logitsStep: number, labels: number, labelsStep: number, loss: number, backprop: number, rows: number, columns: number): void;
+  softmax_cross_entropy_f64(logits: number, logitsStep: number, labels: number, labelsStep: number, loss: number, backprop: number, rows: number, columns: number): void;
+  sparse_softmax_cross_entropy_f32_i32(logits: number, labels: number, loss: number, backprop: number, rows: number, columns: number): number;
+  sparse_softmax_cross_entropy_f32_i64(logits: number, labels: number, loss: number, backprop: number, rows: number, columns: number): number;
+  sparse_softmax_cross_entropy_f64_i32(logits: number, labels: number, loss: number, backprop: number, rows: number, columns: number): number;
+  sparse_softmax_cross_entropy_f64_i64(logits: number, labels: number, loss: number, backprop: number, rows: number, columns: number): number;
+  // ./kernels/transpose
+  transpose_scratch_bytes(): number;
+  transpose_1(x: number, y: number, dims: number, perm: number, rank: number, scratch: number): void;
+  transpose_2(x: number, y: number, dims: number, perm: number, rank: number, scratch: number): void;
+  transpose_4(x: number, y: number, dims: number, perm: number, rank: number, scratch: number): void;
+  transpose_8(x: number, y: number, dims: number, perm: number, rank: number, scratch: number): void;
+  transpose_16(x: number, y: number, dims: number, perm: number, rank: number, scratch: number): void;
 }
