@@ -27,10 +27,10 @@ export async function serve(args: string[]): Promise<number> {
     process.stderr.write(`tensorfleet serve: ${(error as Error).message.split("\n")[0]}\n`);
     return 2;
   }
-  process.stdout.write(`Started server with target: ${server.target}\n`);
   const stop = () => void server.stop({ graceMs: 1000 });
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
+  process.stdout.write(`Started server with target: ${server.target}\n`);
   await server.join();
   return 0;
 }
