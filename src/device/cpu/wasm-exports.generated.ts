@@ -55,4 +55,88 @@ export interface WasmExports {
   transpose_4(x: number, y: number, dims: number, perm: number, rank: number, scratch: number): void;
   transpose_8(x: number, y: number, dims: number, perm: number, rank: number, scratch: number): void;
   transpose_16(x: number, y: number, dims: number, perm: number, rank: number, scratch: number): void;
+  // ./kernels/compare
+  compare_f32(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  compare_f64(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  compare_i32(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  compare_i64(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  compare_i8(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  compare_u8(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  compare_i16(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  compare_u16(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  compare_u32(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  compare_u64(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  select(condition: number, a: number, b: number, y: number, n: number, size: number): void;
+  // ./kernels/binary
+  binary_f32(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  binary_f64(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  binary_i32(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  binary_i64(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  binary_i8(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  binary_u8(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  binary_i16(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  binary_u16(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  binary_u32(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  binary_u64(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  // ./kernels/unary
+  unary_f32(op: number, x: number, y: number, n: number): void;
+  unary_f64(op: number, x: number, y: number, n: number): void;
+  unary_i32(op: number, x: number, y: number, n: number): void;
+  unary_i64(op: number, x: number, y: number, n: number): void;
+  unary_i16(op: number, x: number, y: number, n: number): void;
+  unary_i8(op: number, x: number, y: number, n: number): void;
+  unary_u8(op: number, x: number, y: number, n: number): void;
+  logical_not(x: number, y: number, n: number): void;
+  classify_f32(op: number, x: number, y: number, n: number): void;
+  classify_f64(op: number, x: number, y: number, n: number): void;
+  // ./kernels/reduce
+  reduce_f32(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  reduce_f64(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  reduce_i32(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  reduce_i64(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  reduce_u8(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  reduce_i8(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  reduce_i16(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  reduce_u16(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  reduce_bool(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  arg_f32(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  arg_f64(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  arg_i32(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  arg_i64(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  arg_u8(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  scan_f32(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
+  scan_f64(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
+  scan_i32(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
+  scan_i64(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
+  // ./kernels/strided
+  strided_copy(size: number, x: number, y: number, plan: number, rank: number): void;
+  strided_add_f32(x: number, y: number, plan: number, rank: number): void;
+  fill(size: number, x: number, y: number, n: number): void;
+  gather_i32(x: number, indices: number, y: number, n: number, limit: number, rowBytes: number): number;
+  gather_i64(x: number, indices: number, y: number, n: number, limit: number, rowBytes: number): number;
+  // ./kernels/cast
+  cast(source: number, target: number, x: number, y: number, n: number): void;
+  half_to_f32(x: number, y: number, n: number): void;
+  f32_to_half(x: number, y: number, n: number): void;
+  bfloat16_to_f32(x: number, y: number, n: number): void;
+  f32_to_bfloat16(x: number, y: number, n: number): void;
+  // ./kernels/random
+  random_uniform_f32(state: number, y: number, n: number): void;
+  random_uniform_f64(state: number, y: number, n: number): void;
+  random_uniform_i32(state: number, y: number, n: number, lo: number, range: number): void;
+  random_uniform_i64(state: number, y: number, n: number, bounds: number): void;
+  random_bits(state: number, y: number, n: number): void;
+  random_normal_f32(state: number, y: number, n: number): void;
+  random_normal_f64(state: number, y: number, n: number): void;
+  // ./kernels/update
+  apply_gradient_descent_f32(v: number, g: number, n: number, lr: number): void;
+  apply_gradient_descent_f64(v: number, g: number, n: number, lr: number): void;
+  apply_momentum_f32(v: number, a: number, g: number, n: number, lr: number, m: number, nesterov: number): void;
+  apply_momentum_f64(v: number, a: number, g: number, n: number, lr: number, m: number, nesterov: number): void;
+  apply_adam_f32(v: number, m: number, u: number, g: number, n: number, alpha: number, b1: number, b2: number, eps: number, nesterov: number): void;
+  apply_adam_f64(v: number, m: number, u: number, g: number, n: number, alpha: number, b1: number, b2: number, eps: number, nesterov: number): void;
+  apply_rms_prop_f32(v: number, ms: number, mom: number, g: number, n: number, lr: number, rho: number, m: number, eps: number): void;
+  apply_rms_prop_f64(v: number, ms: number, mom: number, g: number, n: number, lr: number, rho: number, m: number, eps: number): void;
+  apply_adagrad_f32(v: number, a: number, g: number, n: number, lr: number, eps: number, update: number): void;
+  apply_adagrad_f64(v: number, a: number, g: number, n: number, lr: number, eps: number, update: number): void;
 }

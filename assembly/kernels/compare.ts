@@ -1,0 +1,97 @@
+// Comparisons, boolean algebra and selection. Booleans are bytes 0 and 1. Broadcasting as in binary.ts.
+
+const EQUAL = 0;
+const NOT_EQUAL = 1;
+const LESS = 2;
+const LESS_EQUAL = 3;
+const GREATER = 4;
+const GREATER_EQUAL = 5;
+const LOGICAL_AND = 6;
+const LOGICAL_OR = 7;
+
+// @ts-ignore: decorator
+@inline
+function test<T>(op: i32, a: T, b: T): bool {
+  if (op == EQUAL) return a == b;
+  if (op == NOT_EQUAL) return a != b;
+  if (op == LESS) return a < b;
+  if (op == LESS_EQUAL) return a <= b;
+  if (op == GREATER) return a > b;
+  if (op == GREATER_EQUAL) return a >= b;
+  if (op == LOGICAL_AND) return a != 0 && b != 0;
+  return a != 0 || b != 0;
+}
+
+// @ts-ignore: decorator
+@inline
+function loop<T>(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): void {
+  const da = <usize>ai * sizeof<T>();
+  const db = <usize>bi * sizeof<T>();
+  for (let o = 0; o < outer; o++) {
+    let pa = a + <usize>o * <usize>ao * sizeof<T>();
+    let pb = b + <usize>o * <usize>bo * sizeof<T>();
+    for (let i = 0; i < inner; i++) {
+      store<u8>(y, <u8>test<T>(op, load<T>(pa), load<T>(pb)));
+      pa += da;
+      pb += db;
+      y++;
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function compare<T>(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
+  if (op == EQUAL) loop<T>(EQUAL, a, b, y, outer, inner, ao, bo, ai, bi);
+  else if (op == NOT_EQUAL) loop<T>(NOT_EQUAL, a, b, y, outer, inner, ao, bo, ai, bi);
+  else if (op == LESS) loop<T>(LESS, a, b, y, outer, inner, ao, bo, ai, bi);
+  else if (op == LESS_EQUAL) loop<T>(LESS_EQUAL, a, b, y, outer, inner, ao, bo, ai, bi);
+  else if (op == GREATER) loop<T>(GREATER, a, b, y, outer, inner, ao, bo, ai, bi);
+  else if (op == GREATER_EQUAL) loop<T>(GREATER_EQUAL, a, b, y, outer, inner, ao, bo, ai, bi);
+  else if (op == LOGICAL_AND) loop<T>(LOGICAL_AND, a, b, y, outer, inner, ao, bo, ai, bi);
+  else loop<T>(LOGICAL_OR, a, b, y, outer, inner, ao, bo, ai, bi);
+  return 0;
+}
+
+export function compare_f32(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
+  return compare<f32>(op, a, b, y, outer, inner, ao, bo, ai, bi);
+}
+export function compare_f64(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
+  return compare<f64>(op, a, b, y, outer, inner, ao, bo, ai, bi);
+}
+export function compare_i32(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
+  return compare<i32>(op, a, b, y, outer, inner, ao, bo, ai, bi);
+}
+export function compare_i64(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
+  return compare<i64>(op, a, b, y, outer, inner, ao, bo, ai, bi);
+}
+export function compare_i8(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
+  return compare<i8>(op, a, b, y, outer, inner, ao, bo, ai, bi);
+}
+export function compare_u8(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
+  return compare<u8>(op, a, b, y, outer, inner, ao, bo, ai, bi);
+}
+export function compare_i16(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
+  return compare<i16>(op, a, b, y, outer, inner, ao, bo, ai, bi);
+}
+export function compare_u16(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
+  return compare<u16>(op, a, b, y, outer, inner, ao, bo, ai, bi);
+}
+export function compare_u32(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
+  return compare<u32>(op, a, b, y, outer, inner, ao, bo, ai, bi);
+}
+export function compare_u64(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
+  return compare<u64>(op, a, b, y, outer, inner, ao, bo, ai, bi);
+}
+
+/** y = condition ? a : b, element by element of `size` bytes. */
+export function select(condition: usize, a: usize, b: usize, y: usize, n: i32, size: i32): void {
+  const step = <usize>size;
+  for (let i = 0; i < n; i++) {
+    memory.copy(y, load<u8>(condition) != 0 ? a : b, step);
+    condition++;
+    a += step;
+    b += step;
+    y += step;
+  }
+}
