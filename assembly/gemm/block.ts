@@ -17,6 +17,14 @@ export function rowsOfTile<T>(): i32 {
   return sizeof<T>() == 4 && isFloat<T>() ? tileRows : maxRows<T>();
 }
 
+/** Rows of each tile of a block but the last: as even as they go, since a tile of one or two rows is slow. */
+// @ts-ignore: decorator
+@inline
+export function rowsPerTile<T>(rows: i32): i32 {
+  const tiles = (rows + rowsOfTile<T>() - 1) / rowsOfTile<T>();
+  return (rows + tiles - 1) / tiles;
+}
+
 /** Rows of C that one block holds: a whole number of tiles. */
 // @ts-ignore: decorator
 @inline
@@ -29,7 +37,7 @@ export function runBlock<T>(
   rows: i32, bytes: i32, k: i32, a: usize, aRow: usize, aStep: usize, aPacked: bool, b: usize, bStep: usize,
   panelStep: usize, c: usize, ldc: usize, add: bool, edge: usize,
 ): void {
-  const tall = rowsOfTile<T>();
+  const tall = rowsPerTile<T>(rows);
   for (let j = 0; j < bytes; j += 32) {
     const wide = min(32, bytes - j);
     for (let i = 0; i < rows; i += tall) {
@@ -52,7 +60,7 @@ export function runBlock<T>(
 
 /** Panels of A, each as wide as it has rows, from `rows` rows (or columns, if transposed). */
 export function packA<T>(to: usize, a: usize, lda: usize, transposed: bool, rows: i32, k: i32): void {
-  const tall = rowsOfTile<T>();
+  const tall = rowsPerTile<T>(rows);
   for (let i = 0; i < rows; i += tall) {
     const high = min(tall, rows - i);
     if (transposed) packColumns<T>(to, a + <usize>i * sizeof<T>(), lda, high, k);

@@ -2,13 +2,13 @@
 // Takes matrices as they lie; packs into the caller's scratch what lies badly for the tile, and nothing else.
 import { packA, rowsOfBlock, runBlock } from "./block";
 import { gemvDot, gemvSum } from "./gemv";
-import { BLOCK_BYTES, BLOCK_K, BLOCK_ROWS, packB, packTransposedB } from "./pack";
+import { BLOCK_BYTES, BLOCK_K, BLOCK_ROWS, packB, packTransposedB, stepsPerBlock } from "./pack";
 import { EDGE_BYTES } from "./tile";
 
 /** B is packed if each of its panels serves at least this many rows of C: packing costs about one pass over B. */
 const PACK_B_ROWS: i32 = 25;
 /** A is packed if each of its panels serves at least this many bytes of columns. */
-const PACK_A_BYTES: i32 = 192;
+const PACK_A_BYTES: i32 = 384;
 /** Below this many bytes B is read from L1 as it lies, whatever m is. */
 const SMALL_B_BYTES: u64 = 16384;
 
@@ -46,7 +46,7 @@ export function gemm<T>(
   }
   const blockRows = rowsOfBlock<T>();
   const totalBytes = <i32>(<usize>n * size);
-  const steps = min(k, BLOCK_K);
+  const steps = stepsPerBlock(k);
   const packsB = tb || (m >= PACK_B_ROWS && <u64>k * ldb > SMALL_B_BYTES);
   const packsA = ta ? lda >= 2048 && totalBytes >= PACK_A_BYTES : totalBytes >= PACK_A_BYTES;
   const panelsA = scratch + EDGE_BYTES;
@@ -54,8 +54,8 @@ export function gemm<T>(
   for (let jc = 0; jc < totalBytes; jc += BLOCK_BYTES) {
     const bytes = min(BLOCK_BYTES, totalBytes - jc);
     const wholeBytes = bytes & ~31;
-    for (let pc = 0; pc < k; pc += BLOCK_K) {
-      const depth = min(BLOCK_K, k - pc);
+    for (let pc = 0; pc < k; pc += steps) {
+      const depth = min(steps, k - pc);
       const add = accumulate || pc > 0;
       const source = tb ? b + (<usize>jc / size) * ldb + <usize>pc * size : b + <usize>pc * ldb + <usize>jc;
       if (tb) packTransposedB<T>(panelsB, source, ldb, bytes, depth);

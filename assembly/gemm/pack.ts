@@ -2,9 +2,17 @@
 // Takes a source by its leading dimension in bytes; gives panels at `to`, 16-byte aligned if `to` and the width are.
 
 /** Steps of k and rows of A and bytes of columns of B that one block holds: A's block fits L2, a panel of B fits L1. */
-export const BLOCK_K: i32 = 256;
+export const BLOCK_K: i32 = 384;
 export const BLOCK_ROWS: i32 = 96;
 export const BLOCK_BYTES: i32 = 2048;
+
+/** Steps of k of each block but the last: as even as they go, in fours. */
+// @ts-ignore: decorator
+@inline
+export function stepsPerBlock(k: i32): i32 {
+  const blocks = (k + BLOCK_K - 1) / BLOCK_K;
+  return min(k, ((k + blocks - 1) / blocks + 3) & ~3);
+}
 
 /** A panel from `width` ≤ 8 source rows, k elements each: panel[k][w] = from[w][k]. */
 export function packRows<T>(to: usize, from: usize, ld: usize, width: i32, k: i32): void {

@@ -1,7 +1,10 @@
 // Softmax, its logarithm and the cross entropies over rows of `columns` classes, the gradients of the cross entropies
 // included. f32 goes four lanes at a time; f64 is plain. A row's maximum is taken off first, so nothing overflows;
+// Probabilities that would be subnormal are 0.
 // NaN in a row, or a row without a finite maximum, makes the row NaN, as in TensorFlow.
-import { exp_f32x4 } from "../math/exp";
+import {
+  exp_nonpositive_f32x4, expCoefficient, expFlush, expLn2Hi, expLn2Lo, expLog2e, expOne, expRounder,
+} from "../math/exp";
 import { log_f32 } from "../math/log";
 
 /** The last `count` (1 … 3) f32 of a row in the low lanes, `fill` in the others. */
@@ -58,12 +61,23 @@ function maxOf<T>(x: usize, columns: i32): T {
 function expOf<T>(keeps: bool, x: usize, y: usize, columns: i32, m: T): T {
   if (sizeof<T>() == 4) {
     const shift = f32x4.splat(<f32>m);
+    const k0 = expLog2e();
+    const k1 = expRounder();
+    const k2 = expLn2Hi();
+    const k3 = expLn2Lo();
+    const k4 = expCoefficient(6);
+    const k5 = expCoefficient(5);
+    const k6 = expCoefficient(4);
+    const k7 = expCoefficient(3);
+    const k8 = expCoefficient(2);
+    const k9 = expOne();
+    const k10 = expFlush();
     let s0 = f32x4.splat(0);
     let s1 = s0;
     let i = 0;
     for (; i + 8 <= columns; i += 8) {
-      const e0 = exp_f32x4(f32x4.sub(v128.load(x), shift));
-      const e1 = exp_f32x4(f32x4.sub(v128.load(x, 16), shift));
+      const e0 = exp_nonpositive_f32x4(f32x4.sub(v128.load(x), shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
+      const e1 = exp_nonpositive_f32x4(f32x4.sub(v128.load(x, 16), shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
       s0 = f32x4.add(s0, e0);
       s1 = f32x4.add(s1, e1);
       if (keeps) {
@@ -74,7 +88,7 @@ function expOf<T>(keeps: bool, x: usize, y: usize, columns: i32, m: T): T {
       x += 32;
     }
     if (i + 4 <= columns) {
-      const e = exp_f32x4(f32x4.sub(v128.load(x), shift));
+      const e = exp_nonpositive_f32x4(f32x4.sub(v128.load(x), shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
       s0 = f32x4.add(s0, e);
       if (keeps) {
         v128.store(y, e);
@@ -84,7 +98,7 @@ function expOf<T>(keeps: bool, x: usize, y: usize, columns: i32, m: T): T {
       i += 4;
     }
     if (i < columns) {
-      const e = exp_f32x4(f32x4.sub(loadTail(x, columns - i, f32x4.splat(-Infinity)), shift));
+      const e = exp_nonpositive_f32x4(f32x4.sub(loadTail(x, columns - i, f32x4.splat(-Infinity)), shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
       s1 = f32x4.add(s1, e);
       if (keeps) storeTail(y, e, columns - i);
     }
