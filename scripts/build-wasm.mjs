@@ -1,6 +1,7 @@
 // Builds assembly/ into the four modules of wasm/ and writes the typed list of their exports for TypeScript.
-// Takes the targets of asconfig.json; does nothing when no source has changed. `--force` builds anyway, a target's
-// name (`relaxed`) builds that one alone, `--text` writes the .wat beside it.
+// Takes the targets of asconfig.json, each of which gives a module for a memory of its own and a twin for shared
+// memory; does nothing when no source has changed. `--force` builds anyway, a target's name (`relaxed`) builds that
+// one alone, `--text` writes the .wat beside it.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,11 +9,15 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { withSharedMemory } from "./shared-memory.mjs";
 import { exportsOf } from "./wasm-exports.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const asc = join(dirname(createRequire(import.meta.url).resolve("assemblyscript/package.json")), "bin/asc.js");
 const typesFile = join(root, "src/device/cpu/wasm-exports.generated.ts");
+
+/** 4 GiB: a memory32 has no more. */
+const MAXIMUM_PAGES = 65536;
 
 const options = process.argv.slice(2);
 const force = options.includes("--force");
@@ -31,7 +36,8 @@ function fingerprint() {
   const hash = createHash("sha256");
   const version = JSON.parse(readFileSync(join(dirname(asc), "../package.json"), "utf8")).version;
   hash.update(version);
-  for (const path of [fileURLToPath(import.meta.url), join(root, "asconfig.json"), ...sources]) {
+  const scripts = ["build-wasm.mjs", "shared-memory.mjs"].map((name) => join(root, "scripts", name));
+  for (const path of [...scripts, join(root, "asconfig.json"), ...sources]) {
     hash.update(relative(root, path)).update("\0").update(readFileSync(path)).update("\0");
   }
   return hash.digest("hex");
@@ -50,8 +56,10 @@ function compile(target) {
 
 /** Says which sources the artefact was made of; kept out of wasm/, which is published. */
 const stampOf = (target) => join(root, `.cache/wasm.${target}.hash`);
+const sharedOf = (outFile) => outFile.replace(/\.wasm$/, ".shared.wasm");
 const isCurrent = (target, hash) =>
   existsSync(join(root, config.targets[target].outFile)) &&
+  existsSync(sharedOf(join(root, config.targets[target].outFile))) &&
   existsSync(stampOf(target)) &&
   readFileSync(stampOf(target), "utf8") === hash;
 
@@ -66,12 +74,14 @@ const built = queue.length;
 async function work() {
   for (let target = queue.shift(); target !== undefined; target = queue.shift()) {
     await compile(target);
+    const outFile = join(root, config.targets[target].outFile);
+    writeFileSync(sharedOf(outFile), withSharedMemory(readFileSync(outFile), MAXIMUM_PAGES));
     writeFileSync(stampOf(target), hash);
   }
 }
 try {
   await Promise.all(Array.from({ length: Math.min(queue.length, availableParallelism()) }, work));
-  if (built > 0) console.log(`wasm: ${built} modules built in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  if (built > 0) console.log(`wasm: ${2 * built} modules built in ${((Date.now() - started) / 1000).toFixed(1)} s`);
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;
