@@ -1,7 +1,8 @@
 // Conv2D and its gradients against plain loops over seven indices. Values are small integers: sums are exact, so every
 // build must give the very same numbers.
-import { test } from "uvu";
+
 import * as assert from "uvu/assert";
+import { test } from "../../../support/suite.js";
 import { type Bench, benches, randomizer } from "../../../support/wasm.js";
 
 const all = await benches(64);

@@ -1,7 +1,8 @@
 // exp and log of four lanes, seen through softmax: a row (0, x) with x ≤ 0 gives e^x / (1 + e^x), and log_softmax of
 // (0, x) gives −log(1 + e^x). The bounds here are those that assembly/math states.
-import { test } from "uvu";
+
 import * as assert from "uvu/assert";
+import { test } from "../../../support/suite.js";
 import { benches } from "../../../support/wasm.js";
 
 const all = await benches();

@@ -1,7 +1,8 @@
 // Pooling and depthwise convolution with their gradients, against plain loops; which pixel gets a maximum's gradient,
 // and what NaN does, are TensorFlow's (observed on CPU, 2.21).
-import { test } from "uvu";
+
 import * as assert from "uvu/assert";
+import { test } from "../../../support/suite.js";
 import { type Bench, benches, randomizer } from "../../../support/wasm.js";
 
 const all = await benches();

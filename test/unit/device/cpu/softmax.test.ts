@@ -1,6 +1,7 @@
 // Softmax, its logarithm and the cross entropies against the same formulas in double precision.
-import { test } from "uvu";
+
 import * as assert from "uvu/assert";
+import { test } from "../../../support/suite.js";
 import { type Bench, benches, randomizer } from "../../../support/wasm.js";
 
 const all = await benches();

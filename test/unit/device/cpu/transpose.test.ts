@@ -1,6 +1,7 @@
 // Transposition of any rank and element size against index arithmetic.
-import { test } from "uvu";
+
 import * as assert from "uvu/assert";
+import { test } from "../../../support/suite.js";
 import { type Bench, benches, randomizer } from "../../../support/wasm.js";
 
 const all = await benches();
