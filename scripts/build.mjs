@@ -27,12 +27,14 @@ const kernelBuilder = ["scripts/build-wasm.mjs", "scripts/wasm-exports.mjs"];
 const steps = [
   {
     name: "kernels",
+    title: "WebAssembly kernels",
     command: ["scripts/build-wasm.mjs"],
     reads: () => ["package-lock.json", "asconfig.json", ...kernelBuilder, ...filesIn("assembly", ".ts")],
     writes: () => wasmTargets().map((target) => target.outFile),
   },
   {
     name: "types",
+    title: "TypeScript",
     command: ["node_modules/typescript/bin/tsc", "-p", "."],
     reads: () => ["package-lock.json", "tsconfig.json", ...typeScript()],
     writes: () => typeScript().map((file) => `dist/${file.replace(/\.ts$/, ".js")}`),
@@ -72,13 +74,12 @@ function isCurrent(step) {
 
 function run(step) {
   const before = fingerprint(step.reads());
-  const started = performance.now();
+  console.error(`build: ${step.title}`);
   const { status, error } = spawnSync(process.execPath, step.command, { cwd: root, stdio: ["ignore", 2, 2] });
   if (error !== undefined) throw error;
   if (status !== 0) throw new Error(`build: ${step.name} failed`);
   step.after?.();
   writeFileSync(stampOf(step), before);
-  console.error(`build: ${step.name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
 }
 
 /** Takes the steps that are due; gives whether there were any. */
