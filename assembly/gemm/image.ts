@@ -4,7 +4,7 @@
 //
 // The geometry sits in globals: sixteen numbers in each inner call would cost more than they do. Globals belong to an
 // instance, and each thread has an instance of its own.
-import { pack2, pack4 } from "./pack";
+import { BLOCK_K, pack2, pack4, packRows } from "./pack";
 
 let image: usize = 0;
 let height: i32 = 0;
@@ -41,11 +41,18 @@ export function setGeometry(
   padLeft = padL;
 }
 
-// Scratch of a packer:  8 row pointers │ 8 × (image, top, left) of the panel's rows │ zeros
+// Scratch of a packer:  8 row pointers │ 8 × (address, top, left) of where the panel's rows begin │ stage │ zeros
+// An address is that of the window's first pixel, even where that pixel lies outside: only sums of it are read.
 const POINTERS: usize = 0;
 const CORNERS: usize = 32;
 const CORNER_BYTES: usize = 12;
-const ZEROS: usize = 128;
+const STAGE: usize = 128;
+/** A panel's rows one after the other, the largest: 4 of f64 or 6 of f32. */
+const STAGE_BYTES: usize = 32 * BLOCK_K;
+const ZEROS: usize = STAGE + STAGE_BYTES;
+
+/** With fewer channels a run is too short to be worth pointers: rows with zeros are staged first. */
+const SHORT_CHANNELS: i32 = 8;
 
 /** Bytes of the packers' scratch for runs of at most `run` elements; `clearImageScratch` prepares it. */
 export function imageScratchBytes(run: i32, size: i32): usize {
@@ -56,18 +63,26 @@ export function clearImageScratch(scratch: usize, run: i32, size: i32): void {
   memory.fill(scratch + ZEROS, 0, <usize>run * size);
 }
 
-/** Where the window of each of `rows` output pixels from `first` on begins in its image. */
-function setCorners<T>(scratch: usize, first: i32, rows: i32): void {
+/** Where the window of each of `rows` output pixels from `first` on begins; true if no window leaves the image. */
+function setCorners<T>(scratch: usize, first: i32, rows: i32): bool {
   const perImage = outHeight * outWidth;
   let n = first / perImage;
   let oh = (first % perImage) / outWidth;
   let ow = first % outWidth;
   const imageBytes = <usize>height * width * channels * sizeof<T>();
+  const lastTop = height - 1 - (kernelHeight - 1) * dilationHeight;
+  const lastLeft = width - 1 - (kernelWidth - 1) * dilationWidth;
+  let inside = true;
   let corner = scratch + CORNERS;
   for (let i = 0; i < rows; i++) {
-    store<usize>(corner, image + <usize>n * imageBytes);
-    store<i32>(corner, oh * strideHeight - padTop, 4);
-    store<i32>(corner, ow * strideWidth - padLeft, 8);
+    const top = oh * strideHeight - padTop;
+    const left = ow * strideWidth - padLeft;
+    if (top < 0 || left < 0 || top > lastTop || left > lastLeft) inside = false;
+    const at = image + <usize>n * imageBytes + <usize>((top * width + left) * channels) * sizeof<T>();
+    store<usize>(scratch + POINTERS + ((<usize>i) << 2), at);
+    store<usize>(corner, at);
+    store<i32>(corner, top, 4);
+    store<i32>(corner, left, 8);
     corner += CORNER_BYTES;
     if (++ow == outWidth) {
       ow = 0;
@@ -77,9 +92,10 @@ function setCorners<T>(scratch: usize, first: i32, rows: i32): void {
       }
     }
   }
+  return inside;
 }
 
-/** Whether row `kh` of every window lies within the image's width, so that its pixels are one run of memory. */
+/** Whether no window leaves the image's width, so that each of its rows is one run of memory or all outside. */
 function isWhole(scratch: usize, rows: i32): bool {
   if (dilationWidth != 1) return false;
   const last = width - kernelWidth;
@@ -90,68 +106,55 @@ function isWhole(scratch: usize, rows: i32): bool {
   return true;
 }
 
+/** Bytes from a window's first pixel to element `c` of its pixel (kh, kw). */
+// @ts-ignore: decorator
+@inline
+function offsetOf<T>(kh: i32, kw: i32, c: i32): usize {
+  return <usize>((kh * dilationHeight * width + kw * dilationWidth) * channels + c) * sizeof<T>();
+}
+
 /** Points each row at element `c` of pixel (kh, kw) of its window, or at zeros outside the image. */
 function setPointers<T>(scratch: usize, rows: i32, kh: i32, kw: i32, c: i32): void {
+  const offset = offsetOf<T>(kh, kw, c);
+  const down = kh * dilationHeight;
+  const across = kw * dilationWidth;
   for (let i = 0; i < rows; i++) {
     const corner = scratch + CORNERS + <usize>i * CORNER_BYTES;
-    const ih = load<i32>(corner, 4) + kh * dilationHeight;
-    const iw = load<i32>(corner, 8) + kw * dilationWidth;
+    const ih = load<i32>(corner, 4) + down;
+    const iw = load<i32>(corner, 8) + across;
     const inside = <u32>ih < <u32>height && <u32>iw < <u32>width;
-    const at = inside
-      ? load<usize>(corner) + ((<usize>ih * width + iw) * channels + c) * sizeof<T>()
-      : scratch + ZEROS;
-    store<usize>(scratch + POINTERS + ((<usize>i) << 2), at);
+    store<usize>(scratch + POINTERS + ((<usize>i) << 2), inside ? load<usize>(corner) + offset : scratch + ZEROS);
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function packPointers<T>(to: usize, scratch: usize, rows: i32, k: i32): void {
+function packPointers<T>(to: usize, scratch: usize, offset: usize, rows: i32, k: i32): void {
   const step = <usize>rows * sizeof<T>();
   let w = 0;
   if (sizeof<T>() == 4) {
     const p = scratch + POINTERS;
     if (rows >= 4) {
-      pack4(to, step, load<usize>(p), load<usize>(p, 4), load<usize>(p, 8), load<usize>(p, 12), k);
+      const r0 = load<usize>(p) + offset;
+      const r1 = load<usize>(p, 4) + offset;
+      const r2 = load<usize>(p, 8) + offset;
+      pack4(to, step, r0, r1, r2, load<usize>(p, 12) + offset, k);
       w = 4;
     }
     if (w + 2 <= rows) {
       const q = p + ((<usize>w) << 2);
-      pack2(to + ((<usize>w) << 2), step, load<usize>(q), load<usize>(q, 4), k);
+      pack2(to + ((<usize>w) << 2), step, load<usize>(q) + offset, load<usize>(q, 4) + offset, k);
       w += 2;
     }
   }
   for (; w < rows; w++) {
-    let from = load<usize>(scratch + POINTERS + ((<usize>w) << 2));
+    let from = load<usize>(scratch + POINTERS + ((<usize>w) << 2)) + offset;
     let target = to + <usize>w * sizeof<T>();
     for (let i = 0; i < k; i++) {
       store<T>(target, load<T>(from));
       from += sizeof<T>();
       target += step;
     }
-  }
-}
-
-/**
- * A panel of A: [depth][rows] for the output pixels `first` …, of the elements `start` … of their rows.
- * Runs are as long as memory is contiguous: a window's row where nothing is padded, else one pixel.
- */
-export function packImage<T>(to: usize, first: i32, rows: i32, start: i32, depth: i32, scratch: usize): void {
-  setCorners<T>(scratch, first, rows);
-  const whole = isWhole(scratch, rows);
-  const windowRow = kernelWidth * channels;
-  let k = start;
-  const end = start + depth;
-  while (k < end) {
-    const kh = k / windowRow;
-    const inRow = k - kh * windowRow;
-    const kw = inRow / channels;
-    const c = inRow - kw * channels;
-    const run = min(whole ? windowRow - inRow : channels - c, end - k);
-    setPointers<T>(scratch, rows, kh, kw, c);
-    packPointers<T>(to, scratch, rows, run);
-    to += <usize>run * rows * sizeof<T>();
-    k += run;
   }
 }
 
@@ -168,6 +171,77 @@ function copy<T>(to: usize, from: usize, count: i32): void {
     store<u32>(to, load<u32>(from));
     to += 4;
     from += 4;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function zero<T>(to: usize, count: i32): void {
+  for (let i = 0; i < count; i++) {
+    store<T>(to, <T>0);
+    to += sizeof<T>();
+  }
+}
+
+/** One row of the matrix at `to`, elements `start` to `end`: a run for each row of the window, clipped to the image. */
+function stageRow<T>(to: usize, corner: usize, start: i32, end: i32): void {
+  const windowRow = kernelWidth * channels;
+  const imageRow = width * channels;
+  const at = load<usize>(corner);
+  const top = load<i32>(corner, 4);
+  const first = load<i32>(corner, 8) * channels;
+  let kh = start / windowRow;
+  let inRow = start - kh * windowRow;
+  while (start < end) {
+    const run = min(windowRow - inRow, end - start);
+    const x = first + inRow;
+    const ih = top + kh * dilationHeight;
+    const outside = <u32>ih >= <u32>height || x + run <= 0 || x >= imageRow;
+    const before = outside ? run : max(-x, 0);
+    const inside = outside ? 0 : min(run, imageRow - x) - before;
+    zero<T>(to, before);
+    to += <usize>before * sizeof<T>();
+    copy<T>(to, at + <usize>(kh * dilationHeight * imageRow + inRow + before) * sizeof<T>(), inside);
+    to += <usize>inside * sizeof<T>();
+    zero<T>(to, run - before - inside);
+    to += <usize>(run - before - inside) * sizeof<T>();
+    start += run;
+    inRow = 0;
+    kh++;
+  }
+}
+
+/**
+ * A panel of A: [depth][rows] for the output pixels `first` …, of the elements `start` … of their rows.
+ * Runs are as long as memory is contiguous: a window's row where nothing is padded, else one pixel.
+ */
+export function packImage<T>(to: usize, first: i32, rows: i32, start: i32, depth: i32, scratch: usize): void {
+  const inside = setCorners<T>(scratch, first, rows);
+  const whole = isWhole(scratch, rows);
+  if (!whole && channels < SHORT_CHANNELS && dilationWidth == 1) {
+    const rowBytes = <usize>depth * sizeof<T>();
+    for (let i = 0; i < rows; i++) {
+      const corner = scratch + CORNERS + <usize>i * CORNER_BYTES;
+      stageRow<T>(scratch + STAGE + <usize>i * rowBytes, corner, start, start + depth);
+    }
+    packRows<T>(to, scratch + STAGE, rowBytes, rows, depth);
+    return;
+  }
+  const windowRow = kernelWidth * channels;
+  let k = start;
+  const end = start + depth;
+  while (k < end) {
+    const kh = k / windowRow;
+    const inRow = k - kh * windowRow;
+    const kw = inRow / channels;
+    const c = inRow - kw * channels;
+    const run = min(whole ? windowRow - inRow : channels - c, end - k);
+    let offset: usize = 0;
+    if (inside) offset = offsetOf<T>(kh, kw, c);
+    else setPointers<T>(scratch, rows, kh, kw, c);
+    packPointers<T>(to, scratch, offset, rows, run);
+    to += <usize>run * rows * sizeof<T>();
+    k += run;
   }
 }
 

@@ -6,7 +6,7 @@ const M0: u64 = 0xd2511f53;
 const M1: u64 = 0xcd9e8d57;
 const W0: u32 = 0x9e3779b9;
 const W1: u32 = 0xbb67ae85;
-const TWO_PI: f32 = 6.2831855;
+const TWO_PI: f64 = 6.283185307179586;
 const EPSILON: f32 = 1e-7;
 
 let c0: u32 = 0;
@@ -131,7 +131,8 @@ let wide1: f64 = 0;
 function normals32(a: u32, b: u32): void {
   let u = unit32(a);
   if (u < EPSILON) u = EPSILON;
-  const angle = TWO_PI * unit32(b);
+  // The product is rounded once, from double: as the reference does it.
+  const angle = <f32>(TWO_PI * <f64>unit32(b));
   const radius = sqrt<f32>(<f32>-2 * <f32>Math.log(<f64>u));
   normal0 = <f32>Math.sin(<f64>angle) * radius;
   normal1 = <f32>Math.cos(<f64>angle) * radius;

@@ -1,9 +1,13 @@
 // Elementwise ops of one input. An op is a number (src/ops/opcodes.ts); each export serves one dtype. y may be x.
-// Float32 exp, log, tanh, sigmoid and their like run four lanes at a time; what is rare goes through f64 and is
-// rounded once, which is within 1 unit in the last place.
+// In f32 nearly all run four lanes at a time, tails included, so an element's value doesn't depend on its place; what is
+// rare goes through f64 and is rounded once. f64 is within 2 units in the last place, f32 as assembly/math says.
+import { erf_f32x4, erf_f64, erfc_f64 } from "../math/erf";
 import { exp_f32x4 } from "../math/exp";
+import { expm1_f32x4, log1p_f32x4, softplus_f32x4 } from "../math/expm1";
+import { bessel_i0e_f64, bessel_i1e_f64, digamma_f64, lgamma_f64 } from "../math/gamma";
 import { log_f32x4 } from "../math/log";
-import { tanh_f32x4 } from "../math/tanh";
+import { sigmoid_f32x4, tanh_f32x4 } from "../math/tanh";
+import { cos_f32x4, sin_f32x4 } from "../math/trig";
 
 const NEG = 0;
 const ABS = 1;
@@ -39,6 +43,26 @@ const SELU = 30;
 const SOFTPLUS = 31;
 const SOFTSIGN = 32;
 const INVERT = 33;
+const ERF = 34;
+const ERFC = 35;
+const LGAMMA = 36;
+const DIGAMMA = 37;
+const BESSEL_I0E = 38;
+const BESSEL_I1E = 39;
+
+const SELU_SCALE: f64 = 1.0507009873554805;
+const SELU_SCALE_ALPHA: f64 = 1.7580993408473768;
+const constants = memory.data<f32>([1.0, 6.0, 1.0507009873554805, 1.7580993408473768], 16);
+const ONE: usize = 0;
+const SIX: usize = 4;
+const SCALE: usize = 8;
+const SCALE_ALPHA: usize = 12;
+
+// @ts-ignore: decorator
+@inline
+function constant(offset: usize): v128 {
+  return v128.load32_splat(constants + offset);
+}
 
 // @ts-ignore: decorator
 @inline
@@ -47,9 +71,6 @@ function floats(op: i32, x: f64): f64 {
   if (op == LOG) return Math.log(x);
   if (op == TANH) return Math.tanh(x);
   if (op == SIGMOID) return 1 / (1 + Math.exp(-x));
-  if (op == FLOOR) return Math.floor(x);
-  if (op == CEIL) return Math.ceil(x);
-  if (op == RINT) return nearest<f64>(x);
   if (op == EXPM1) return Math.expm1(x);
   if (op == LOG1P) return Math.log1p(x);
   if (op == SIN) return Math.sin(x);
@@ -64,8 +85,14 @@ function floats(op: i32, x: f64): f64 {
   if (op == ACOSH) return Math.acosh(x);
   if (op == ATANH) return Math.atanh(x);
   if (op == ELU) return x < 0 ? Math.expm1(x) : x;
-  if (op == SELU) return x < 0 ? 1.7580993408473768 * Math.expm1(x) : 1.0507009873554805 * x;
+  if (op == SELU) return x < 0 ? SELU_SCALE_ALPHA * Math.expm1(x) : SELU_SCALE * x;
   if (op == SOFTPLUS) return x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x));
+  if (op == ERF) return erf_f64(x);
+  if (op == ERFC) return erfc_f64(x);
+  if (op == LGAMMA) return lgamma_f64(x);
+  if (op == DIGAMMA) return digamma_f64(x);
+  if (op == BESSEL_I0E) return bessel_i0e_f64(x);
+  if (op == BESSEL_I1E) return bessel_i1e_f64(x);
   return x / (1 + abs<f64>(x));
 }
 
@@ -75,17 +102,20 @@ function apply<T>(op: i32, x: T): T {
   if (op == NEG) return (isFloat<T>() ? -x : <T>0 - x) as T;
   if (op == ABS) return isFloat<T>() ? abs<T>(x) : x < 0 ? ((<T>0 - x) as T) : x;
   if (op == SQUARE) return (x * x) as T;
-  // NaN passes: it is neither above nor below.
-  if (op == RELU) return x < 0 ? <T>0 : x;
-  if (op == RELU6) return x < 0 ? <T>0 : x > 6 ? <T>6 : x;
-  if (op == SIGN) return x > 0 ? <T>1 : x < 0 ? <T>-1 : x;
-  if (op == INVERT) return isInteger<T>() ? ((x ^ <T>-1) as T) : x;
+  // NaN passes: it is neither above nor below. −0 becomes 0.
+  if (op == RELU) return x <= 0 ? <T>0 : x;
+  if (op == RELU6) return x <= 0 ? <T>0 : x > 6 ? <T>6 : x;
+  if (op == SIGN) return x > 0 ? <T>1 : x < 0 ? <T>-1 : x == x ? <T>0 : x;
   if (isFloat<T>()) {
     if (op == SQRT) return sqrt<T>(x);
     if (op == RSQRT) return (<T>1 / sqrt<T>(x)) as T;
     if (op == RECIPROCAL) return (<T>1 / x) as T;
+    if (op == FLOOR) return floor<T>(x);
+    if (op == CEIL) return ceil<T>(x);
+    if (op == RINT) return nearest<T>(x);
     return <T>floats(op, <f64>x);
   }
+  if (op == INVERT) return isInteger<T>() ? ((x ^ <T>-1) as T) : x;
   if (op == RECIPROCAL) return x == 0 ? <T>0 : ((<T>1 / x) as T);
   return x;
 }
@@ -100,92 +130,99 @@ function loop<T>(op: i32, x: usize, y: usize, n: i32): void {
   }
 }
 
+/** The ops that are an instruction or two, in every type that has them. */
+// @ts-ignore: decorator
+@inline
+function plain<T>(op: i32, x: v128): v128 {
+  if (op == NEG) return v128.neg<T>(x);
+  if (op == ABS) return v128.abs<T>(x);
+  if (isFloat<T>()) {
+    if (op == SQUARE) return v128.mul<T>(x, x);
+    if (op == SQRT) return v128.sqrt<T>(x);
+    if (op == RSQRT) return v128.div<T>(v128.splat<T>(<T>1), v128.sqrt<T>(x));
+    if (op == RECIPROCAL) return v128.div<T>(v128.splat<T>(<T>1), x);
+    if (op == RELU) return v128.max<T>(x, v128.xor(x, x));
+    if (op == RELU6) return v128.min<T>(v128.max<T>(x, v128.xor(x, x)), v128.splat<T>(<T>6));
+    if (op == FLOOR) return v128.floor<T>(x);
+    if (op == CEIL) return v128.ceil<T>(x);
+    if (op == RINT) return v128.nearest<T>(x);
+  }
+  return x;
+}
+
 // @ts-ignore: decorator
 @inline
 function vector(op: i32, x: v128): v128 {
-  if (op == NEG) return f32x4.neg(x);
-  if (op == ABS) return f32x4.abs(x);
-  if (op == SQUARE) return f32x4.mul(x, x);
-  if (op == SQRT) return f32x4.sqrt(x);
-  if (op == RSQRT) return f32x4.div(f32x4.splat(1), f32x4.sqrt(x));
-  if (op == RECIPROCAL) return f32x4.div(f32x4.splat(1), x);
   if (op == EXP) return exp_f32x4(x);
   if (op == LOG) return log_f32x4(x);
   if (op == TANH) return tanh_f32x4(x);
-  if (op == SIGMOID) {
-    const one = f32x4.splat(1);
-    return f32x4.div(one, f32x4.add(one, exp_f32x4(f32x4.neg(x))));
+  if (op == SIGMOID) return sigmoid_f32x4(x);
+  if (op == EXPM1) return expm1_f32x4(x);
+  if (op == LOG1P) return log1p_f32x4(x);
+  if (op == SIN) return sin_f32x4(x);
+  if (op == COS) return cos_f32x4(x);
+  if (op == ERF) return erf_f32x4(x);
+  if (op == SOFTPLUS) return softplus_f32x4(x);
+  if (op == SOFTSIGN) return f32x4.div(x, f32x4.add(constant(ONE), f32x4.abs(x)));
+  if (op == ELU) return v128.bitselect(expm1_f32x4(x), x, f32x4.lt(x, v128.xor(x, x)));
+  if (op == SELU) {
+    const negative = f32x4.mul(constant(SCALE_ALPHA), expm1_f32x4(x));
+    return v128.bitselect(negative, f32x4.mul(constant(SCALE), x), f32x4.lt(x, v128.xor(x, x)));
   }
-  if (op == RELU) return f32x4.max(x, f32x4.splat(0));
-  if (op == RELU6) return f32x4.min(f32x4.max(x, f32x4.splat(0)), f32x4.splat(6));
-  if (op == FLOOR) return f32x4.floor(x);
-  if (op == CEIL) return f32x4.ceil(x);
-  return f32x4.nearest(x);
+  return plain<f32>(op, x);
 }
 
-/** Whole vectors in place; the tail goes through a vector of its own so that its values are the same. */
+/** The last one to three f32, in a vector. */
+function loadRest(x: usize, rest: i32): v128 {
+  let tail = v128.load32_zero(x);
+  if (rest > 1) tail = v128.load32_lane(x, tail, 1, 4);
+  if (rest > 2) tail = v128.load32_lane(x, tail, 2, 8);
+  return tail;
+}
+
+function storeRest(y: usize, tail: v128, rest: i32): void {
+  v128.store32_lane(y, tail, 0);
+  if (rest > 1) v128.store32_lane(y, tail, 1, 4);
+  if (rest > 2) v128.store32_lane(y, tail, 2, 8);
+}
+
+/** Two vectors a turn: their chains of dependent operations overlap. */
 // @ts-ignore: decorator
 @inline
 function lanes(op: i32, x: usize, y: usize, n: i32): void {
-  const end = y + (<usize>(n & ~3) << 2);
+  const end = y + (<usize>(n & ~7) << 2);
   while (y < end) {
-    v128.store(y, vector(op, v128.load(x)));
+    const a = vector(op, v128.load(x));
+    const b = vector(op, v128.load(x, 16));
+    v128.store(y, a);
+    v128.store(y, b, 16);
+    x += 32;
+    y += 32;
+  }
+  let rest = n & 7;
+  // One body for what is left: a whole vector, then a partial one.
+  while (rest > 0) {
+    const some = min(rest, 4);
+    const tail = vector(op, some == 4 ? v128.load(x) : loadRest(x, some));
+    if (some == 4) v128.store(y, tail);
+    else storeRest(y, tail, some);
+    x += 16;
+    y += 16;
+    rest -= 4;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function simple<T>(op: i32, x: usize, y: usize, n: i32): void {
+  const width = 16 / <i32>sizeof<T>();
+  let i = 0;
+  for (; i + width <= n; i += width) {
+    v128.store(y, plain<T>(op, v128.load(x)));
     x += 16;
     y += 16;
   }
-  const rest = n & 3;
-  if (rest == 0) return;
-  let tail = v128.load32_zero(x);
-  if (rest > 1) tail = f32x4.replace_lane(tail, 1, load<f32>(x, 4));
-  if (rest > 2) tail = f32x4.replace_lane(tail, 2, load<f32>(x, 8));
-  tail = vector(op, tail);
-  store<f32>(y, f32x4.extract_lane(tail, 0));
-  if (rest > 1) store<f32>(y, f32x4.extract_lane(tail, 1), 4);
-  if (rest > 2) store<f32>(y, f32x4.extract_lane(tail, 2), 8);
-}
-
-// @ts-ignore: decorator
-@inline
-function floating<T>(op: i32, x: usize, y: usize, n: i32): void {
-  if (op == NEG) loop<T>(NEG, x, y, n);
-  else if (op == ABS) loop<T>(ABS, x, y, n);
-  else if (op == SQUARE) loop<T>(SQUARE, x, y, n);
-  else if (op == SQRT) loop<T>(SQRT, x, y, n);
-  else if (op == RSQRT) loop<T>(RSQRT, x, y, n);
-  else if (op == RECIPROCAL) loop<T>(RECIPROCAL, x, y, n);
-  else if (op == EXP) loop<T>(EXP, x, y, n);
-  else if (op == LOG) loop<T>(LOG, x, y, n);
-  else if (op == TANH) loop<T>(TANH, x, y, n);
-  else if (op == SIGMOID) loop<T>(SIGMOID, x, y, n);
-  else if (op == RELU) loop<T>(RELU, x, y, n);
-  else if (op == RELU6) loop<T>(RELU6, x, y, n);
-  else if (op == FLOOR) loop<T>(FLOOR, x, y, n);
-  else if (op == CEIL) loop<T>(CEIL, x, y, n);
-  else if (op == RINT) loop<T>(RINT, x, y, n);
-  else rare<T>(op, x, y, n);
-}
-
-// @ts-ignore: decorator
-@inline
-function rare<T>(op: i32, x: usize, y: usize, n: i32): void {
-  if (op == SIGN) loop<T>(SIGN, x, y, n);
-  else if (op == EXPM1) loop<T>(EXPM1, x, y, n);
-  else if (op == LOG1P) loop<T>(LOG1P, x, y, n);
-  else if (op == SIN) loop<T>(SIN, x, y, n);
-  else if (op == COS) loop<T>(COS, x, y, n);
-  else if (op == TAN) loop<T>(TAN, x, y, n);
-  else if (op == ASIN) loop<T>(ASIN, x, y, n);
-  else if (op == ACOS) loop<T>(ACOS, x, y, n);
-  else if (op == ATAN) loop<T>(ATAN, x, y, n);
-  else if (op == SINH) loop<T>(SINH, x, y, n);
-  else if (op == COSH) loop<T>(COSH, x, y, n);
-  else if (op == ASINH) loop<T>(ASINH, x, y, n);
-  else if (op == ACOSH) loop<T>(ACOSH, x, y, n);
-  else if (op == ATANH) loop<T>(ATANH, x, y, n);
-  else if (op == ELU) loop<T>(ELU, x, y, n);
-  else if (op == SELU) loop<T>(SELU, x, y, n);
-  else if (op == SOFTPLUS) loop<T>(SOFTPLUS, x, y, n);
-  else loop<T>(SOFTSIGN, x, y, n);
+  loop<T>(op, x, y, n - i);
 }
 
 export function unary_f32(op: i32, x: usize, y: usize, n: i32): void {
@@ -204,18 +241,71 @@ export function unary_f32(op: i32, x: usize, y: usize, n: i32): void {
   else if (op == FLOOR) lanes(FLOOR, x, y, n);
   else if (op == CEIL) lanes(CEIL, x, y, n);
   else if (op == RINT) lanes(RINT, x, y, n);
-  else rare<f32>(op, x, y, n);
+  else if (op == EXPM1) lanes(EXPM1, x, y, n);
+  else if (op == LOG1P) lanes(LOG1P, x, y, n);
+  else if (op == SIN) lanes(SIN, x, y, n);
+  else if (op == COS) lanes(COS, x, y, n);
+  else if (op == ELU) lanes(ELU, x, y, n);
+  else if (op == SELU) lanes(SELU, x, y, n);
+  else if (op == SOFTPLUS) lanes(SOFTPLUS, x, y, n);
+  else if (op == SOFTSIGN) lanes(SOFTSIGN, x, y, n);
+  else if (op == ERF) lanes(ERF, x, y, n);
+  else if (op == SIGN) loop<f32>(SIGN, x, y, n);
+  else for (let i = 0; i < n; i++) store<f32>(y + (<usize>i << 2), <f32>rare(op, <f64>load<f32>(x + (<usize>i << 2))));
 }
 
 export function unary_f64(op: i32, x: usize, y: usize, n: i32): void {
-  floating<f64>(op, x, y, n);
+  if (op == NEG) simple<f64>(NEG, x, y, n);
+  else if (op == ABS) simple<f64>(ABS, x, y, n);
+  else if (op == SQUARE) simple<f64>(SQUARE, x, y, n);
+  else if (op == SQRT) simple<f64>(SQRT, x, y, n);
+  else if (op == RSQRT) simple<f64>(RSQRT, x, y, n);
+  else if (op == RECIPROCAL) simple<f64>(RECIPROCAL, x, y, n);
+  else if (op == RELU) simple<f64>(RELU, x, y, n);
+  else if (op == RELU6) simple<f64>(RELU6, x, y, n);
+  else if (op == FLOOR) simple<f64>(FLOOR, x, y, n);
+  else if (op == CEIL) simple<f64>(CEIL, x, y, n);
+  else if (op == RINT) simple<f64>(RINT, x, y, n);
+  else if (op == SIGN) loop<f64>(SIGN, x, y, n);
+  else if (op == EXP) loop<f64>(EXP, x, y, n);
+  else if (op == LOG) loop<f64>(LOG, x, y, n);
+  else if (op == SIGMOID) loop<f64>(SIGMOID, x, y, n);
+  else if (op == SOFTSIGN) loop<f64>(SOFTSIGN, x, y, n);
+  else for (let i = 0; i < n; i++) store<f64>(y + (<usize>i << 3), rare(op, load<f64>(x + (<usize>i << 3))));
+}
+
+/** One element of an op that costs more than the branches which find it. */
+function rare(op: i32, x: f64): f64 {
+  if (op == TANH) return floats(TANH, x);
+  if (op == EXPM1) return floats(EXPM1, x);
+  if (op == LOG1P) return floats(LOG1P, x);
+  if (op == SIN) return floats(SIN, x);
+  if (op == COS) return floats(COS, x);
+  if (op == TAN) return floats(TAN, x);
+  if (op == ASIN) return floats(ASIN, x);
+  if (op == ACOS) return floats(ACOS, x);
+  if (op == ATAN) return floats(ATAN, x);
+  if (op == SINH) return floats(SINH, x);
+  if (op == COSH) return floats(COSH, x);
+  if (op == ASINH) return floats(ASINH, x);
+  if (op == ACOSH) return floats(ACOSH, x);
+  if (op == ATANH) return floats(ATANH, x);
+  if (op == ELU) return floats(ELU, x);
+  if (op == SELU) return floats(SELU, x);
+  if (op == SOFTPLUS) return floats(SOFTPLUS, x);
+  if (op == ERF) return floats(ERF, x);
+  if (op == ERFC) return floats(ERFC, x);
+  if (op == LGAMMA) return floats(LGAMMA, x);
+  if (op == DIGAMMA) return floats(DIGAMMA, x);
+  if (op == BESSEL_I0E) return floats(BESSEL_I0E, x);
+  return floats(BESSEL_I1E, x);
 }
 
 // @ts-ignore: decorator
 @inline
 function integral<T>(op: i32, x: usize, y: usize, n: i32): void {
-  if (op == NEG) loop<T>(NEG, x, y, n);
-  else if (op == ABS) loop<T>(ABS, x, y, n);
+  if (op == NEG) simple<T>(NEG, x, y, n);
+  else if (op == ABS) simple<T>(ABS, x, y, n);
   else if (op == SQUARE) loop<T>(SQUARE, x, y, n);
   else if (op == RELU) loop<T>(RELU, x, y, n);
   else if (op == RELU6) loop<T>(RELU6, x, y, n);
@@ -237,6 +327,7 @@ export function unary_i16(op: i32, x: usize, y: usize, n: i32): void {
 export function unary_i8(op: i32, x: usize, y: usize, n: i32): void {
   integral<i8>(op, x, y, n);
 }
+// Two's complement makes the unsigned forms of what they have (Square, Invert, Relu) those of u8.
 export function unary_u8(op: i32, x: usize, y: usize, n: i32): void {
   integral<u8>(op, x, y, n);
 }
@@ -244,6 +335,30 @@ export function unary_u8(op: i32, x: usize, y: usize, n: i32): void {
 /** y = !x, on booleans. */
 export function logical_not(x: usize, y: usize, n: i32): void {
   for (let i = 0; i < n; i++) store<u8>(y + i, load<u8>(x + i) ^ 1);
+}
+
+/** y = x > 0 ? x : alpha · x. */
+export function leaky_relu_f32(x: usize, y: usize, n: i32, alpha: f32): void {
+  const slope = f32x4.splat(alpha);
+  const end = y + (<usize>(n & ~3) << 2);
+  while (y < end) {
+    const v = v128.load(x);
+    v128.store(y, v128.bitselect(v, f32x4.mul(slope, v), f32x4.gt(v, v128.xor(v, v))));
+    x += 16;
+    y += 16;
+  }
+  for (let i = n & 3; i > 0; i--) {
+    const v = load<f32>(x);
+    store<f32>(y, v > 0 ? v : alpha * v);
+    x += 4;
+    y += 4;
+  }
+}
+export function leaky_relu_f64(x: usize, y: usize, n: i32, alpha: f64): void {
+  for (let i = 0; i < n; i++) {
+    const v = load<f64>(x + (<usize>i << 3));
+    store<f64>(y + (<usize>i << 3), v > 0 ? v : alpha * v);
+  }
 }
 
 const IS_NAN = 0;

@@ -6,11 +6,11 @@ import * as attrs from "../graph/attr.js";
 import type { Node } from "../graph/graph.js";
 import type { ArgDef } from "../graph/op-def.js";
 import type { Compute, FunctionHandle, Kernel, KernelNode } from "../kernel/kernel.js";
-import type { DataType } from "../tensor/dtype.js";
+import { type DataType, dtypeSize } from "../tensor/dtype.js";
 import { tensorFromProto } from "../tensor/proto.js";
 import type { Shape } from "../tensor/shape.js";
-import type { Tensor } from "../tensor/tensor.js";
-import type { AttrValue } from "../wire/core.js";
+import { Tensor } from "../tensor/tensor.js";
+import { type AttrValue, TensorProto } from "../wire/core.js";
 import type { FunctionRuntime } from "./functions.js";
 
 export class NodeKernel implements KernelNode {
@@ -86,6 +86,26 @@ export class NodeKernel implements KernelNode {
 
   tensor(name: string): Tensor {
     const tensor = tensorFromProto(attrs.tensorAttr(this.#node, name), this.device.allocator);
+    this.#owned.push(tensor);
+    return tensor;
+  }
+
+  tensorOf(dtype: DataType, value: number): Tensor {
+    const proto = TensorProto.create();
+    proto.dtype = dtype;
+    if (value !== 0) {
+      proto.floatVal = Float32Array.of(value);
+      proto.doubleVal = Float64Array.of(value);
+      proto.intVal = Int32Array.of(value);
+      proto.int64Val = BigInt64Array.of(BigInt(value));
+      proto.uint32Val = Uint32Array.of(value);
+      proto.uint64Val = BigUint64Array.of(BigInt(value));
+      proto.boolVal = Uint8Array.of(value);
+      proto.halfVal = Int32Array.of(dtype === 14 ? 0x3f80 : 0x3c00);
+      proto.scomplexVal = Float32Array.of(value, 0);
+      proto.dcomplexVal = Float64Array.of(value, 0);
+    }
+    const tensor = dtypeSize(dtype) === 0 ? Tensor.ofValues(dtype, [], []) : tensorFromProto(proto, this.device.allocator);
     this.#owned.push(tensor);
     return tensor;
   }

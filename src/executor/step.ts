@@ -12,7 +12,7 @@ import { Call, uninitialized } from "./call.js";
 import { type Executable, Kind, LAST_EDGE, TO_MERGE, withNode } from "./executable.js";
 import { type Entry, Frame, Iteration } from "./frames.js";
 import type { FunctionRuntime } from "./functions.js";
-import { copyTensor } from "./snapshot.js";
+import { copyTensor } from "../tensor/copy.js";
 
 /** What a step needs from outside; one object serves the step and all functions that it calls. */
 export interface StepServices {

@@ -74,6 +74,8 @@ export interface KernelNode {
   funcs(name: string): FunctionHandle[];
   /** The value of a `tensor` attribute in the device's heap; the caller holds it for as long as the kernel lives. */
   tensor(name: string): Tensor;
+  /** A numeric scalar in the device's heap, held as long as the kernel lives. */
+  tensorOf(dtype: DataType, value: number): Tensor;
 }
 
 /** An instantiated function; only `step.call` can look inside. */

@@ -1,6 +1,31 @@
 // Every kernel of the CPU: for servers. An edge bundle names the families that it carries instead.
 import type { Kernel } from "../kernel/kernel.js";
+import { arrayKernels } from "./array.js";
 import { basicKernels } from "./basic.js";
+import { binaryKernels } from "./binary.js";
+import { matmulKernels } from "./matmul.js";
+import { nnKernels } from "./nn.js";
+import { randomKernels } from "./random.js";
+import { reduceKernels } from "./reduce.js";
+import { selectKernels } from "./select.js";
+import { shapeKernels } from "./shape.js";
+import { slicingKernels } from "./slicing.js";
+import { trainingKernels } from "./training.js";
 import { unaryKernels } from "./unary.js";
+import { variableKernels } from "./variables.js";
 
-export const allKernels: readonly Kernel[] = [...basicKernels, ...unaryKernels];
+export const allKernels: readonly Kernel[] = [
+  ...basicKernels,
+  ...shapeKernels,
+  ...arrayKernels,
+  ...slicingKernels,
+  ...unaryKernels,
+  ...binaryKernels,
+  ...selectKernels,
+  ...reduceKernels,
+  ...matmulKernels,
+  ...nnKernels,
+  ...variableKernels,
+  ...trainingKernels,
+  ...randomKernels,
+];

@@ -16,7 +16,7 @@ const suffixes: Record<number, string> = {
   [DataType.UINT16]: "u16",
   [DataType.UINT32]: "u32",
   [DataType.UINT64]: "u64",
-  [DataType.BOOL]: "bool",
+  [DataType.BOOL]: "u8",
 };
 
 export type WasmFunction = (...args: number[]) => number;

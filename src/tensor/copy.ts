@@ -1,25 +1,25 @@
 // A copy of a tensor that nobody else holds: what leaves a step while its variable may still change.
 import { ResourceExhaustedError } from "../errors/index.js";
-import type { KernelDevice } from "../kernel/kernel.js";
-import { dtypeName } from "../tensor/dtype.js";
-import { shapeString } from "../tensor/shape.js";
-import { allocateTensor, Tensor } from "../tensor/tensor.js";
+import type { Allocator } from "../memory/allocator.js";
+import { dtypeName } from "./dtype.js";
+import { shapeString } from "./shape.js";
+import { allocateTensor, Tensor } from "./tensor.js";
 
 /** Takes over one hold on `tensor`; the copy is held once. */
-export function copyTensor(tensor: Tensor, device: KernelDevice): Tensor {
+export function copyTensor(tensor: Tensor, { allocator }: { readonly allocator: Allocator }): Tensor {
   if (tensor.values !== null) {
     const copy = Tensor.ofValues(tensor.dtype, tensor.shape, tensor.values.slice());
     tensor.release();
     return copy;
   }
-  const copy = allocateTensor(device.allocator, tensor.dtype, tensor.shape);
+  const copy = allocateTensor(allocator, tensor.dtype, tensor.shape);
   if (copy === null) {
     tensor.release();
     throw new ResourceExhaustedError(
       `OOM when allocating tensor with shape${shapeString(tensor.shape)} and type ${dtypeName(tensor.dtype)}`,
     );
   }
-  if (copy.size > 0) device.heap.u8.copyWithin(copy.ptr, tensor.ptr, tensor.ptr + tensor.bytes);
+  if (copy.size > 0) allocator.heap.u8.copyWithin(copy.ptr, tensor.ptr, tensor.ptr + tensor.bytes);
   tensor.release();
   return copy;
 }

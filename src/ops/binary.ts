@@ -1,0 +1,146 @@
+// Elementwise ops of two inputs that broadcast: arithmetic, comparisons, boolean algebra, gradients of unary ops.
+import { InvalidArgumentError } from "../errors/index.js";
+import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
+import { dtypeSize } from "../tensor/dtype.js";
+import { sameShape } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { wasmFunction } from "./cpu.js";
+import { binaryCodes, compareCodes } from "./opcodes.js";
+import { type BroadcastPlan, planBroadcast, runBroadcast } from "./support/broadcast.js";
+
+const FLOATS = ["float", "double"];
+const NUMBERS = [...FLOATS, "int32", "int64"];
+const SMALL = ["int8", "uint8", "int16", "uint16", "uint32", "uint64"];
+const ALL = [...NUMBERS, ...SMALL];
+
+const DIVISION_BY_ZERO = 1;
+
+function check(result: number): void {
+  if (result === 0) return;
+  throw new InvalidArgumentError(
+    result === DIVISION_BY_ZERO ? "Integer division by zero" : "Integers to negative integer powers are not allowed",
+  );
+}
+
+/**
+ * Runs one of the two-input kernels. The output takes over an input of its shape and dtype that nobody else holds.
+ * The plan of the last pair of shapes is kept: a node mostly sees the same ones.
+ */
+function pairCall(node: KernelNode, family: string, code: number, forward: boolean) {
+  const compute = wasmFunction(node, family, node.inputTypes[0]!);
+  const size = dtypeSize(node.inputTypes[0]!);
+  const outSize = dtypeSize(node.outputTypes[0]!);
+  const loop = (a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number) =>
+    compute(code, a, b, y, outer, inner, ao, bo, ai, bi);
+  let last: BroadcastPlan | null = null;
+  const output = (step: KernelStep, a: Tensor, b: Tensor, shape: readonly number[]): Tensor => {
+    if (!forward) return step.allocateOutput(0, shape);
+    if (a.exclusive && sameShape(a.shape, shape)) return step.forwardOrAllocate(0, 0, shape);
+    if (b.exclusive && sameShape(b.shape, shape)) return step.forwardOrAllocate(1, 0, shape);
+    return step.allocateOutput(0, shape);
+  };
+  return (step: KernelStep): void => {
+    const a = step.input(0);
+    const b = step.input(1);
+    if (sameShape(a.shape, b.shape)) {
+      const y = output(step, a, b, a.shape);
+      if (a.size > 0) check(compute(code, a.ptr, b.ptr, y.ptr, 1, a.size, 0, 0, 1, 1));
+      return;
+    }
+    if (last === null || !sameShape(last.a, a.shape) || !sameShape(last.b, b.shape)) last = planBroadcast(a.shape, b.shape);
+    const y = output(step, a, b, last.shape);
+    if (y.size > 0) check(runBroadcast(last, loop, a.ptr, b.ptr, y.ptr, size, outSize));
+  };
+}
+
+const binary = (op: string, types: readonly string[]): Kernel =>
+  kernel(op, "CPU", { T: types }, (node) => {
+    const call = pairCall(node, "binary", binaryCodes[op]!, true);
+    return (step) => {
+      call(step);
+      return DONE;
+    };
+  });
+
+const compare = (op: string, types: readonly string[]): Kernel =>
+  kernel(op, "CPU", { T: types }, (node) => {
+    const call = pairCall(node, "compare", compareCodes[op]!, false);
+    return (step) => {
+      call(step);
+      return DONE;
+    };
+  });
+
+/** Equal and NotEqual may be told to give a scalar for shapes that don't fit. */
+const equality = (op: string): Kernel =>
+  kernel(op, "CPU", { T: [...ALL, "bool"] }, (node) => {
+    const call = pairCall(node, "compare", compareCodes[op]!, false);
+    const lenient = !node.bool("incompatible_shape_error");
+    return (step) => {
+      try {
+        call(step);
+      } catch (error) {
+        if (!lenient || !(error instanceof InvalidArgumentError)) throw error;
+        const y = step.allocateOutput(0, []);
+        step.heap.u8[y.ptr] = Number(op === "NotEqual");
+      }
+      return DONE;
+    };
+  });
+
+const decoder = new TextDecoder("latin1");
+
+/** Strings compare and join element by element. */
+const strings = (op: string, apply: (a: string, b: string) => boolean): Kernel =>
+  kernel(op, "CPU", { T: ["string"] }, () => (step) => {
+    const a = step.input(0);
+    const b = step.input(1);
+    const plan = planBroadcast(a.shape, b.shape);
+    const y = step.allocateOutput(0, plan.shape);
+    const at = (values: readonly unknown[], i: number) => decoder.decode(values[i] as Uint8Array);
+    forEachPair(plan, (i, j, k) => {
+      step.heap.u8[y.ptr + k] = Number(apply(at(a.values!, i), at(b.values!, j)));
+    });
+    return DONE;
+  });
+
+/** Element positions in a, b and the result. */
+export function forEachPair(plan: BroadcastPlan, visit: (a: number, b: number, y: number) => void): void {
+  let k = 0;
+  const loop = (a: number, b: number, _y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number) => {
+    for (let o = 0; o < outer; o++) for (let i = 0; i < inner; i++) visit(a + o * ao + i * ai, b + o * bo + i * bi, k++);
+    return 0;
+  };
+  if (plan.shape.every((size) => size > 0)) runBroadcast(plan, loop, 0, 0, 0, 1, 1);
+}
+
+const logical = (op: string): Kernel =>
+  kernel(op, "CPU", {}, (node) => {
+    const call = pairCall(node, "compare", compareCodes[op]!, false);
+    return (step) => {
+      call(step);
+      return DONE;
+    };
+  });
+
+/** Gradients of unary ops: shapes are equal, TensorFlow doesn't broadcast them. */
+const GRADIENTS = ["TanhGrad", "SigmoidGrad", "SqrtGrad", "RsqrtGrad", "ReciprocalGrad", "InvGrad", "ReluGrad", "Relu6Grad", "EluGrad", "SeluGrad", "SoftplusGrad", "SoftsignGrad"];
+
+export const binaryKernels: readonly Kernel[] = [
+  ...["Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum", "FloorDiv", "Div"].map((op) => binary(op, ALL)),
+  ...["FloorMod"].map((op) => binary(op, ALL)),
+  ...["SquaredDifference"].map((op) => binary(op, NUMBERS)),
+  binary("Pow", [...NUMBERS, "int8", "int16", "uint8", "uint16", "uint32", "uint64"]),
+  binary("RealDiv", FLOATS),
+  ...["TruncateDiv"].map((op) => binary(op, ["int32", "int64", ...SMALL])),
+  ...["Mod", "TruncateMod"].map((op) => binary(op, NUMBERS)),
+  ...["DivNoNan", "MulNoNan", "Xdivy", "Xlogy", "Atan2", ...GRADIENTS].map((op) => binary(op, FLOATS)),
+  ...["BitwiseAnd", "BitwiseOr", "BitwiseXor", "LeftShift", "RightShift"].map((op) =>
+    binary(op, ["int32", "int64", ...SMALL]),
+  ),
+  ...["Less", "LessEqual", "Greater", "GreaterEqual"].map((op) => compare(op, ALL)),
+  ...["Equal", "NotEqual"].map(equality),
+  strings("Equal", (a, b) => a === b),
+  strings("NotEqual", (a, b) => a !== b),
+  ...["LogicalAnd", "LogicalOr"].map(logical),
+];

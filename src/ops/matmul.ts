@@ -1,0 +1,103 @@
+// Matrix products: MatMul, the batched ones with broadcasting batch dimensions.
+import { InvalidArgumentError, ResourceExhaustedError } from "../errors/index.js";
+import type { Block } from "../memory/heap.js";
+import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
+import { dtypeSize } from "../tensor/dtype.js";
+import { numElements, type Shape, shapeString } from "../tensor/shape.js";
+import { wasmFunction, wasmOf } from "./cpu.js";
+import { broadcastShape } from "./support/broadcast.js";
+
+const TYPES = ["float", "double", "int32", "int64"];
+
+/** A block for the length of a call. */
+export function scratch(step: KernelStep, bytes: number): Block {
+  const block = step.device.allocator.allocate(bytes);
+  if (block === null) throw new ResourceExhaustedError(`OOM when allocating ${bytes} bytes of scratch on ${step.device.name}`);
+  return block;
+}
+
+/** One product of dense row-major matrices at these addresses. */
+export function product(node: KernelNode) {
+  const wasm = wasmOf(node);
+  const dtype = node.inputTypes[0]!;
+  const gemm = wasmFunction(node, "gemm", dtype);
+  const size = dtypeSize(dtype);
+  return (step: KernelStep, ta: boolean, tb: boolean, m: number, n: number, k: number, a: number, b: number, c: number): void => {
+    if (m === 0 || n === 0) return;
+    if (k === 0) {
+      step.heap.u8.fill(0, c, c + m * n * size);
+      return;
+    }
+    const block = scratch(step, wasm.gemm_scratch_bytes(m, n, k, size));
+    gemm(Number(ta), Number(tb), m, n, k, a, ta ? m : k, b, tb ? k : n, c, n, 0, block.ptr);
+    block.release();
+  };
+}
+
+const matMul = kernel("MatMul", "CPU", { T: TYPES }, (node) => {
+  const ta = node.bool("transpose_a");
+  const tb = node.bool("transpose_b");
+  const multiply = product(node);
+  return (step) => {
+    const a = step.input(0);
+    const b = step.input(1);
+    if (a.shape.length !== 2) throw new InvalidArgumentError(`In[0] and In[1] has different ndims: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`);
+    if (b.shape.length !== 2) throw new InvalidArgumentError(`In[0] and In[1] has different ndims: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`);
+    const [m, k] = ta ? [a.shape[1]!, a.shape[0]!] : [a.shape[0]!, a.shape[1]!];
+    const [kb, n] = tb ? [b.shape[1]!, b.shape[0]!] : [b.shape[0]!, b.shape[1]!];
+    if (k !== kb) throw new InvalidArgumentError(`Matrix size-incompatible: In[0]: ${shapeString(a.shape)}, In[1]: ${shapeString(b.shape)}`);
+    const c = step.allocateOutput(0, [m, n]);
+    multiply(step, ta, tb, m, n, k, a.ptr, b.ptr, c.ptr);
+    return DONE;
+  };
+});
+
+const batchMatMul = (op: string): Kernel =>
+  kernel(op, "CPU", op === "BatchMatMulV3" ? { Ta: TYPES } : { T: TYPES }, (node) => {
+    const ta = node.bool("adj_x");
+    const tb = node.bool("adj_y");
+    const multiply = product(node);
+    const size = dtypeSize(node.inputTypes[0]!);
+    return (step) => {
+      const a = step.input(0);
+      const b = step.input(1);
+      if (a.shape.length < 2) throw new InvalidArgumentError(`In[0] ndims must be >= 2: ${a.shape.length}`);
+      if (b.shape.length < 2) throw new InvalidArgumentError(`In[1] ndims must be >= 2: ${b.shape.length}`);
+      const aBatch = a.shape.slice(0, -2);
+      const bBatch = b.shape.slice(0, -2);
+      const batch = broadcastShape(aBatch, bBatch);
+      if (batch === null || (op === "BatchMatMul" && shapeString(aBatch) !== shapeString(bBatch))) {
+        throw new InvalidArgumentError(`In[0] and In[1] must have compatible batch dimensions: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`);
+      }
+      const [a0, a1] = a.shape.slice(-2) as [number, number];
+      const [b0, b1] = b.shape.slice(-2) as [number, number];
+      const [m, k] = ta ? [a1, a0] : [a0, a1];
+      const [kb, n] = tb ? [b1, b0] : [b0, b1];
+      if (k !== kb) throw new InvalidArgumentError(`Matrix size-incompatible: In[0]: ${shapeString(a.shape)}, In[1]: ${shapeString(b.shape)}`);
+      const c = step.allocateOutput(0, [...batch, m, n]);
+      const count = numElements(batch);
+      for (let i = 0; i < count; i++) {
+        const x = a.ptr + batchIndex(i, batch, aBatch) * m * k * size;
+        const y = b.ptr + batchIndex(i, batch, bBatch) * k * n * size;
+        multiply(step, ta, tb, m, n, k, x, y, c.ptr + i * m * n * size);
+      }
+      return DONE;
+    };
+  });
+
+/** Position in `own` batch dimensions of the i-th of the broadcast ones. */
+function batchIndex(i: number, batch: Shape, own: Shape): number {
+  let index = 0;
+  let stride = 1;
+  for (let d = batch.length - 1; d >= 0; d--) {
+    const at = i % batch[d]!;
+    i = Math.floor(i / batch[d]!);
+    const size = own[d - batch.length + own.length];
+    if (size === undefined) continue;
+    if (size !== 1) index += at * stride;
+    stride *= size;
+  }
+  return index;
+}
+
+export const matmulKernels: readonly Kernel[] = [matMul, ...["BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"].map(batchMatMul)];

@@ -1,0 +1,135 @@
+// Reductions over any set of axes, arg-min and arg-max, running sums. Axes are merged; what isn't already
+// [outer, reduce, inner] is transposed first.
+import { InvalidArgumentError } from "../errors/index.js";
+import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
+import { DataType, dtypeSize } from "../tensor/dtype.js";
+import { numElements, type Shape, shapeString } from "../tensor/shape.js";
+import { wasmFunction, wasmOf } from "./cpu.js";
+import { reduceCodes } from "./opcodes.js";
+import { normalizeAxis, readInt, readInts } from "./support/index-tensor.js";
+import { stridedCopy, stridesOf } from "./support/strided.js";
+
+const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", "uint16"];
+
+/** Which axes go, and what stays. */
+function plan(shape: Shape, axes: readonly number[], keepDims: boolean) {
+  const reduced = new Array<boolean>(shape.length).fill(false);
+  for (const axis of axes) {
+    const index = normalizeAxis(axis, shape.length, () => `Invalid reduction dimension (${axis} for input with ${shape.length} dimension(s)`);
+    if (reduced[index]) throw new InvalidArgumentError(`Invalid reduction arguments: Axes contains duplicate dimension: ${index}`);
+    reduced[index] = true;
+  }
+  const result = shape.filter((_, i) => keepDims || !reduced[i]).map((size) => size);
+  if (keepDims) for (let i = 0; i < shape.length; i++) if (reduced[i]) result[i] = 1;
+  // Runs of axes that are alike, ones left out.
+  const runs: { size: number; reduced: boolean }[] = [];
+  shape.forEach((size, i) => {
+    if (size === 1) return;
+    const last = runs[runs.length - 1];
+    if (last !== undefined && last.reduced === reduced[i]) last.size *= size;
+    else runs.push({ size, reduced: reduced[i]! });
+  });
+  return { result, runs };
+}
+
+const reduction = (op: string, types: Record<string, readonly string[]>): Kernel =>
+  kernel(op, "CPU", types, (node) => {
+    const dtype = node.inputTypes[0]!;
+    const compute = dtype === DataType.BOOL ? wasmOf(node).reduce_bool : wasmFunction(node, "reduce", dtype);
+    const code = reduceCodes[op]!;
+    const keepDims = node.bool("keep_dims");
+    const wasm = wasmOf(node);
+    return (step) => {
+      const x = step.input(0);
+      const { result, runs } = plan(x.shape, readInts(step.heap, step.input(1)), keepDims);
+      if (!runs.some((run) => run.reduced) && x.size > 0) {
+        step.setOutput(0, x.share(result));
+        return DONE;
+      }
+      const y = step.allocateOutput(0, result);
+      if (y.size === 0) return DONE;
+      const total = (reduced: boolean) => runs.filter((run) => run.reduced === reduced).reduce((n, run) => n * run.size, 1);
+      if (runs.length <= 3 && !(runs.length === 3 && runs[0]!.reduced)) {
+        const at = runs.findIndex((run) => run.reduced);
+        const size = (list: typeof runs) => list.reduce((n, run) => n * run.size, 1);
+        compute(code, x.ptr, y.ptr, size(runs.slice(0, at)), runs[at]!.size, size(runs.slice(at + 1)));
+        return DONE;
+      }
+      // Kept axes first, reduced ones last.
+      const sizes = runs.map((run) => run.size);
+      const strides = stridesOf(sizes);
+      const order = [...runs.keys()].sort((i, j) => Number(runs[i]!.reduced) - Number(runs[j]!.reduced) || i - j);
+      const moved = step.allocate(x.dtype, [x.size]);
+      stridedCopy(step, wasm, dtypeSize(dtype), x.ptr, moved.ptr, order.map((i) => sizes[i]!), order.map((i) => strides[i]!));
+      compute(code, moved.ptr, y.ptr, total(false), total(true), 1);
+      moved.release();
+      return DONE;
+    };
+  });
+
+const argument = (op: string, smallest: number): Kernel =>
+  kernel(op, "CPU", { T: ["float", "double", "int32", "int64", "uint8", "bool"] }, (node) => {
+    const compute = wasmFunction(node, "arg", node.inputTypes[0]!);
+    const narrow = node.outputTypes[0] === DataType.INT32;
+    return (step) => {
+      const x = step.input(0);
+      const rank = x.shape.length;
+      const axis = normalizeAxis(readInt(step.heap, step.input(1)), rank, (a, r) => `Expected dimension in the range [${-r}, ${r}), but got ${a}`);
+      const n = x.shape[axis]!;
+      if (n === 0) throw new InvalidArgumentError(`Reduction axis ${axis} is empty in shape ${shapeString(x.shape)}`);
+      const outer = numElements(x.shape.slice(0, axis));
+      const inner = numElements(x.shape.slice(axis + 1));
+      const shape = x.shape.filter((_, i) => i !== axis);
+      if (!narrow) {
+        const y = step.allocateOutput(0, shape);
+        if (y.size > 0) compute(smallest, x.ptr, y.ptr, outer, n, inner);
+        return DONE;
+      }
+      const wide = step.allocate(DataType.INT64, shape);
+      if (wide.size > 0) compute(smallest, x.ptr, wide.ptr, outer, n, inner);
+      const y = step.allocateOutput(0, shape);
+      for (let i = 0; i < y.size; i++) step.heap.i32[(y.ptr >>> 2) + i] = Number(step.heap.i64[wide.ptr / 8 + i]!);
+      wide.release();
+      return DONE;
+    };
+  });
+
+const running = (op: string, product: number): Kernel =>
+  kernel(op, "CPU", { T: ["float", "double", "int32", "int64"] }, (node) => {
+    const compute = wasmFunction(node, "scan", node.inputTypes[0]!);
+    const exclusive = Number(node.bool("exclusive"));
+    const reverse = Number(node.bool("reverse"));
+    return (step: KernelStep) => {
+      const x = step.input(0);
+      const axis = normalizeAxis(readInt(step.heap, step.input(1)), x.shape.length, (a, r) => `ScanOp: Expected scan axis in the range [${-r}, ${r}), but got ${a}`);
+      const y = step.allocateOutput(0, x.shape);
+      if (y.size > 0) {
+        const outer = numElements(x.shape.slice(0, axis));
+        compute(product, x.ptr, y.ptr, outer, x.shape[axis]!, numElements(x.shape.slice(axis + 1)), exclusive, reverse);
+      }
+      return DONE;
+    };
+  });
+
+const l2Loss = kernel("L2Loss", "CPU", { T: ["float", "double"] }, (node) => {
+  const compute = wasmFunction(node, "reduce", node.inputTypes[0]!);
+  const double = node.inputTypes[0] === DataType.DOUBLE;
+  return (step) => {
+    const x = step.input(0);
+    const y = step.allocateOutput(0, []);
+    compute(reduceCodes["L2Loss"]!, x.ptr, y.ptr, 1, x.size, 1);
+    if (double) step.heap.f64[y.ptr / 8]! /= 2;
+    else step.heap.f32[y.ptr >>> 2]! /= 2;
+    return DONE;
+  };
+});
+
+export const reduceKernels: readonly Kernel[] = [
+  ...["Sum", "Prod", "Max", "Min", "Mean"].map((op) => reduction(op, { T: NUMBERS })),
+  ...["Any", "All"].map((op) => reduction(op, {})),
+  argument("ArgMax", 0),
+  argument("ArgMin", 1),
+  running("Cumsum", 0),
+  running("Cumprod", 1),
+  l2Loss,
+];

@@ -1,0 +1,178 @@
+// Choosing between tensors, and changing dtypes.
+import { InvalidArgumentError, UnimplementedError } from "../errors/index.js";
+import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
+import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
+import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
+import { retainValue, Tensor } from "../tensor/tensor.js";
+import { wasmFunction, wasmOf } from "./cpu.js";
+import { scratch } from "./matmul.js";
+import { broadcastShape } from "./support/broadcast.js";
+import { stridedCopy, stridesOf } from "./support/strided.js";
+
+/** Strides that repeat `shape` into `target`. */
+function broadcastStrides(shape: Shape, target: Shape): number[] {
+  const strides = stridesOf(shape);
+  const pad = target.length - shape.length;
+  return target.map((_, i) => (i < pad || shape[i - pad] === 1 ? 0 : strides[i - pad]!));
+}
+
+const selectV2 = kernel("SelectV2", "CPU", {}, (node) => {
+  const size = dtypeSize(node.type("T"));
+  const wasm = wasmOf(node);
+  return (step) => {
+    const inputs = [step.input(0), step.input(1), step.input(2)] as const;
+    const [condition, a, b] = inputs;
+    const ab = broadcastShape(a.shape, b.shape);
+    const shape = ab === null ? null : broadcastShape(condition.shape, ab);
+    if (shape === null) {
+      throw new InvalidArgumentError(`condition ${shapeString(condition.shape)}, then ${shapeString(a.shape)}, and else ${shapeString(b.shape)} must be broadcastable`);
+    }
+    if (size === 0) {
+      const flags = step.heap.u8;
+      const order = inputs.map((input) => positions(input.shape, shape));
+      const values = order[0]!.map((at, i) => (flags[condition.ptr + at] !== 0 ? a.values![order[1]![i]!]! : b.values![order[2]![i]!]!));
+      for (const value of values) retainValue(value);
+      step.setOutput(0, Tensor.ofValues(a.dtype, shape, values));
+      return DONE;
+    }
+    const y = step.allocateOutput(0, shape);
+    if (y.size === 0) return DONE;
+    // What doesn't have the full shape is spread out first.
+    const spread = inputs.map((input, i) => {
+      if (sameShape(input.shape, shape)) return null;
+      const elementSize = i === 0 ? 1 : size;
+      const block = scratch(step, y.size * elementSize);
+      stridedCopy(step, wasm, elementSize, input.ptr, block.ptr, shape, broadcastStrides(input.shape, shape));
+      return block;
+    });
+    const ptr = (i: 0 | 1 | 2) => spread[i]?.ptr ?? inputs[i].ptr;
+    wasm.select(ptr(0), ptr(1), ptr(2), y.ptr, y.size, size);
+    for (const block of spread) block?.release();
+    return DONE;
+  };
+});
+
+function positions(shape: Shape, target: Shape): number[] {
+  const strides = broadcastStrides(shape, target);
+  let list = [0];
+  target.forEach((size, d) => {
+    list = list.flatMap((at) => Array.from({ length: size }, (_, i) => at + i * strides[d]!));
+  });
+  return list;
+}
+
+/** The older Select: the condition has the inputs' shape, is a scalar, or chooses rows. */
+const select = kernel("Select", "CPU", {}, (node) => {
+  const size = dtypeSize(node.type("T"));
+  const wasm = wasmOf(node);
+  return (step) => {
+    const condition = step.input(0);
+    const a = step.input(1);
+    const b = step.input(2);
+    if (!sameShape(a.shape, b.shape)) {
+      throw new InvalidArgumentError(`'then' and 'else' must have the same size.  but received: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`);
+    }
+    if (condition.shape.length === 0) {
+      step.forwardInput(step.heap.u8[condition.ptr] !== 0 ? 1 : 2, 0);
+      return DONE;
+    }
+    const rows = condition.shape.length === 1 && a.shape.length > 1;
+    if (!rows && !sameShape(condition.shape, a.shape)) {
+      throw new InvalidArgumentError(`'cond' must be a scalar or have the same shape as 'then': ${shapeString(condition.shape)} vs. ${shapeString(a.shape)}`);
+    }
+    if (rows && condition.size !== a.shape[0]) {
+      throw new InvalidArgumentError(`Number of batches of 'then' must match size of 'cond', but saw: ${a.shape[0]} vs. ${condition.size}`);
+    }
+    if (a.values !== null) {
+      const width = a.size / Math.max(condition.size, 1);
+      const values = a.values.map((value, i) => (step.heap.u8[condition.ptr + Math.floor(i / width)] !== 0 ? value : b.values![i]!));
+      for (const value of values) retainValue(value);
+      step.setOutput(0, Tensor.ofValues(a.dtype, a.shape, values));
+      return DONE;
+    }
+    const y = step.allocateOutput(0, a.shape);
+    if (y.size > 0) wasm.select(condition.ptr, a.ptr, b.ptr, y.ptr, condition.size, (y.size / condition.size) * size);
+    return DONE;
+  };
+});
+
+/** Numbers of the dtypes in assembly/kernels/cast.ts. */
+const castCodes: Record<number, number> = {
+  [DataType.FLOAT]: 0,
+  [DataType.DOUBLE]: 1,
+  [DataType.INT32]: 2,
+  [DataType.INT64]: 3,
+  [DataType.UINT8]: 4,
+  [DataType.INT8]: 5,
+  [DataType.INT16]: 6,
+  [DataType.UINT16]: 7,
+  [DataType.UINT32]: 8,
+  [DataType.UINT64]: 9,
+  [DataType.BOOL]: 10,
+};
+const NARROW = new Map([
+  [DataType.HALF as number, "half"],
+  [DataType.BFLOAT16 as number, "bfloat16"],
+]);
+
+const cast = kernel("Cast", "CPU", {}, (node) => {
+  const from = node.type("SrcT");
+  const to = node.type("DstT");
+  const wasm = wasmOf(node) as unknown as Record<string, (...args: number[]) => number>;
+  const known = (dtype: number) => castCodes[dtype] !== undefined || NARROW.has(dtype);
+  if (from !== to && (!known(from) || !known(to))) {
+    throw new UnimplementedError(`Cast ${dtypeName(from)} to ${dtypeName(to)} is not supported`);
+  }
+  return (step) => {
+    const x = step.input(0);
+    if (from === to) {
+      step.forwardInput(0, 0);
+      return DONE;
+    }
+    const y = step.allocateOutput(0, x.shape);
+    if (x.size === 0) return DONE;
+    // Half-width floats go by way of float.
+    let source = x.ptr;
+    const wide = NARROW.has(from) || NARROW.has(to) ? scratch(step, 4 * x.size) : null;
+    if (NARROW.has(from)) {
+      wasm[`${NARROW.get(from)}_to_f32`]!(x.ptr, wide!.ptr, x.size);
+      source = wide!.ptr;
+    }
+    const sourceCode = NARROW.has(from) ? 0 : castCodes[from]!;
+    if (NARROW.has(to)) {
+      if (sourceCode !== 0) wasm["cast"]!(sourceCode, 0, source, wide!.ptr, x.size);
+      wasm[`f32_to_${NARROW.get(to)}`]!(sourceCode === 0 ? source : wide!.ptr, y.ptr, x.size);
+    } else {
+      wasm["cast"]!(sourceCode, castCodes[to]!, source, y.ptr, x.size);
+    }
+    wide?.release();
+    return DONE;
+  };
+});
+
+/** The sum of any number of tensors of one shape. */
+const addN = kernel("AddN", "CPU", { T: ["float", "double", "int32", "int64"] }, (node) => {
+  const add = wasmFunction(node, "binary", node.inputTypes[0]!);
+  const count = node.inputTypes.length;
+  return (step) => {
+    const first = step.input(0);
+    for (let i = 1; i < count; i++) {
+      if (!sameShape(first.shape, step.input(i).shape)) {
+        throw new InvalidArgumentError(`Inputs to operation ${step.nodeName} of type AddN must have the same size and shape.  Input 0: ${shapeString(first.shape)} != input ${i}: ${shapeString(step.input(i).shape)}`);
+      }
+    }
+    if (count === 1) {
+      step.forwardInput(0, 0);
+      return DONE;
+    }
+    const others = Array.from({ length: count - 1 }, (_, i) => step.input(i + 1).ptr);
+    const from = first.ptr;
+    const y = step.forwardOrAllocate(0, 0, first.shape);
+    if (y.size === 0) return DONE;
+    add(0, from, others[0]!, y.ptr, 1, y.size, 0, 0, 1, 1);
+    for (const other of others.slice(1)) add(0, y.ptr, other, y.ptr, 1, y.size, 0, 0, 1, 1);
+    return DONE;
+  };
+});
+
+export const selectKernels: readonly Kernel[] = [selectV2, select, cast, addN];

@@ -1,0 +1,269 @@
+// Slices with strides and masks, gathering and scattering by index, padding, one-hot rows, ranges.
+import { InvalidArgumentError } from "../errors/index.js";
+import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
+import { DataType, dtypeSize } from "../tensor/dtype.js";
+import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
+import { retainValue, Tensor, type Value } from "../tensor/tensor.js";
+import { emitView } from "./array.js";
+import { wasmFunction, wasmOf } from "./cpu.js";
+import { normalizeAxis, readFloat, readInt, readInts, writeInts } from "./support/index-tensor.js";
+import { stridedCopy, stridesOf } from "./support/strided.js";
+
+interface StridedView {
+  /** Shape of the result. */
+  readonly shape: Shape;
+  /** Shape before new axes came and shrunk ones went. */
+  readonly sizes: Shape;
+  readonly offset: number;
+  readonly strides: readonly number[];
+}
+
+interface Masks {
+  readonly begin: number;
+  readonly end: number;
+  readonly ellipsis: number;
+  readonly newAxis: number;
+  readonly shrink: number;
+}
+
+const masksOf = (node: KernelNode): Masks => ({
+  begin: node.int("begin_mask"),
+  end: node.int("end_mask"),
+  ellipsis: node.int("ellipsis_mask"),
+  newAxis: node.int("new_axis_mask"),
+  shrink: node.int("shrink_axis_mask"),
+});
+
+/** Python's slicing, as StridedSlice spells it. */
+export function stridedView(shape: Shape, begins: readonly number[], ends: readonly number[], steps: readonly number[], masks: Masks): StridedView {
+  const count = begins.length;
+  if (ends.length !== count || steps.length !== count) {
+    throw new InvalidArgumentError(`Expected begin, end, and strides to be 1D equal size tensors, but got shapes [${count}], [${ends.length}], and [${steps.length}] instead.`);
+  }
+  const dense = stridesOf(shape);
+  const sizes: number[] = [];
+  const strides: number[] = [];
+  const result: number[] = [];
+  let offset = 0;
+  let axis = 0;
+  const bit = (mask: number, i: number) => (mask & (1 << i)) !== 0;
+  const whole = () => {
+    sizes.push(shape[axis]!);
+    strides.push(dense[axis]!);
+    result.push(shape[axis]!);
+    axis++;
+  };
+  if ((masks.ellipsis & (masks.ellipsis - 1)) !== 0) throw new InvalidArgumentError("Multiple ellipses in slice spec not allowed");
+  for (let i = 0; i < count; i++) {
+    if (bit(masks.ellipsis, i)) {
+      let later = 0;
+      for (let j = i + 1; j < count; j++) if (!bit(masks.newAxis, j)) later++;
+      while (axis < shape.length - later) whole();
+      continue;
+    }
+    if (bit(masks.newAxis, i)) {
+      result.push(1);
+      continue;
+    }
+    if (axis >= shape.length) throw new InvalidArgumentError(`Index out of range using input dim ${axis}; input has only ${shape.length} dims`);
+    const dim = shape[axis]!;
+    const stepBy = steps[i]!;
+    if (stepBy === 0) throw new InvalidArgumentError(`strides[${i}] must be non-zero`);
+    if (bit(masks.shrink, i)) {
+      const at = begins[i]! < 0 ? begins[i]! + dim : begins[i]!;
+      if (stepBy < 0) throw new InvalidArgumentError("only stride 1 allowed on non-range indexing.");
+      if (at < 0 || at >= dim) throw new InvalidArgumentError(`slice index ${begins[i]} of dimension ${axis} out of bounds.`);
+      offset += at * dense[axis]!;
+      axis++;
+      continue;
+    }
+    const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value < 0 ? value + dim : value, low), high);
+    const forward = stepBy > 0;
+    const from = bit(masks.begin, i) ? (forward ? 0 : dim - 1) : clamp(begins[i]!, forward ? 0 : -1, forward ? dim : dim - 1);
+    const to = bit(masks.end, i) ? (forward ? dim : -1) : clamp(ends[i]!, forward ? 0 : -1, forward ? dim : dim - 1);
+    const length = Math.max(0, Math.ceil((to - from) / stepBy));
+    if (length > 0) offset += from * dense[axis]!;
+    sizes.push(length);
+    strides.push(dense[axis]! * stepBy);
+    result.push(length);
+    axis++;
+  }
+  while (axis < shape.length) whole();
+  return { shape: result, sizes, offset, strides };
+}
+
+const stridedSlice = kernel("StridedSlice", "CPU", {}, (node) => {
+  const masks = masksOf(node);
+  return (step) => {
+    const x = step.input(0);
+    const { heap } = step;
+    const view = stridedView(x.shape, readInts(heap, step.input(1)), readInts(heap, step.input(2)), readInts(heap, step.input(3)), masks);
+    emitView(node, step, x, view.offset, view.sizes, view.strides, view.shape);
+    return DONE;
+  };
+});
+
+const stridedSliceGrad = kernel("StridedSliceGrad", "CPU", {}, (node) => {
+  const masks = masksOf(node);
+  return (step) => {
+    const { heap } = step;
+    const shape = readInts(heap, step.input(0));
+    const view = stridedView(shape, readInts(heap, step.input(1)), readInts(heap, step.input(2)), readInts(heap, step.input(3)), masks);
+    const dy = step.input(4);
+    if (!sameShape(dy.shape, view.shape)) {
+      throw new InvalidArgumentError(`shape of dy was ${shapeString(dy.shape)} instead of ${shapeString(view.shape)}`);
+    }
+    const dx = step.allocateOutput(0, shape);
+    heap.u8.fill(0, dx.ptr, dx.ptr + dx.bytes);
+    const size = dtypeSize(dy.dtype);
+    if (dy.size > 0) stridedCopy(step, wasmOf(node), size, dy.ptr, dx.ptr + view.offset * size, view.sizes, stridesOf(view.sizes), view.strides);
+    return DONE;
+  };
+});
+
+const gather = (op: string, hasAxis: boolean): Kernel =>
+  kernel(op, "CPU", {}, (node) => {
+    const type = hasAxis ? node.type("Tparams") : node.type("Tparams");
+    const compute = wasmFunction(node, "gather", node.type("Tindices"));
+    const size = dtypeSize(type);
+    const batchDims = node.has("batch_dims") ? node.int("batch_dims") : 0;
+    return (step) => {
+      const x = step.input(0);
+      const indices = step.input(1);
+      const axisGiven = hasAxis ? readInt(step.heap, step.input(2)) : 0;
+      if (x.shape.length < 1) throw new InvalidArgumentError("params must be at least 1 dimensional");
+      const axis = normalizeAxis(axisGiven, x.shape.length, (a, r) => `Expected axis in the range [${-r}, ${r}), but got ${a}`);
+      const batch = batchDims < 0 ? batchDims + indices.shape.length : batchDims;
+      if (batch > axis) throw new InvalidArgumentError(`batch_dims (${batch}) must be less than or equal to axis (${axis}).`);
+      const shape = [...x.shape.slice(0, axis), ...indices.shape.slice(batch), ...x.shape.slice(axis + 1)];
+      const batches = numElements(x.shape.slice(0, batch));
+      const outer = numElements(x.shape.slice(batch, axis));
+      const limit = x.shape[axis]!;
+      const inner = numElements(x.shape.slice(axis + 1));
+      const count = indices.size / Math.max(batches, 1);
+      const bad = (at: number) => {
+        const flat = readInts(step.heap, indices);
+        const place = indices.shape.length === 0 ? "" : `[${unravel(at, indices.shape).join(",")}]`;
+        return new InvalidArgumentError(`indices${place} = ${flat[at]} is not in [0, ${limit})`);
+      };
+      if (x.values !== null) {
+        const flat = readInts(step.heap, indices);
+        const values: Value[] = [];
+        for (let o = 0; o < outer; o++) {
+          flat.forEach((index, i) => {
+            if (index < 0 || index >= limit) throw bad(i);
+            values.push(...x.values!.slice((o * limit + index) * inner, (o * limit + index + 1) * inner));
+          });
+        }
+        for (const value of values) retainValue(value);
+        step.setOutput(0, Tensor.ofValues(x.dtype, shape, values));
+        return DONE;
+      }
+      const y = step.allocateOutput(0, shape);
+      const indexSize = dtypeSize(indices.dtype);
+      let target = y.ptr;
+      for (let b = 0; b < batches; b++) {
+        for (let o = 0; o < outer; o++) {
+          const source = x.ptr + (b * outer + o) * limit * inner * size;
+          const failed = count === 0 ? -1 : compute(source, indices.ptr + b * count * indexSize, target, count, limit, inner * size);
+          if (failed >= 0) throw bad(b * count + failed);
+          target += count * inner * size;
+        }
+      }
+      return DONE;
+    };
+  });
+
+export function unravel(at: number, shape: Shape): number[] {
+  const index = new Array<number>(shape.length);
+  for (let d = shape.length - 1; d >= 0; d--) {
+    index[d] = at % shape[d]!;
+    at = Math.floor(at / shape[d]!);
+  }
+  return index;
+}
+
+const pad = (op: string): Kernel =>
+  kernel(op, "CPU", {}, (node) => (step) => {
+    const x = step.input(0);
+    const paddings = readInts(step.heap, step.input(1));
+    if (paddings.length !== 2 * x.shape.length) {
+      throw new InvalidArgumentError(`The first dimension of paddings must be the rank of inputs${shapeString(step.input(1).shape)} ${shapeString(x.shape)}`);
+    }
+    if (paddings.some((value) => value < 0)) {
+      const at = paddings.findIndex((value) => value < 0) >> 1;
+      throw new InvalidArgumentError(`Paddings must be non-negative: ${paddings[2 * at]} ${paddings[2 * at + 1]}`);
+    }
+    const shape = x.shape.map((size, i) => size + paddings[2 * i]! + paddings[2 * i + 1]!);
+    const y = step.allocateOutput(0, shape);
+    const size = dtypeSize(x.dtype);
+    if (op === "PadV2") wasmOf(node).fill(size, step.input(2).ptr, y.ptr, y.size);
+    else step.heap.u8.fill(0, y.ptr, y.ptr + y.bytes);
+    if (x.size === 0) return DONE;
+    const strides = stridesOf(shape);
+    const offset = strides.reduce((sum, stride, i) => sum + stride * paddings[2 * i]!, 0);
+    stridedCopy(step, wasmOf(node), size, x.ptr, y.ptr + offset * size, x.shape, stridesOf(x.shape), strides);
+    return DONE;
+  });
+
+const oneHot = kernel("OneHot", "CPU", {}, (node) => {
+  const size = dtypeSize(node.type("T"));
+  const given = node.int("axis");
+  return (step) => {
+    const indices = step.input(0);
+    const depth = readInt(step.heap, step.input(1));
+    if (depth < 0) throw new InvalidArgumentError(`depth must be non-negative, got: ${depth}`);
+    const axis = given === -1 ? indices.shape.length : given;
+    const shape = [...indices.shape.slice(0, axis), depth, ...indices.shape.slice(axis)];
+    const on = step.input(2);
+    const y = step.allocateOutput(0, shape);
+    if (y.size === 0) return DONE;
+    wasmOf(node).fill(size, step.input(3).ptr, y.ptr, y.size);
+    const inner = numElements(indices.shape.slice(axis));
+    const { u8 } = step.heap;
+    const flat = indices.dtype === DataType.UINT8 ? [...u8.subarray(indices.ptr, indices.ptr + indices.size)] : readInts(step.heap, indices);
+    flat.forEach((index, i) => {
+      if (index < 0 || index >= depth) return;
+      const at = (Math.floor(i / inner) * depth + index) * inner + (i % inner);
+      u8.copyWithin(y.ptr + at * size, on.ptr, on.ptr + size);
+    });
+    return DONE;
+  };
+});
+
+const range = kernel("Range", "CPU", { Tidx: ["float", "double", "int32", "int64"] }, (node) => {
+  const float = node.type("Tidx") === DataType.FLOAT || node.type("Tidx") === DataType.DOUBLE;
+  return (step) => {
+    const read = (i: number) => (float ? readFloat(step.heap, step.input(i)) : readInt(step.heap, step.input(i)));
+    const [start, limit, delta] = [read(0), read(1), read(2)];
+    if (delta === 0) throw new InvalidArgumentError("Requires delta != 0: 0");
+    if (delta > 0 && start > limit) throw new InvalidArgumentError(`Requires start <= limit when delta > 0: ${start}/${limit}`);
+    if (delta < 0 && start < limit) throw new InvalidArgumentError(`Requires start >= limit when delta < 0: ${start}/${limit}`);
+    const y = step.allocateOutput(0, [Math.ceil(Math.abs((limit - start) / delta))]);
+    if (!float) writeInts(step.heap, y, Array.from({ length: y.size }, (_, i) => start + i * delta));
+    else emitSteps(step, y, start, delta);
+    return DONE;
+  };
+});
+
+/** Each element is the one before plus the step, rounded to the dtype each time. */
+function emitSteps(step: KernelStep, y: Tensor, start: number, delta: number): void {
+  const single = y.dtype === DataType.FLOAT;
+  let value = start;
+  for (let i = 0; i < y.size; i++) {
+    if (single) step.heap.f32[(y.ptr >>> 2) + i] = value;
+    else step.heap.f64[y.ptr / 8 + i] = value;
+    value = single ? Math.fround(value + delta) : value + delta;
+  }
+}
+
+export const slicingKernels: readonly Kernel[] = [
+  stridedSlice,
+  stridedSliceGrad,
+  gather("GatherV2", true),
+  gather("Gather", false),
+  pad("Pad"),
+  pad("PadV2"),
+  oneHot,
+  range,
+];
