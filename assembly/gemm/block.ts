@@ -6,7 +6,7 @@ import { maxRows, runTile, storeEdge, TILE_BYTES } from "./tile";
 // The best tile measured on V8: a fused multiply-add leaves room for six rows, mul + add for five.
 let tileRows: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 
-/** Chooses the rows (4, 5 or 6) of the f32 tile. */
+/** Chooses the rows (4, 5 or 6) of the float tiles. */
 export function setTile(rows: i32): void {
   tileRows = rows;
 }
@@ -14,7 +14,7 @@ export function setTile(rows: i32): void {
 // @ts-ignore: decorator
 @inline
 export function rowsOfTile<T>(): i32 {
-  return sizeof<T>() == 4 && isFloat<T>() ? tileRows : maxRows<T>();
+  return isFloat<T>() ? tileRows : maxRows<T>();
 }
 
 /** Rows of each tile of a block but the last: as even as they go, since a tile of one or two rows is slow. */

@@ -47,8 +47,8 @@ const POINTERS: usize = 0;
 const CORNERS: usize = 32;
 const CORNER_BYTES: usize = 12;
 const STAGE: usize = 128;
-/** A panel's rows one after the other, the largest: 4 of f64 or 6 of f32. */
-const STAGE_BYTES: usize = 32 * BLOCK_K;
+/** A panel's rows one after the other, the largest: 6 of f64. */
+const STAGE_BYTES: usize = 48 * BLOCK_K;
 const ZEROS: usize = STAGE + STAGE_BYTES;
 
 /** With fewer channels a run is too short to be worth pointers: rows with zeros are staged first. */

@@ -27,6 +27,11 @@ export function packRows<T>(to: usize, from: usize, ld: usize, width: i32, k: i3
       w += 2;
     }
   }
+  if (sizeof<T>() == 8) {
+    for (; w + 2 <= width; w += 2) {
+      pack2Wide(to + ((<usize>w) << 3), step, from + <usize>w * ld, ld, k);
+    }
+  }
   for (; w < width; w++) {
     let source = from + <usize>w * ld;
     let target = to + <usize>w * sizeof<T>();
@@ -35,6 +40,26 @@ export function packRows<T>(to: usize, from: usize, ld: usize, width: i32, k: i3
       source += sizeof<T>();
       target += step;
     }
+  }
+}
+
+/** Two rows of 64-bit elements. */
+function pack2Wide(to: usize, step: usize, r0: usize, ld: usize, k: i32): void {
+  let r1 = r0 + ld;
+  let i = 0;
+  for (; i + 2 <= k; i += 2) {
+    const v0 = v128.load(r0);
+    const v1 = v128.load(r1);
+    v128.store(to, v128.shuffle<u64>(v0, v1, 0, 2));
+    to += step;
+    v128.store(to, v128.shuffle<u64>(v0, v1, 1, 3));
+    to += step;
+    r0 += 16;
+    r1 += 16;
+  }
+  if (i < k) {
+    store<u64>(to, load<u64>(r0));
+    store<u64>(to, load<u64>(r1), 8);
   }
 }
 

@@ -181,7 +181,7 @@ function strided6<T>(
 // @ts-ignore: decorator
 @inline
 export function maxRows<T>(): i32 {
-  return sizeof<T>() == 4 && isFloat<T>() ? 6 : 4;
+  return isFloat<T>() ? 6 : 4;
 }
 
 /** C[rows × 32 bytes] (+)= A · B with 1 ≤ rows ≤ maxRows<T>(); k ≥ 0. */

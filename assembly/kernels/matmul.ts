@@ -4,7 +4,7 @@
 import { setTile } from "../gemm/block";
 import { gemm, gemmScratchBytes } from "../gemm/gemm";
 
-/** Chooses the rows (4, 5 or 6) of the f32 tile: which is fastest depends on the engine. */
+/** Chooses the rows (4, 5 or 6) of the float tiles: which is fastest depends on the engine. */
 export function gemm_set_tile(rows: i32): void {
   setTile(rows);
 }
