@@ -3,6 +3,7 @@ import type { Kernel } from "../kernel/kernel.js";
 import { arrayKernels } from "./array.js";
 import { basicKernels } from "./basic.js";
 import { binaryKernels } from "./binary.js";
+import { functionalKernels } from "./functional.js";
 import { matmulKernels } from "./matmul.js";
 import { nnKernels } from "./nn.js";
 import { randomKernels } from "./random.js";
@@ -28,4 +29,5 @@ export const allKernels: readonly Kernel[] = [
   ...variableKernels,
   ...trainingKernels,
   ...randomKernels,
+  ...functionalKernels,
 ];

@@ -1,7 +1,207 @@
-// Inlines calls and lowers functional control flow of the nodes that Create or Extend just added.
-import type { Graph } from "../graph/graph.js";
+// Inlines calls and turns functional control flow (If, Case, While) into Switch, Merge, Enter, Exit and NextIteration,
+// for nodes that Create or Extend just added, and for bodies that run as nested activations. The node itself stays
+// under its name, as the identity of the results, so that fetching it by name goes on working. A call of a function
+// inside itself stays a call. Iterative: nodes made here are looked at in turn.
+import { funcAttr, funcsAttr, intAttr } from "../graph/attr.js";
+import { boolValue, funcValue, intValue, stringValue, typesValue, typeValue } from "../graph/attr-value.js";
+import type { FunctionBody } from "../graph/function-library.js";
+import type { Graph, Node, Output } from "../graph/graph.js";
+import { baseDtype, DataType } from "../tensor/dtype.js";
+import type { AttrValue, NameAttrList } from "../wire/core.js";
+import { type Inlined, inlineBody } from "./inline.js";
 
-export function lowerGraph(graph: Graph, first: number): void {
-  void graph;
-  void first;
+type Chain = readonly string[];
+
+const CALLS = new Set(["PartitionedCall", "StatefulPartitionedCall"]);
+const BRANCHES = new Set(["If", "StatelessIf", "Case", "StatelessCase"]);
+const LOOPS = new Set(["While", "StatelessWhile"]);
+
+/** @param outer functions that the graph is a body of: calls of them are recursion */
+export function lowerGraph(graph: Graph, first: number, outer: Chain = []): void {
+  if (graph.library.size === 0) return;
+  new Lowering(graph, outer).run(first);
 }
+
+class Lowering {
+  /** Functions that a node came from; absent for the graph's own. */
+  readonly #chains = new Map<Node, Chain>();
+
+  constructor(
+    readonly graph: Graph,
+    readonly outer: Chain,
+  ) {}
+
+  run(first: number): void {
+    const { nodes } = this.graph;
+    for (let i = first; i < nodes.length; i++) {
+      const node = nodes[i]!;
+      const { name } = node.op;
+      if (CALLS.has(name)) this.#call(node, funcAttr(node, "f"));
+      else if (BRANCHES.has(name)) this.#branches(node);
+      else if (LOOPS.has(name)) this.#loop(node);
+      else if (this.graph.library.has(name)) this.#call(node, { name, attr: node.attrs });
+    }
+  }
+
+  #chain(node: Node): Chain {
+    return this.#chains.get(node) ?? this.outer;
+  }
+
+  /** The body of a function, `null` where it would contain itself. */
+  #body(node: Node, { name, attr }: NameAttrList): FunctionBody | null {
+    if (this.#chain(node).includes(name)) return null;
+    return this.graph.library.instantiate(name, attr);
+  }
+
+  #inline(node: Node, body: FunctionBody, prefix: string, args: readonly Output[], free: ReadonlySet<number>, pivot: readonly Node[]): Inlined {
+    const inlined = inlineBody(this.graph, body, { prefix, args, free, pivot, device: node.requestedDevice });
+    const chain = [...this.#chain(node), body.name];
+    for (const copy of inlined.nodes) this.#chains.set(copy, chain);
+    return inlined;
+  }
+
+  #add(node: Node, suffix: string, op: string, attrs: Record<string, AttrValue>, inputs: readonly Output[]): Node {
+    const { graph } = this;
+    const definition = graph.library.registry.find(op)!;
+    const all = new Map(Object.entries(attrs));
+    for (const { name, defaultValue } of definition.attrs) {
+      if (!all.has(name) && defaultValue !== null) all.set(name, defaultValue);
+    }
+    const added = graph.add(graph.uniqueName(`${node.name}/${suffix}`), definition, all, node.requestedDevice);
+    added.inputs.push(...inputs);
+    return added;
+  }
+
+  #call(node: Node, callee: NameAttrList): void {
+    const body = this.#body(node, callee);
+    if (body === null) {
+      if (!CALLS.has(node.op.name)) this.#becomeCall(node, callee);
+      return;
+    }
+    // What the call waits for, its body waits for.
+    const { controlInputs } = node;
+    const args =
+      controlInputs.length === 0
+        ? node.inputs
+        : node.inputs.map((input, i) => {
+            const identity = this.#add(node, `input_${i}`, "Identity", { T: typeOf(input) }, [input]);
+            identity.controlInputs.push(...controlInputs);
+            return { node: identity, index: 0 };
+          });
+    const inlined = this.#inline(node, body, node.name, args, new Set(), controlInputs);
+    this.#becomeIdentity(node, inlined.rets, [...controlInputs, ...inlined.controls]);
+  }
+
+  /** A node whose op is a function, inside that function. */
+  #becomeCall(node: Node, callee: NameAttrList): void {
+    node.op = this.graph.library.registry.find("StatefulPartitionedCall")!;
+    node.attrs = new Map([
+      ["f", funcValue(callee)],
+      ["Tin", typesValue(node.inputTypes)],
+      ["Tout", typesValue(node.outputTypes)],
+    ]);
+    for (const { name, defaultValue } of node.op.attrs) {
+      if (!node.attrs.has(name) && defaultValue !== null) node.attrs.set(name, defaultValue);
+    }
+  }
+
+  #branches(node: Node): void {
+    const isCase = node.op.name.endsWith("Case");
+    const callees = isCase ? funcsAttr(node, "branches") : [funcAttr(node, "else_branch"), funcAttr(node, "then_branch")];
+    const bodies = callees.map((callee) => this.#body(node, callee));
+    if (bodies.some((body) => body === null)) return;
+    const [selector, ...inputs] = node.inputs as [Output, ...Output[]];
+    const chooser = isCase ? selector : this.#condition(node, selector);
+    const choose = (suffix: string, input: Output): Node =>
+      isCase
+        ? this.#add(node, suffix, "_SwitchN", { T: typeOf(input), num_outs: intValue(callees.length) }, [input, chooser])
+        : this.#add(node, suffix, "Switch", { T: typeOf(input) }, [input, chooser]);
+    const pivots = choose("pivot_switch", chooser);
+    pivots.controlInputs.push(...node.controlInputs);
+    const switches = inputs.map((input, i) => {
+      const added = choose(`switch_${i}`, input);
+      added.controlInputs.push(...node.controlInputs);
+      return added;
+    });
+    const branches = bodies.map((body, b) => {
+      const name = isCase ? `branch_${b}` : b === 0 ? "else" : "then";
+      const pivot = this.#add(node, `pivot_${name}`, "Identity", { T: typeOf(chooser) }, [{ node: pivots, index: b }]);
+      const args = switches.map((added) => ({ node: added, index: b }));
+      const inlined = this.#inline(node, body!, `${node.name}/${name}`, args, new Set(), [pivot]);
+      const done = this.#add(node, `${name}_done`, "Identity", { T: typeOf(chooser) }, [{ node: pivot, index: 0 }]);
+      done.controlInputs.push(...inlined.controls);
+      return { ...inlined, done };
+    });
+    const merge = (suffix: string, outputs: readonly Output[]): Output => ({
+      node: this.#add(node, suffix, "Merge", { T: typeOf(outputs[0]!), N: intValue(outputs.length) }, outputs),
+      index: 0,
+    });
+    const results = node.outputTypes.map((_, i) => merge(`merge_${i}`, branches.map(({ rets }) => rets[i]!)));
+    const done = merge("done", branches.map((branch) => ({ node: branch.done, index: 0 })));
+    this.#becomeIdentity(node, results, [done.node]);
+  }
+
+  /** A condition may be of any type: non-zero, or non-empty, is true. */
+  #condition(node: Node, condition: Output): Output {
+    const type = baseDtype(condition.node.outputTypes[condition.index]!);
+    if (type === DataType.BOOL) return condition;
+    return { node: this.#add(node, "condition", "ToBool", { T: typeValue(type) }, [condition]), index: 0 };
+  }
+
+  #loop(node: Node): void {
+    const cond = this.#body(node, funcAttr(node, "cond"));
+    const body = this.#body(node, funcAttr(node, "body"));
+    if (cond === null || body === null) return;
+    const frame = {
+      frame_name: stringValue(node.name),
+      parallel_iterations: intValue(node.attrs.has("parallel_iterations") ? intAttr(node, "parallel_iterations") : 10),
+    };
+    // A variable that the body hands on untouched is a constant of the frame. One must turn, to drive the loop.
+    const invariant = body.rets.map((ret, i) => ret.inputs[0]!.node === body.args[i]);
+    if (invariant.every(Boolean) && invariant.length > 0) invariant[0] = false;
+    const free = new Set(invariant.flatMap((is, i) => (is ? [i] : [])));
+    const enters = node.inputs.map((input, i) => {
+      const attrs = { T: typeOf(input), ...frame, is_constant: boolValue(invariant[i]!) };
+      const enter = this.#add(node, `enter_${i}`, "Enter", attrs, [input]);
+      enter.controlInputs.push(...node.controlInputs);
+      return enter;
+    });
+    const heads = enters.map((enter, i) =>
+      invariant[i] ? enter : this.#add(node, `merge_${i}`, "Merge", { T: typeValue(enter.outputTypes[0]!), N: intValue(2) }, [{ node: enter, index: 0 }]),
+    );
+    const turning = heads.filter((_, i) => !invariant[i]);
+    const inFrame = heads.map((head) => ({ node: head, index: 0 }));
+    const test = this.#inline(node, cond, `${node.name}/cond`, inFrame, free, turning.slice(0, 1));
+    const loopCond = this.#add(node, "loop_cond", "LoopCond", {}, [this.#condition(node, test.rets[0]!)]);
+    loopCond.controlInputs.push(...test.controls);
+    const goOn: Output = { node: loopCond, index: 0 };
+    const switches = heads.map((head, i) =>
+      invariant[i] ? null : this.#add(node, `switch_${i}`, "Switch", { T: typeValue(head.outputTypes[0]!) }, [{ node: head, index: 0 }, goOn]),
+    );
+    const args = switches.map((added, i) => (added === null ? inFrame[i]! : { node: added, index: 1 }));
+    const driver = switches.find((added) => added !== null)!;
+    const pivot = this.#add(node, "body_pivot", "Identity", { T: typeValue(driver.outputTypes[0]!) }, [{ node: driver, index: 1 }]);
+    const turn = this.#inline(node, body, `${node.name}/body`, args, free, [pivot]);
+    const results = switches.map((added, i): Output => {
+      if (added === null) return node.inputs[i]!;
+      const attrs = { T: typeValue(added.outputTypes[0]!) };
+      const next = this.#add(node, `next_${i}`, "NextIteration", attrs, [turn.rets[i]!]);
+      next.controlInputs.push(...turn.controls);
+      heads[i]!.inputs.push({ node: next, index: 0 });
+      return { node: this.#add(node, `exit_${i}`, "Exit", attrs, [{ node: added, index: 0 }]), index: 0 };
+    });
+    this.#becomeIdentity(node, results, []);
+  }
+
+  /** The node keeps its name and stands for the results. */
+  #becomeIdentity(node: Node, results: readonly Output[], controls: readonly Node[]): void {
+    const { registry } = this.graph.library;
+    node.op = registry.find(results.length === 0 ? "NoOp" : "IdentityN")!;
+    node.attrs = results.length === 0 ? new Map() : new Map([["T", typesValue(node.outputTypes)]]);
+    node.inputs.splice(0, node.inputs.length, ...results);
+    node.controlInputs.splice(0, node.controlInputs.length, ...new Set(controls));
+    node.inputTypes = results.length === 0 ? [] : node.outputTypes;
+  }
+}
+
+const typeOf = ({ node, index }: Output): AttrValue => typeValue(baseDtype(node.outputTypes[index]!));

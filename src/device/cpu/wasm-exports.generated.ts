@@ -87,6 +87,8 @@ export interface WasmExports {
   unary_i8(op: number, x: number, y: number, n: number): void;
   unary_u8(op: number, x: number, y: number, n: number): void;
   logical_not(x: number, y: number, n: number): void;
+  leaky_relu_f32(x: number, y: number, n: number, alpha: number): void;
+  leaky_relu_f64(x: number, y: number, n: number, alpha: number): void;
   classify_f32(op: number, x: number, y: number, n: number): void;
   classify_f64(op: number, x: number, y: number, n: number): void;
   // ./kernels/reduce
