@@ -105,7 +105,8 @@ export class NodeKernel implements KernelNode {
       proto.scomplexVal = Float32Array.of(value, 0);
       proto.dcomplexVal = Float64Array.of(value, 0);
     }
-    const tensor = dtypeSize(dtype) === 0 ? Tensor.ofValues(dtype, [], []) : tensorFromProto(proto, this.device.allocator);
+    const tensor =
+      dtypeSize(dtype) === 0 ? Tensor.ofValues(dtype, [], []) : tensorFromProto(proto, this.device.allocator);
     this.#owned.push(tensor);
     return tensor;
   }

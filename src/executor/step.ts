@@ -6,13 +6,13 @@ import type { Cancellation } from "../kernel/cancellation.js";
 import { type CallDone, type FunctionHandle, PENDING } from "../kernel/kernel.js";
 import type { StepRendezvous } from "../kernel/rendezvous.js";
 import type { ResourceStore, StepResources } from "../kernel/resource.js";
+import { copyTensor } from "../tensor/copy.js";
 import { baseDtype, dtypeName, isRef } from "../tensor/dtype.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Call, uninitialized } from "./call.js";
 import { type Executable, Kind, LAST_EDGE, TO_MERGE, withNode } from "./executable.js";
 import { type Entry, Frame, Iteration } from "./frames.js";
 import type { FunctionRuntime } from "./functions.js";
-import { copyTensor } from "../tensor/copy.js";
 
 /** What a step needs from outside; one object serves the step and all functions that it calls. */
 export interface StepServices {
@@ -213,7 +213,8 @@ export class Step {
     call.inputCount = executable.inputCount[node]!;
     call.releaseInputs();
     if (kind === Kind.EXIT && iteration.frame.parent !== null) {
-      iteration.frame.deadExits.push(node);
+      // Only the last iteration's dead exits count: the loop may still turn and leave through them alive.
+      if (iteration.index === iteration.frame.newest) iteration.frame.deadExits.push(node);
       this.#nodeDone(iteration);
     } else if (kind === Kind.ENTER) {
       this.#enter(node, iteration, null);
@@ -435,6 +436,7 @@ export class Step {
 
   #newIteration(frame: Frame): Iteration {
     frame.newest++;
+    frame.deadExits.length = 0;
     const next = Iteration.take(frame.plan, frame, frame.newest);
     frame.iterations.push(next);
     for (const { node, entry } of frame.invariants) {

@@ -6,11 +6,14 @@ import { binaryKernels } from "./binary.js";
 import { functionalKernels } from "./functional.js";
 import { matmulKernels } from "./matmul.js";
 import { nnKernels } from "./nn.js";
+import { queueKernels } from "./queue.js";
 import { randomKernels } from "./random.js";
 import { reduceKernels } from "./reduce.js";
 import { selectKernels } from "./select.js";
 import { shapeKernels } from "./shape.js";
 import { slicingKernels } from "./slicing.js";
+import { tensorArrayKernels } from "./tensor-array.js";
+import { tensorListKernels } from "./tensor-list.js";
 import { trainingKernels } from "./training.js";
 import { unaryKernels } from "./unary.js";
 import { variableKernels } from "./variables.js";
@@ -30,4 +33,7 @@ export const allKernels: readonly Kernel[] = [
   ...trainingKernels,
   ...randomKernels,
   ...functionalKernels,
+  ...queueKernels,
+  ...tensorListKernels,
+  ...tensorArrayKernels,
 ];

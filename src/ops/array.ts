@@ -11,7 +11,15 @@ import { normalizeAxis, readInt, readInts } from "./support/index-tensor.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 
 /** Copies a strided view of an input to a fresh output: bytes through the kernel, values one by one. */
-export function emitView(node: KernelNode, step: KernelStep, x: Tensor, offset: number, sizes: Shape, strides: readonly number[], shape: Shape): void {
+export function emitView(
+  node: KernelNode,
+  step: KernelStep,
+  x: Tensor,
+  offset: number,
+  sizes: Shape,
+  strides: readonly number[],
+  shape: Shape,
+): void {
   if (x.values !== null) {
     const values: Value[] = [];
     walk(sizes, strides, offset, (at) => {
@@ -48,19 +56,31 @@ const transpose = (op: string): Kernel =>
     const x = step.input(0);
     const perm = readInts(step.heap, step.input(1));
     if (perm.length !== x.shape.length) {
-      throw new InvalidArgumentError(`transpose expects a vector of size ${x.shape.length}. But input(1) is a vector of size ${perm.length}`);
+      throw new InvalidArgumentError(
+        `transpose expects a vector of size ${x.shape.length}. But input(1) is a vector of size ${perm.length}`,
+      );
     }
     const seen = new Set<number>();
     for (let i = 0; i < perm.length; i++) {
       const axis = perm[i]! < 0 ? perm[i]! + perm.length : perm[i]!;
-      if (axis < 0 || axis >= perm.length) throw new InvalidArgumentError(`${perm[i]} is out of range [0 .. ${perm.length})`);
+      if (axis < 0 || axis >= perm.length)
+        throw new InvalidArgumentError(`${perm[i]} is out of range [0 .. ${perm.length})`);
       perm[i] = axis;
       seen.add(axis);
     }
-    for (let i = 0; i < perm.length; i++) if (!seen.has(i)) throw new InvalidArgumentError(`${i} is missing from {${perm.join(",")}}.`);
+    for (let i = 0; i < perm.length; i++)
+      if (!seen.has(i)) throw new InvalidArgumentError(`${i} is missing from {${perm.join(",")}}.`);
     const strides = stridesOf(x.shape);
     const shape = perm.map((axis) => x.shape[axis]!);
-    emitView(node, step, x, 0, shape, perm.map((axis) => strides[axis]!), shape);
+    emitView(
+      node,
+      step,
+      x,
+      0,
+      shape,
+      perm.map((axis) => strides[axis]!),
+      shape,
+    );
     return DONE;
   });
 
@@ -73,7 +93,15 @@ const broadcastTo = kernel("BroadcastTo", "CPU", {}, (node) => (step) => {
   }
   const strides = stridesOf(x.shape);
   const pad = shape.length - x.shape.length;
-  emitView(node, step, x, 0, shape, shape.map((_, i) => (i < pad || x.shape[i - pad] === 1 ? 0 : strides[i - pad]!)), shape);
+  emitView(
+    node,
+    step,
+    x,
+    0,
+    shape,
+    shape.map((_, i) => (i < pad || x.shape[i - pad] === 1 ? 0 : strides[i - pad]!)),
+    shape,
+  );
   return DONE;
 });
 
@@ -81,7 +109,9 @@ const tile = kernel("Tile", "CPU", {}, (node) => (step) => {
   const x = step.input(0);
   const multiples = readInts(step.heap, step.input(1));
   if (multiples.length !== x.shape.length) {
-    throw new InvalidArgumentError(`Expected multiples argument to be a vector of length ${x.shape.length} but got length ${multiples.length}`);
+    throw new InvalidArgumentError(
+      `Expected multiples argument to be a vector of length ${x.shape.length} but got length ${multiples.length}`,
+    );
   }
   multiples.forEach((multiple, i) => {
     if (multiple < 0) throw new InvalidArgumentError(`Expected multiples[${i}] >= 0, but got ${multiple}`);
@@ -89,7 +119,15 @@ const tile = kernel("Tile", "CPU", {}, (node) => (step) => {
   const strides = stridesOf(x.shape);
   // Each axis is two: which copy, and where in it.
   const sizes = x.shape.flatMap((size, i) => [multiples[i]!, size]);
-  emitView(node, step, x, 0, sizes, strides.flatMap((stride) => [0, stride]), x.shape.map((size, i) => size * multiples[i]!));
+  emitView(
+    node,
+    step,
+    x,
+    0,
+    sizes,
+    strides.flatMap((stride) => [0, stride]),
+    x.shape.map((size, i) => size * multiples[i]!),
+  );
   return DONE;
 });
 
@@ -106,7 +144,8 @@ const slice = kernel("Slice", "CPU", {}, (node) => (step) => {
   let offset = 0;
   x.shape.forEach((dim, i) => {
     if (sizes[i] === -1) sizes[i] = dim - begin[i]!;
-    if (begin[i]! < 0 || begin[i]! > dim) throw new InvalidArgumentError(`Expected begin[${i}] in [0, ${dim}], but got ${begin[i]}`);
+    if (begin[i]! < 0 || begin[i]! > dim)
+      throw new InvalidArgumentError(`Expected begin[${i}] in [0, ${dim}], but got ${begin[i]}`);
     if (sizes[i]! < 0 || begin[i]! + sizes[i]! > dim) {
       throw new InvalidArgumentError(`Expected size[${i}] in [0, ${dim - begin[i]!}], but got ${sizes[i]}`);
     }
@@ -121,7 +160,11 @@ const reverse = kernel("ReverseV2", "CPU", {}, (node) => (step) => {
   const strides = stridesOf(x.shape);
   let offset = 0;
   for (const given of readInts(step.heap, step.input(1))) {
-    const axis = normalizeAxis(given, x.shape.length, () => `'axis'[0] = ${given} is out of valid range [0, ${x.shape.length - 1}`);
+    const axis = normalizeAxis(
+      given,
+      x.shape.length,
+      () => `'axis'[0] = ${given} is out of valid range [0, ${x.shape.length - 1}`,
+    );
     if (strides[axis]! < 0) throw new InvalidArgumentError(`axis ${axis} specified more than once.`);
     if (x.shape[axis]! > 0) offset += (x.shape[axis]! - 1) * strides[axis]!;
     strides[axis] = -strides[axis]!;
@@ -154,7 +197,8 @@ function concatenate(step: KernelStep, inputs: readonly Tensor[], axis: number, 
   let at = y.ptr;
   for (const input of inputs) {
     const width = input.bytes / outer;
-    for (let o = 0; o < outer; o++) u8.copyWithin(at + o * rowBytes, input.ptr + o * width, input.ptr + (o + 1) * width);
+    for (let o = 0; o < outer; o++)
+      u8.copyWithin(at + o * rowBytes, input.ptr + o * width, input.ptr + (o + 1) * width);
     at += width;
   }
 }
@@ -166,7 +210,11 @@ const concat = (op: string, axisInput: "first" | "last"): Kernel =>
     return (step) => {
       const inputs = Array.from({ length: count }, (_, i) => step.input(first + i));
       const rank = inputs[0]!.shape.length;
-      const axis = normalizeAxis(readInt(step.heap, step.input(axisInput === "first" ? 0 : count)), rank, (a, r) => `ConcatOp : Expected concatenating dimensions in the range [${-r}, ${r}), but got ${a}`);
+      const axis = normalizeAxis(
+        readInt(step.heap, step.input(axisInput === "first" ? 0 : count)),
+        rank,
+        (a, r) => `ConcatOp : Expected concatenating dimensions in the range [${-r}, ${r}), but got ${a}`,
+      );
       const shape = [...inputs[0]!.shape];
       shape[axis] = 0;
       inputs.forEach((input, i) => {
@@ -193,7 +241,9 @@ const pack = kernel("Pack", "CPU", {}, (node) => {
     const axis = normalizeAxis(given, rank, () => `axis = ${given} not in [${-rank}, ${rank})`);
     inputs.forEach((input, i) => {
       if (!sameShape(input.shape, first!.shape)) {
-        throw new InvalidArgumentError(`Shapes of all inputs must match: values[0].shape = ${shapeString(first!.shape)} != values[${i}].shape = ${shapeString(input.shape)}`);
+        throw new InvalidArgumentError(
+          `Shapes of all inputs must match: values[0].shape = ${shapeString(first!.shape)} != values[${i}].shape = ${shapeString(input.shape)}`,
+        );
       }
     });
     concatenate(step, inputs, axis, [...first!.shape.slice(0, axis), count, ...first!.shape.slice(axis)]);
@@ -211,7 +261,8 @@ function split(step: KernelStep, x: Tensor, axis: number, widths: readonly numbe
     const shape = drop ? x.shape.filter((_, d) => d !== axis) : x.shape.map((size, d) => (d === axis ? width : size));
     if (x.values !== null) {
       const values: Value[] = [];
-      for (let o = 0; o < outer; o++) values.push(...x.values.slice((o * whole + start) * inner, (o * whole + start + width) * inner));
+      for (let o = 0; o < outer; o++)
+        values.push(...x.values.slice((o * whole + start) * inner, (o * whole + start + width) * inner));
       for (const value of values) retainValue(value);
       step.setOutput(i, Tensor.ofValues(x.dtype, shape, values));
     } else {
@@ -231,9 +282,15 @@ const splitOp = kernel("Split", "CPU", {}, (node) => {
   const count = node.outputTypes.length;
   return (step) => {
     const x = step.input(1);
-    const axis = normalizeAxis(readInt(step.heap, step.input(0)), x.shape.length, (a, r) => `-input rank(-${r}) <= split_dim < input rank (${r}), but got ${a}`);
+    const axis = normalizeAxis(
+      readInt(step.heap, step.input(0)),
+      x.shape.length,
+      (a, r) => `-input rank(-${r}) <= split_dim < input rank (${r}), but got ${a}`,
+    );
     if (x.shape[axis]! % count !== 0) {
-      throw new InvalidArgumentError(`Number of ways to split should evenly divide the split dimension, but got split_dim ${axis} (size = ${x.shape[axis]}) and num_split ${count}`);
+      throw new InvalidArgumentError(
+        `Number of ways to split should evenly divide the split dimension, but got split_dim ${axis} (size = ${x.shape[axis]}) and num_split ${count}`,
+      );
     }
     split(step, x, axis, new Array<number>(count).fill(x.shape[axis]! / count), false);
     return DONE;
@@ -243,12 +300,18 @@ const splitOp = kernel("Split", "CPU", {}, (node) => {
 const splitV = kernel("SplitV", "CPU", {}, () => (step) => {
   const x = step.input(0);
   const widths = readInts(step.heap, step.input(1));
-  const axis = normalizeAxis(readInt(step.heap, step.input(2)), x.shape.length, (a, r) => `-input rank(-${r}) <= split_dim < input rank (${r}), but got ${a}`);
+  const axis = normalizeAxis(
+    readInt(step.heap, step.input(2)),
+    x.shape.length,
+    (a, r) => `-input rank(-${r}) <= split_dim < input rank (${r}), but got ${a}`,
+  );
   const open = widths.indexOf(-1);
   const known = widths.reduce((n, width) => n + Math.max(width, 0), 0);
   if (open >= 0) widths[open] = x.shape[axis]! - known;
   if (widths.some((width) => width < 0) || widths.reduce((n, width) => n + width, 0) !== x.shape[axis]) {
-    throw new InvalidArgumentError(`Determined shape must either match input shape along split_dim exactly if fully specified, or be less than the size of the input along split_dim if not fully specified.  Got: ${known}`);
+    throw new InvalidArgumentError(
+      `Determined shape must either match input shape along split_dim exactly if fully specified, or be less than the size of the input along split_dim if not fully specified.  Got: ${known}`,
+    );
   }
   split(step, x, axis, widths, false);
   return DONE;
@@ -260,7 +323,8 @@ const unpack = kernel("Unpack", "CPU", {}, (node) => {
   return (step) => {
     const x = step.input(0);
     const axis = normalizeAxis(given, x.shape.length, (a, r) => `axis = ${a} not in [${-r}, ${r})`);
-    if (x.shape[axis] !== count) throw new InvalidArgumentError(`Input shape axis ${axis} must equal ${count}, got shape ${shapeString(x.shape)}`);
+    if (x.shape[axis] !== count)
+      throw new InvalidArgumentError(`Input shape axis ${axis} must equal ${count}, got shape ${shapeString(x.shape)}`);
     split(step, x, axis, new Array<number>(count).fill(1), true);
     return DONE;
   };
@@ -268,9 +332,11 @@ const unpack = kernel("Unpack", "CPU", {}, (node) => {
 
 const fill = kernel("Fill", "CPU", {}, (node) => (step) => {
   const dims = readInts(step.heap, step.input(0));
-  if (dims.some((dim) => dim < 0)) throw new InvalidArgumentError(`Dimension ${dims.find((dim) => dim < 0)} must be >= 0`);
+  if (dims.some((dim) => dim < 0))
+    throw new InvalidArgumentError(`Dimension ${dims.find((dim) => dim < 0)} must be >= 0`);
   const value = step.input(1);
-  if (value.shape.length > 0) throw new InvalidArgumentError(`value must be a scalar, got shape ${shapeString(value.shape)}`);
+  if (value.shape.length > 0)
+    throw new InvalidArgumentError(`value must be a scalar, got shape ${shapeString(value.shape)}`);
   if (value.values !== null) {
     step.setOutput(0, Tensor.ofValues(value.dtype, dims, new Array<Value>(numElements(dims)).fill(value.values[0]!)));
     return DONE;
@@ -286,7 +352,14 @@ const like = (op: string, one: number): Kernel =>
     return (step) => {
       const x = step.input(0);
       if (x.values !== null) {
-        step.setOutput(0, Tensor.ofValues(x.dtype, x.shape, x.values.map(() => new Uint8Array(0))));
+        step.setOutput(
+          0,
+          Tensor.ofValues(
+            x.dtype,
+            x.shape,
+            x.values.map(() => new Uint8Array(0)),
+          ),
+        );
         return DONE;
       }
       const y = step.forwardOrAllocate(0, 0, x.shape);

@@ -30,8 +30,17 @@ function pairCall(node: KernelNode, family: string, code: number, forward: boole
   const compute = wasmFunction(node, family, node.inputTypes[0]!);
   const size = dtypeSize(node.inputTypes[0]!);
   const outSize = dtypeSize(node.outputTypes[0]!);
-  const loop = (a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number) =>
-    compute(code, a, b, y, outer, inner, ao, bo, ai, bi);
+  const loop = (
+    a: number,
+    b: number,
+    y: number,
+    outer: number,
+    inner: number,
+    ao: number,
+    bo: number,
+    ai: number,
+    bi: number,
+  ) => compute(code, a, b, y, outer, inner, ao, bo, ai, bi);
   let last: BroadcastPlan | null = null;
   const output = (step: KernelStep, a: Tensor, b: Tensor, shape: readonly number[]): Tensor => {
     if (!forward) return step.allocateOutput(0, shape);
@@ -47,7 +56,8 @@ function pairCall(node: KernelNode, family: string, code: number, forward: boole
       if (a.size > 0) check(compute(code, a.ptr, b.ptr, y.ptr, 1, a.size, 0, 0, 1, 1));
       return;
     }
-    if (last === null || !sameShape(last.a, a.shape) || !sameShape(last.b, b.shape)) last = planBroadcast(a.shape, b.shape);
+    if (last === null || !sameShape(last.a, a.shape) || !sameShape(last.b, b.shape))
+      last = planBroadcast(a.shape, b.shape);
     const y = output(step, a, b, last.shape);
     if (y.size > 0) check(runBroadcast(last, loop, a.ptr, b.ptr, y.ptr, size, outSize));
   };
@@ -107,8 +117,19 @@ const strings = (op: string, apply: (a: string, b: string) => boolean): Kernel =
 /** Element positions in a, b and the result. */
 export function forEachPair(plan: BroadcastPlan, visit: (a: number, b: number, y: number) => void): void {
   let k = 0;
-  const loop = (a: number, b: number, _y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number) => {
-    for (let o = 0; o < outer; o++) for (let i = 0; i < inner; i++) visit(a + o * ao + i * ai, b + o * bo + i * bi, k++);
+  const loop = (
+    a: number,
+    b: number,
+    _y: number,
+    outer: number,
+    inner: number,
+    ao: number,
+    bo: number,
+    ai: number,
+    bi: number,
+  ) => {
+    for (let o = 0; o < outer; o++)
+      for (let i = 0; i < inner; i++) visit(a + o * ao + i * ai, b + o * bo + i * bi, k++);
     return 0;
   };
   if (plan.shape.every((size) => size > 0)) runBroadcast(plan, loop, 0, 0, 0, 1, 1);
@@ -124,7 +145,20 @@ const logical = (op: string): Kernel =>
   });
 
 /** Gradients of unary ops: shapes are equal, TensorFlow doesn't broadcast them. */
-const GRADIENTS = ["TanhGrad", "SigmoidGrad", "SqrtGrad", "RsqrtGrad", "ReciprocalGrad", "InvGrad", "ReluGrad", "Relu6Grad", "EluGrad", "SeluGrad", "SoftplusGrad", "SoftsignGrad"];
+const GRADIENTS = [
+  "TanhGrad",
+  "SigmoidGrad",
+  "SqrtGrad",
+  "RsqrtGrad",
+  "ReciprocalGrad",
+  "InvGrad",
+  "ReluGrad",
+  "Relu6Grad",
+  "EluGrad",
+  "SeluGrad",
+  "SoftplusGrad",
+  "SoftsignGrad",
+];
 
 export const binaryKernels: readonly Kernel[] = [
   ...["Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum", "FloorDiv", "Div"].map((op) => binary(op, ALL)),

@@ -39,4 +39,7 @@ const toBool = kernel("ToBool", "CPU", {}, (node) => {
   };
 });
 
-export const functionalKernels: readonly Kernel[] = [...["PartitionedCall", "StatefulPartitionedCall"].map(call), toBool];
+export const functionalKernels: readonly Kernel[] = [
+  ...["PartitionedCall", "StatefulPartitionedCall"].map(call),
+  toBool,
+];

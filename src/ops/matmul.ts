@@ -1,7 +1,7 @@
 // Matrix products: MatMul, the batched ones with broadcasting batch dimensions.
 import { InvalidArgumentError, ResourceExhaustedError } from "../errors/index.js";
-import type { Block } from "../memory/heap.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
+import type { Block } from "../memory/heap.js";
 import { dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
@@ -12,7 +12,8 @@ const TYPES = ["float", "double", "int32", "int64"];
 /** A block for the length of a call. */
 export function scratch(step: KernelStep, bytes: number): Block {
   const block = step.device.allocator.allocate(bytes);
-  if (block === null) throw new ResourceExhaustedError(`OOM when allocating ${bytes} bytes of scratch on ${step.device.name}`);
+  if (block === null)
+    throw new ResourceExhaustedError(`OOM when allocating ${bytes} bytes of scratch on ${step.device.name}`);
   return block;
 }
 
@@ -22,7 +23,17 @@ export function product(node: KernelNode) {
   const dtype = node.inputTypes[0]!;
   const gemm = wasmFunction(node, "gemm", dtype);
   const size = dtypeSize(dtype);
-  return (step: KernelStep, ta: boolean, tb: boolean, m: number, n: number, k: number, a: number, b: number, c: number): void => {
+  return (
+    step: KernelStep,
+    ta: boolean,
+    tb: boolean,
+    m: number,
+    n: number,
+    k: number,
+    a: number,
+    b: number,
+    c: number,
+  ): void => {
     if (m === 0 || n === 0) return;
     if (k === 0) {
       step.heap.u8.fill(0, c, c + m * n * size);
@@ -41,11 +52,20 @@ const matMul = kernel("MatMul", "CPU", { T: TYPES }, (node) => {
   return (step) => {
     const a = step.input(0);
     const b = step.input(1);
-    if (a.shape.length !== 2) throw new InvalidArgumentError(`In[0] and In[1] has different ndims: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`);
-    if (b.shape.length !== 2) throw new InvalidArgumentError(`In[0] and In[1] has different ndims: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`);
+    if (a.shape.length !== 2)
+      throw new InvalidArgumentError(
+        `In[0] and In[1] has different ndims: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`,
+      );
+    if (b.shape.length !== 2)
+      throw new InvalidArgumentError(
+        `In[0] and In[1] has different ndims: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`,
+      );
     const [m, k] = ta ? [a.shape[1]!, a.shape[0]!] : [a.shape[0]!, a.shape[1]!];
     const [kb, n] = tb ? [b.shape[1]!, b.shape[0]!] : [b.shape[0]!, b.shape[1]!];
-    if (k !== kb) throw new InvalidArgumentError(`Matrix size-incompatible: In[0]: ${shapeString(a.shape)}, In[1]: ${shapeString(b.shape)}`);
+    if (k !== kb)
+      throw new InvalidArgumentError(
+        `Matrix size-incompatible: In[0]: ${shapeString(a.shape)}, In[1]: ${shapeString(b.shape)}`,
+      );
     const c = step.allocateOutput(0, [m, n]);
     multiply(step, ta, tb, m, n, k, a.ptr, b.ptr, c.ptr);
     return DONE;
@@ -67,13 +87,18 @@ const batchMatMul = (op: string): Kernel =>
       const bBatch = b.shape.slice(0, -2);
       const batch = broadcastShape(aBatch, bBatch);
       if (batch === null || (op === "BatchMatMul" && shapeString(aBatch) !== shapeString(bBatch))) {
-        throw new InvalidArgumentError(`In[0] and In[1] must have compatible batch dimensions: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`);
+        throw new InvalidArgumentError(
+          `In[0] and In[1] must have compatible batch dimensions: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`,
+        );
       }
       const [a0, a1] = a.shape.slice(-2) as [number, number];
       const [b0, b1] = b.shape.slice(-2) as [number, number];
       const [m, k] = ta ? [a1, a0] : [a0, a1];
       const [kb, n] = tb ? [b1, b0] : [b0, b1];
-      if (k !== kb) throw new InvalidArgumentError(`Matrix size-incompatible: In[0]: ${shapeString(a.shape)}, In[1]: ${shapeString(b.shape)}`);
+      if (k !== kb)
+        throw new InvalidArgumentError(
+          `Matrix size-incompatible: In[0]: ${shapeString(a.shape)}, In[1]: ${shapeString(b.shape)}`,
+        );
       const c = step.allocateOutput(0, [...batch, m, n]);
       const count = numElements(batch);
       for (let i = 0; i < count; i++) {
@@ -100,4 +125,7 @@ function batchIndex(i: number, batch: Shape, own: Shape): number {
   return index;
 }
 
-export const matmulKernels: readonly Kernel[] = [matMul, ...["BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"].map(batchMatMul)];
+export const matmulKernels: readonly Kernel[] = [
+  matMul,
+  ...["BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"].map(batchMatMul),
+];

@@ -42,7 +42,8 @@ const RESERVED = 256;
 
 function shapeFrom(step: KernelStep, index: number): number[] {
   const tensor = step.input(index);
-  if (tensor.shape.length !== 1) throw new InvalidArgumentError(`shape must be a vector of {int32,int64}, got shape ${tensor.shape.length}`);
+  if (tensor.shape.length !== 1)
+    throw new InvalidArgumentError(`shape must be a vector of {int32,int64}, got shape ${tensor.shape.length}`);
   const shape = readInts(step.heap, tensor);
   const negative = shape.find((dim) => dim < 0);
   if (negative !== undefined) throw new InvalidArgumentError(`Dimension ${negative} must be >= 0`);
@@ -74,7 +75,8 @@ const uniformInt = kernel("RandomUniformInt", "CPU", { Tout: ["int32", "int64"] 
     const shape = shapeFrom(step, 0);
     const [low, high] = [step.input(1), step.input(2)];
     if (low.shape.length > 0) throw new InvalidArgumentError(`minval must be 0-D, got shape [${low.shape.join(",")}]`);
-    if (high.shape.length > 0) throw new InvalidArgumentError(`maxval must be 0-D, got shape [${high.shape.join(",")}]`);
+    if (high.shape.length > 0)
+      throw new InvalidArgumentError(`maxval must be 0-D, got shape [${high.shape.join(",")}]`);
     const lo = readInt(step.heap, low);
     const hi = readInt(step.heap, high);
     const y = step.allocateOutput(0, shape);
@@ -110,7 +112,8 @@ const truncatedNormal = kernel("TruncatedNormal", "CPU", { dtype: ["float"] }, (
     let filled = 0;
     // Each group of four outputs skips this many calls ahead, so that groups don't depend on each other.
     for (let group = 0; filled < y.size; group++) {
-      let counter = (BigInt(start[3]!) << 96n) | (BigInt(start[2]!) << 64n) | (BigInt(start[1]!) << 32n) | BigInt(start[0]!);
+      let counter =
+        (BigInt(start[3]!) << 96n) | (BigInt(start[2]!) << 64n) | (BigInt(start[1]!) << 32n) | BigInt(start[0]!);
       counter += BigInt(group * RESERVED);
       for (let kept = 0; kept < GROUP && filled < y.size; ) {
         for (let i = 0; i < 4; i++) u32[(block.ptr >>> 2) + i] = Number((counter >> BigInt(32 * i)) & 0xffffffffn);

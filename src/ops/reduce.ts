@@ -15,8 +15,13 @@ const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", 
 function plan(shape: Shape, axes: readonly number[], keepDims: boolean) {
   const reduced = new Array<boolean>(shape.length).fill(false);
   for (const axis of axes) {
-    const index = normalizeAxis(axis, shape.length, () => `Invalid reduction dimension (${axis} for input with ${shape.length} dimension(s)`);
-    if (reduced[index]) throw new InvalidArgumentError(`Invalid reduction arguments: Axes contains duplicate dimension: ${index}`);
+    const index = normalizeAxis(
+      axis,
+      shape.length,
+      () => `Invalid reduction dimension (${axis} for input with ${shape.length} dimension(s)`,
+    );
+    if (reduced[index])
+      throw new InvalidArgumentError(`Invalid reduction arguments: Axes contains duplicate dimension: ${index}`);
     reduced[index] = true;
   }
   const result = shape.filter((_, i) => keepDims || !reduced[i]).map((size) => size);
@@ -48,7 +53,8 @@ const reduction = (op: string, types: Record<string, readonly string[]>): Kernel
       }
       const y = step.allocateOutput(0, result);
       if (y.size === 0) return DONE;
-      const total = (reduced: boolean) => runs.filter((run) => run.reduced === reduced).reduce((n, run) => n * run.size, 1);
+      const total = (reduced: boolean) =>
+        runs.filter((run) => run.reduced === reduced).reduce((n, run) => n * run.size, 1);
       if (runs.length <= 3 && !(runs.length === 3 && runs[0]!.reduced)) {
         const at = runs.findIndex((run) => run.reduced);
         const size = (list: typeof runs) => list.reduce((n, run) => n * run.size, 1);
@@ -60,7 +66,15 @@ const reduction = (op: string, types: Record<string, readonly string[]>): Kernel
       const strides = stridesOf(sizes);
       const order = [...runs.keys()].sort((i, j) => Number(runs[i]!.reduced) - Number(runs[j]!.reduced) || i - j);
       const moved = step.allocate(x.dtype, [x.size]);
-      stridedCopy(step, wasm, dtypeSize(dtype), x.ptr, moved.ptr, order.map((i) => sizes[i]!), order.map((i) => strides[i]!));
+      stridedCopy(
+        step,
+        wasm,
+        dtypeSize(dtype),
+        x.ptr,
+        moved.ptr,
+        order.map((i) => sizes[i]!),
+        order.map((i) => strides[i]!),
+      );
       compute(code, moved.ptr, y.ptr, total(false), total(true), 1);
       moved.release();
       return DONE;
@@ -74,7 +88,11 @@ const argument = (op: string, smallest: number): Kernel =>
     return (step) => {
       const x = step.input(0);
       const rank = x.shape.length;
-      const axis = normalizeAxis(readInt(step.heap, step.input(1)), rank, (a, r) => `Expected dimension in the range [${-r}, ${r}), but got ${a}`);
+      const axis = normalizeAxis(
+        readInt(step.heap, step.input(1)),
+        rank,
+        (a, r) => `Expected dimension in the range [${-r}, ${r}), but got ${a}`,
+      );
       const n = x.shape[axis]!;
       if (n === 0) throw new InvalidArgumentError(`Reduction axis ${axis} is empty in shape ${shapeString(x.shape)}`);
       const outer = numElements(x.shape.slice(0, axis));
@@ -101,7 +119,11 @@ const running = (op: string, product: number): Kernel =>
     const reverse = Number(node.bool("reverse"));
     return (step: KernelStep) => {
       const x = step.input(0);
-      const axis = normalizeAxis(readInt(step.heap, step.input(1)), x.shape.length, (a, r) => `ScanOp: Expected scan axis in the range [${-r}, ${r}), but got ${a}`);
+      const axis = normalizeAxis(
+        readInt(step.heap, step.input(1)),
+        x.shape.length,
+        (a, r) => `ScanOp: Expected scan axis in the range [${-r}, ${r}), but got ${a}`,
+      );
       const y = step.allocateOutput(0, x.shape);
       if (y.size > 0) {
         const outer = numElements(x.shape.slice(0, axis));

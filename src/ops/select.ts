@@ -25,12 +25,16 @@ const selectV2 = kernel("SelectV2", "CPU", {}, (node) => {
     const ab = broadcastShape(a.shape, b.shape);
     const shape = ab === null ? null : broadcastShape(condition.shape, ab);
     if (shape === null) {
-      throw new InvalidArgumentError(`condition ${shapeString(condition.shape)}, then ${shapeString(a.shape)}, and else ${shapeString(b.shape)} must be broadcastable`);
+      throw new InvalidArgumentError(
+        `condition ${shapeString(condition.shape)}, then ${shapeString(a.shape)}, and else ${shapeString(b.shape)} must be broadcastable`,
+      );
     }
     if (size === 0) {
       const flags = step.heap.u8;
       const order = inputs.map((input) => positions(input.shape, shape));
-      const values = order[0]!.map((at, i) => (flags[condition.ptr + at] !== 0 ? a.values![order[1]![i]!]! : b.values![order[2]![i]!]!));
+      const values = order[0]!.map((at, i) =>
+        flags[condition.ptr + at] !== 0 ? a.values![order[1]![i]!]! : b.values![order[2]![i]!]!,
+      );
       for (const value of values) retainValue(value);
       step.setOutput(0, Tensor.ofValues(a.dtype, shape, values));
       return DONE;
@@ -70,7 +74,9 @@ const select = kernel("Select", "CPU", {}, (node) => {
     const a = step.input(1);
     const b = step.input(2);
     if (!sameShape(a.shape, b.shape)) {
-      throw new InvalidArgumentError(`'then' and 'else' must have the same size.  but received: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`);
+      throw new InvalidArgumentError(
+        `'then' and 'else' must have the same size.  but received: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`,
+      );
     }
     if (condition.shape.length === 0) {
       step.forwardInput(step.heap.u8[condition.ptr] !== 0 ? 1 : 2, 0);
@@ -78,14 +84,20 @@ const select = kernel("Select", "CPU", {}, (node) => {
     }
     const rows = condition.shape.length === 1 && a.shape.length > 1;
     if (!rows && !sameShape(condition.shape, a.shape)) {
-      throw new InvalidArgumentError(`'cond' must be a scalar or have the same shape as 'then': ${shapeString(condition.shape)} vs. ${shapeString(a.shape)}`);
+      throw new InvalidArgumentError(
+        `'cond' must be a scalar or have the same shape as 'then': ${shapeString(condition.shape)} vs. ${shapeString(a.shape)}`,
+      );
     }
     if (rows && condition.size !== a.shape[0]) {
-      throw new InvalidArgumentError(`Number of batches of 'then' must match size of 'cond', but saw: ${a.shape[0]} vs. ${condition.size}`);
+      throw new InvalidArgumentError(
+        `Number of batches of 'then' must match size of 'cond', but saw: ${a.shape[0]} vs. ${condition.size}`,
+      );
     }
     if (a.values !== null) {
       const width = a.size / Math.max(condition.size, 1);
-      const values = a.values.map((value, i) => (step.heap.u8[condition.ptr + Math.floor(i / width)] !== 0 ? value : b.values![i]!));
+      const values = a.values.map((value, i) =>
+        step.heap.u8[condition.ptr + Math.floor(i / width)] !== 0 ? value : b.values![i]!,
+      );
       for (const value of values) retainValue(value);
       step.setOutput(0, Tensor.ofValues(a.dtype, a.shape, values));
       return DONE;
@@ -158,7 +170,9 @@ const addN = kernel("AddN", "CPU", { T: ["float", "double", "int32", "int64"] },
     const first = step.input(0);
     for (let i = 1; i < count; i++) {
       if (!sameShape(first.shape, step.input(i).shape)) {
-        throw new InvalidArgumentError(`Inputs to operation ${step.nodeName} of type AddN must have the same size and shape.  Input 0: ${shapeString(first.shape)} != input ${i}: ${shapeString(step.input(i).shape)}`);
+        throw new InvalidArgumentError(
+          `Inputs to operation ${step.nodeName} of type AddN must have the same size and shape.  Input 0: ${shapeString(first.shape)} != input ${i}: ${shapeString(step.input(i).shape)}`,
+        );
       }
     }
     if (count === 1) {

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
 import { broadcastShape } from "./support/broadcast.js";
-import { readInts, normalizeAxis, writeInts } from "./support/index-tensor.js";
+import { normalizeAxis, readInts, writeInts } from "./support/index-tensor.js";
 
 const shapeOp = kernel("Shape", "CPU", {}, () => (step) => {
   const { shape } = step.input(0);
@@ -47,14 +47,21 @@ const reshape = kernel("Reshape", "CPU", {}, () => (step) => {
   if (negative >= 0) throw new InvalidArgumentError(`Size ${negative} must be non-negative, not ${shape[negative]}`);
   if (open >= 0) {
     const rest = shape.reduce((n, dim, i) => (i === open ? n : n * dim), 1);
-    if (rest === 0) throw new InvalidArgumentError("reshape cannot infer the missing input size for an empty tensor unless all specified input sizes are non-zero");
+    if (rest === 0)
+      throw new InvalidArgumentError(
+        "reshape cannot infer the missing input size for an empty tensor unless all specified input sizes are non-zero",
+      );
     if (x.size % rest !== 0) {
-      throw new InvalidArgumentError(`Input to reshape is a tensor with ${x.size} values, but the requested shape requires a multiple of ${rest}`);
+      throw new InvalidArgumentError(
+        `Input to reshape is a tensor with ${x.size} values, but the requested shape requires a multiple of ${rest}`,
+      );
     }
     shape[open] = x.size / rest;
   }
   if (numElements(shape) !== x.size) {
-    throw new InvalidArgumentError(`Input to reshape is a tensor with ${x.size} values, but the requested shape has ${numElements(shape)}`);
+    throw new InvalidArgumentError(
+      `Input to reshape is a tensor with ${x.size} values, but the requested shape has ${numElements(shape)}`,
+    );
   }
   step.setOutput(0, x.share(shape));
   return DONE;
@@ -81,12 +88,15 @@ const squeeze = kernel("Squeeze", "CPU", {}, (node) => {
     const x = step.input(0);
     const { length } = x.shape;
     const dims = new Set(
-      given.map((dim) => normalizeAxis(dim, length, () => `Tried to squeeze dim index ${dim} for tensor with ${length} dimensions.`)),
+      given.map((dim) =>
+        normalizeAxis(dim, length, () => `Tried to squeeze dim index ${dim} for tensor with ${length} dimensions.`),
+      ),
     );
     const shape = x.shape.filter((dimSize, i) => {
       if (dims.size === 0) return dimSize !== 1;
       if (!dims.has(i)) return true;
-      if (dimSize !== 1) throw new InvalidArgumentError(`Can not squeeze dim[${i}], expected a dimension of 1, got ${dimSize}`);
+      if (dimSize !== 1)
+        throw new InvalidArgumentError(`Can not squeeze dim[${i}], expected a dimension of 1, got ${dimSize}`);
       return false;
     });
     step.setOutput(0, x.share(shape));
@@ -98,10 +108,14 @@ const ensureShape = kernel("EnsureShape", "CPU", {}, (node) => {
   const expected = node.shape("shape");
   return (step) => {
     const { shape } = step.input(0);
-    const fits = expected === null || (expected.length === shape.length && expected.every((dim, i) => dim < 0 || dim === shape[i]));
+    const fits =
+      expected === null ||
+      (expected.length === shape.length && expected.every((dim, i) => dim < 0 || dim === shape[i]));
     if (!fits) {
       const text = `[${expected.map((dim) => (dim < 0 ? "?" : dim)).join(",")}]`;
-      throw new InvalidArgumentError(`Shape of tensor ${node.name} ${shapeString(shape)} is not compatible with expected shape ${text}.`);
+      throw new InvalidArgumentError(
+        `Shape of tensor ${node.name} ${shapeString(shape)} is not compatible with expected shape ${text}.`,
+      );
     }
     step.forwardInput(0, 0);
     return DONE;
@@ -145,7 +159,11 @@ const concatOffset = kernel("ConcatOffset", "CPU", {}, (node) => {
   const count = node.inputTypes.length - 1;
   return (step) => {
     const shapes = Array.from({ length: count }, (_, i) => readInts(step.heap, step.input(i + 1)));
-    const axis = normalizeAxis(readInts(step.heap, step.input(0))[0]!, shapes[0]!.length, (a, r) => `Concat dim is out of range: ${a} vs. ${r}`);
+    const axis = normalizeAxis(
+      readInts(step.heap, step.input(0))[0]!,
+      shapes[0]!.length,
+      (a, r) => `Concat dim is out of range: ${a} vs. ${r}`,
+    );
     let offset = 0;
     shapes.forEach((shape, i) => {
       const offsets = shape.map((_, d) => (d === axis ? offset : 0));
@@ -162,7 +180,8 @@ const invertPermutation = kernel("InvertPermutation", "CPU", {}, () => (step) =>
   const permutation = readInts(step.heap, x);
   const inverse = new Array<number>(permutation.length).fill(-1);
   permutation.forEach((to, i) => {
-    if (to < 0 || to >= permutation.length) throw new InvalidArgumentError(`${to} is not between 0 and ${permutation.length}`);
+    if (to < 0 || to >= permutation.length)
+      throw new InvalidArgumentError(`${to} is not between 0 and ${permutation.length}`);
     if (inverse[to] !== -1) throw new InvalidArgumentError(`${to} is duplicated in the input.`);
     inverse[to] = i;
   });

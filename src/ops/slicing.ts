@@ -35,10 +35,18 @@ const masksOf = (node: KernelNode): Masks => ({
 });
 
 /** Python's slicing, as StridedSlice spells it. */
-export function stridedView(shape: Shape, begins: readonly number[], ends: readonly number[], steps: readonly number[], masks: Masks): StridedView {
+export function stridedView(
+  shape: Shape,
+  begins: readonly number[],
+  ends: readonly number[],
+  steps: readonly number[],
+  masks: Masks,
+): StridedView {
   const count = begins.length;
   if (ends.length !== count || steps.length !== count) {
-    throw new InvalidArgumentError(`Expected begin, end, and strides to be 1D equal size tensors, but got shapes [${count}], [${ends.length}], and [${steps.length}] instead.`);
+    throw new InvalidArgumentError(
+      `Expected begin, end, and strides to be 1D equal size tensors, but got shapes [${count}], [${ends.length}], and [${steps.length}] instead.`,
+    );
   }
   const dense = stridesOf(shape);
   const sizes: number[] = [];
@@ -53,7 +61,8 @@ export function stridedView(shape: Shape, begins: readonly number[], ends: reado
     result.push(shape[axis]!);
     axis++;
   };
-  if ((masks.ellipsis & (masks.ellipsis - 1)) !== 0) throw new InvalidArgumentError("Multiple ellipses in slice spec not allowed");
+  if ((masks.ellipsis & (masks.ellipsis - 1)) !== 0)
+    throw new InvalidArgumentError("Multiple ellipses in slice spec not allowed");
   for (let i = 0; i < count; i++) {
     if (bit(masks.ellipsis, i)) {
       let later = 0;
@@ -65,21 +74,28 @@ export function stridedView(shape: Shape, begins: readonly number[], ends: reado
       result.push(1);
       continue;
     }
-    if (axis >= shape.length) throw new InvalidArgumentError(`Index out of range using input dim ${axis}; input has only ${shape.length} dims`);
+    if (axis >= shape.length)
+      throw new InvalidArgumentError(`Index out of range using input dim ${axis}; input has only ${shape.length} dims`);
     const dim = shape[axis]!;
     const stepBy = steps[i]!;
     if (stepBy === 0) throw new InvalidArgumentError(`strides[${i}] must be non-zero`);
     if (bit(masks.shrink, i)) {
       const at = begins[i]! < 0 ? begins[i]! + dim : begins[i]!;
       if (stepBy < 0) throw new InvalidArgumentError("only stride 1 allowed on non-range indexing.");
-      if (at < 0 || at >= dim) throw new InvalidArgumentError(`slice index ${begins[i]} of dimension ${axis} out of bounds.`);
+      if (at < 0 || at >= dim)
+        throw new InvalidArgumentError(`slice index ${begins[i]} of dimension ${axis} out of bounds.`);
       offset += at * dense[axis]!;
       axis++;
       continue;
     }
-    const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value < 0 ? value + dim : value, low), high);
+    const clamp = (value: number, low: number, high: number) =>
+      Math.min(Math.max(value < 0 ? value + dim : value, low), high);
     const forward = stepBy > 0;
-    const from = bit(masks.begin, i) ? (forward ? 0 : dim - 1) : clamp(begins[i]!, forward ? 0 : -1, forward ? dim : dim - 1);
+    const from = bit(masks.begin, i)
+      ? forward
+        ? 0
+        : dim - 1
+      : clamp(begins[i]!, forward ? 0 : -1, forward ? dim : dim - 1);
     const to = bit(masks.end, i) ? (forward ? dim : -1) : clamp(ends[i]!, forward ? 0 : -1, forward ? dim : dim - 1);
     const length = Math.max(0, Math.ceil((to - from) / stepBy));
     if (length > 0) offset += from * dense[axis]!;
@@ -97,7 +113,13 @@ const stridedSlice = kernel("StridedSlice", "CPU", {}, (node) => {
   return (step) => {
     const x = step.input(0);
     const { heap } = step;
-    const view = stridedView(x.shape, readInts(heap, step.input(1)), readInts(heap, step.input(2)), readInts(heap, step.input(3)), masks);
+    const view = stridedView(
+      x.shape,
+      readInts(heap, step.input(1)),
+      readInts(heap, step.input(2)),
+      readInts(heap, step.input(3)),
+      masks,
+    );
     emitView(node, step, x, view.offset, view.sizes, view.strides, view.shape);
     return DONE;
   };
@@ -108,7 +130,13 @@ const stridedSliceGrad = kernel("StridedSliceGrad", "CPU", {}, (node) => {
   return (step) => {
     const { heap } = step;
     const shape = readInts(heap, step.input(0));
-    const view = stridedView(shape, readInts(heap, step.input(1)), readInts(heap, step.input(2)), readInts(heap, step.input(3)), masks);
+    const view = stridedView(
+      shape,
+      readInts(heap, step.input(1)),
+      readInts(heap, step.input(2)),
+      readInts(heap, step.input(3)),
+      masks,
+    );
     const dy = step.input(4);
     if (!sameShape(dy.shape, view.shape)) {
       throw new InvalidArgumentError(`shape of dy was ${shapeString(dy.shape)} instead of ${shapeString(view.shape)}`);
@@ -116,7 +144,17 @@ const stridedSliceGrad = kernel("StridedSliceGrad", "CPU", {}, (node) => {
     const dx = step.allocateOutput(0, shape);
     heap.u8.fill(0, dx.ptr, dx.ptr + dx.bytes);
     const size = dtypeSize(dy.dtype);
-    if (dy.size > 0) stridedCopy(step, wasmOf(node), size, dy.ptr, dx.ptr + view.offset * size, view.sizes, stridesOf(view.sizes), view.strides);
+    if (dy.size > 0)
+      stridedCopy(
+        step,
+        wasmOf(node),
+        size,
+        dy.ptr,
+        dx.ptr + view.offset * size,
+        view.sizes,
+        stridesOf(view.sizes),
+        view.strides,
+      );
     return DONE;
   };
 });
@@ -132,9 +170,14 @@ const gather = (op: string, hasAxis: boolean): Kernel =>
       const indices = step.input(1);
       const axisGiven = hasAxis ? readInt(step.heap, step.input(2)) : 0;
       if (x.shape.length < 1) throw new InvalidArgumentError("params must be at least 1 dimensional");
-      const axis = normalizeAxis(axisGiven, x.shape.length, (a, r) => `Expected axis in the range [${-r}, ${r}), but got ${a}`);
+      const axis = normalizeAxis(
+        axisGiven,
+        x.shape.length,
+        (a, r) => `Expected axis in the range [${-r}, ${r}), but got ${a}`,
+      );
       const batch = batchDims < 0 ? batchDims + indices.shape.length : batchDims;
-      if (batch > axis) throw new InvalidArgumentError(`batch_dims (${batch}) must be less than or equal to axis (${axis}).`);
+      if (batch > axis)
+        throw new InvalidArgumentError(`batch_dims (${batch}) must be less than or equal to axis (${axis}).`);
       const shape = [...x.shape.slice(0, axis), ...indices.shape.slice(batch), ...x.shape.slice(axis + 1)];
       const batches = numElements(x.shape.slice(0, batch));
       const outer = numElements(x.shape.slice(batch, axis));
@@ -165,7 +208,8 @@ const gather = (op: string, hasAxis: boolean): Kernel =>
       for (let b = 0; b < batches; b++) {
         for (let o = 0; o < outer; o++) {
           const source = x.ptr + (b * outer + o) * limit * inner * size;
-          const failed = count === 0 ? -1 : compute(source, indices.ptr + b * count * indexSize, target, count, limit, inner * size);
+          const failed =
+            count === 0 ? -1 : compute(source, indices.ptr + b * count * indexSize, target, count, limit, inner * size);
           if (failed >= 0) throw bad(b * count + failed);
           target += count * inner * size;
         }
@@ -188,7 +232,9 @@ const pad = (op: string): Kernel =>
     const x = step.input(0);
     const paddings = readInts(step.heap, step.input(1));
     if (paddings.length !== 2 * x.shape.length) {
-      throw new InvalidArgumentError(`The first dimension of paddings must be the rank of inputs${shapeString(step.input(1).shape)} ${shapeString(x.shape)}`);
+      throw new InvalidArgumentError(
+        `The first dimension of paddings must be the rank of inputs${shapeString(step.input(1).shape)} ${shapeString(x.shape)}`,
+      );
     }
     if (paddings.some((value) => value < 0)) {
       const at = paddings.findIndex((value) => value < 0) >> 1;
@@ -221,7 +267,10 @@ const oneHot = kernel("OneHot", "CPU", {}, (node) => {
     wasmOf(node).fill(size, step.input(3).ptr, y.ptr, y.size);
     const inner = numElements(indices.shape.slice(axis));
     const { u8 } = step.heap;
-    const flat = indices.dtype === DataType.UINT8 ? [...u8.subarray(indices.ptr, indices.ptr + indices.size)] : readInts(step.heap, indices);
+    const flat =
+      indices.dtype === DataType.UINT8
+        ? [...u8.subarray(indices.ptr, indices.ptr + indices.size)]
+        : readInts(step.heap, indices);
     flat.forEach((index, i) => {
       if (index < 0 || index >= depth) return;
       const at = (Math.floor(i / inner) * depth + index) * inner + (i % inner);
@@ -237,10 +286,17 @@ const range = kernel("Range", "CPU", { Tidx: ["float", "double", "int32", "int64
     const read = (i: number) => (float ? readFloat(step.heap, step.input(i)) : readInt(step.heap, step.input(i)));
     const [start, limit, delta] = [read(0), read(1), read(2)];
     if (delta === 0) throw new InvalidArgumentError("Requires delta != 0: 0");
-    if (delta > 0 && start > limit) throw new InvalidArgumentError(`Requires start <= limit when delta > 0: ${start}/${limit}`);
-    if (delta < 0 && start < limit) throw new InvalidArgumentError(`Requires start >= limit when delta < 0: ${start}/${limit}`);
+    if (delta > 0 && start > limit)
+      throw new InvalidArgumentError(`Requires start <= limit when delta > 0: ${start}/${limit}`);
+    if (delta < 0 && start < limit)
+      throw new InvalidArgumentError(`Requires start >= limit when delta < 0: ${start}/${limit}`);
     const y = step.allocateOutput(0, [Math.ceil(Math.abs((limit - start) / delta))]);
-    if (!float) writeInts(step.heap, y, Array.from({ length: y.size }, (_, i) => start + i * delta));
+    if (!float)
+      writeInts(
+        step.heap,
+        y,
+        Array.from({ length: y.size }, (_, i) => start + i * delta),
+      );
     else emitSteps(step, y, start, delta);
     return DONE;
   };

@@ -4,7 +4,7 @@ import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../
 import type { Variable } from "../resources/variable.js";
 import { sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { wasmFunction, type WasmFunction } from "./cpu.js";
+import { type WasmFunction, wasmFunction } from "./cpu.js";
 import { readFloat } from "./support/index-tensor.js";
 import { readVariable, writableValue } from "./variables.js";
 
@@ -19,7 +19,13 @@ interface Update {
   readonly gradient: number;
   readonly symbol: string;
   /** Runs the update; `scalar` reads a scalar input. */
-  readonly run: (compute: WasmFunction, node: Flags, values: readonly Tensor[], grad: Tensor, scalar: (index: number) => number) => void;
+  readonly run: (
+    compute: WasmFunction,
+    node: Flags,
+    values: readonly Tensor[],
+    grad: Tensor,
+    scalar: (index: number) => number,
+  ) => void;
 }
 
 interface Flags {
@@ -45,7 +51,8 @@ const updates: readonly Update[] = [
     variables: 2,
     gradient: 3,
     symbol: "apply_momentum",
-    run: (compute, flags, [v, a], g, scalar) => compute(v!.ptr, a!.ptr, g.ptr, g.size, scalar(2), scalar(4), flags.nesterov),
+    run: (compute, flags, [v, a], g, scalar) =>
+      compute(v!.ptr, a!.ptr, g.ptr, g.size, scalar(2), scalar(4), flags.nesterov),
   },
   {
     name: "Adam",
@@ -53,7 +60,9 @@ const updates: readonly Update[] = [
     gradient: 9,
     symbol: "apply_adam",
     run: (compute, flags, [v, m, u], g, scalar) => {
-      const alpha = Math.fround((scalar(5) * Math.fround(Math.sqrt(Math.fround(1 - scalar(4))))) / Math.fround(1 - scalar(3)));
+      const alpha = Math.fround(
+        (scalar(5) * Math.fround(Math.sqrt(Math.fround(1 - scalar(4))))) / Math.fround(1 - scalar(3)),
+      );
       compute(v!.ptr, m!.ptr, u!.ptr, g.ptr, g.size, alpha, scalar(6), scalar(7), scalar(8), flags.nesterov);
     },
   },
@@ -77,14 +86,17 @@ const updates: readonly Update[] = [
     variables: 2,
     gradient: 4,
     symbol: "apply_adagrad",
-    run: (compute, flags, [v, a], g, scalar) => compute(v!.ptr, a!.ptr, g.ptr, g.size, scalar(2), scalar(3), flags.updateSlots),
+    run: (compute, flags, [v, a], g, scalar) =>
+      compute(v!.ptr, a!.ptr, g.ptr, g.size, scalar(2), scalar(3), flags.updateSlots),
   },
 ];
 
 function checkShapes(values: readonly Tensor[], grad: Tensor): void {
   for (const value of values) {
     if (!sameShape(value.shape, grad.shape)) {
-      throw new InvalidArgumentError(`var and grad do not have the same shape${shapeString(value.shape)} ${shapeString(grad.shape)}`);
+      throw new InvalidArgumentError(
+        `var and grad do not have the same shape${shapeString(value.shape)} ${shapeString(grad.shape)}`,
+      );
     }
   }
 }
@@ -96,7 +108,13 @@ const resourceUpdate = (update: Update): Kernel =>
     return (step) => {
       const variables: Variable[] = [];
       for (let i = 0; i < update.variables; i++) variables.push(readVariable(step, i));
-      apply(step, update, compute, flags, variables.map((variable) => writableValue(step, variable)));
+      apply(
+        step,
+        update,
+        compute,
+        flags,
+        variables.map((variable) => writableValue(step, variable)),
+      );
       return DONE;
     };
   });
@@ -123,9 +141,13 @@ function apply(step: KernelStep, update: Update, compute: WasmFunction, flags: F
   checkShapes(values, grad);
   update.run(compute, flags, values, grad, (index) => {
     const tensor = step.input(index);
-    if (tensor.shape.length > 0) throw new InvalidArgumentError(`scalar input ${index} is not a scalar: ${shapeString(tensor.shape)}`);
+    if (tensor.shape.length > 0)
+      throw new InvalidArgumentError(`scalar input ${index} is not a scalar: ${shapeString(tensor.shape)}`);
     return readFloat(step.heap, tensor);
   });
 }
 
-export const trainingKernels: readonly Kernel[] = updates.flatMap((update) => [resourceUpdate(update), refUpdate(update)]);
+export const trainingKernels: readonly Kernel[] = updates.flatMap((update) => [
+  resourceUpdate(update),
+  refUpdate(update),
+]);

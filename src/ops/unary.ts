@@ -22,8 +22,36 @@ const unary = (op: string, types: readonly string[]): Kernel => {
   });
 };
 
-const FLOAT_OPS = ["Exp", "Log", "Tanh", "Sigmoid", "Sqrt", "Rsqrt", "Floor", "Ceil", "Rint", "Expm1", "Log1p", "Sin", "Cos", "Tan"];
-const RARE_OPS = ["Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Elu", "Selu", "Softplus", "Softsign"];
+const FLOAT_OPS = [
+  "Exp",
+  "Log",
+  "Tanh",
+  "Sigmoid",
+  "Sqrt",
+  "Rsqrt",
+  "Floor",
+  "Ceil",
+  "Rint",
+  "Expm1",
+  "Log1p",
+  "Sin",
+  "Cos",
+  "Tan",
+];
+const RARE_OPS = [
+  "Asin",
+  "Acos",
+  "Atan",
+  "Sinh",
+  "Cosh",
+  "Asinh",
+  "Acosh",
+  "Atanh",
+  "Elu",
+  "Selu",
+  "Softplus",
+  "Softsign",
+];
 
 const classify = (op: string, code: number): Kernel =>
   kernel(op, "CPU", { T: FLOATS }, (node) => {

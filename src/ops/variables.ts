@@ -1,9 +1,9 @@
 // Variables: reference ops (VariableV2, Assign, …) and resource ops (VarHandleOp, ReadVariableOp, …).
 import { FailedPreconditionError, InvalidArgumentError, NotFoundError } from "../errors/index.js";
-import { copyTensor } from "../tensor/copy.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { ResourceHandle } from "../kernel/resource.js";
 import { VARIABLE_TYPE, Variable } from "../resources/variable.js";
+import { copyTensor } from "../tensor/copy.js";
 import { DataType, dtypeName } from "../tensor/dtype.js";
 import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -23,7 +23,9 @@ const variableV2 = (op: string): Kernel =>
     let cached: Variable | null = null;
     return (step) => {
       if (cached === null || cached.dead) {
-        cached = step.resources.findOrCreate(container, name, Variable.referenceType, () => Variable.reference(name, dtype));
+        cached = step.resources.findOrCreate(container, name, Variable.referenceType, () =>
+          Variable.reference(name, dtype),
+        );
       }
       step.setOutputRef(0, cached);
       return DONE;
@@ -67,7 +69,9 @@ const assignUpdate = (op: string, code: number): Kernel =>
       if (value === null) throw new FailedPreconditionError(`Attempting to use uninitialized value ${variable.name}`);
       const delta = step.input(1);
       if (!sameShape(value.shape, delta.shape)) {
-        throw new InvalidArgumentError(`Assign${code === 0 ? "Add" : "Sub"} requires shapes of both tensors to match. lhs shape= ${shapeString(value.shape)} rhs shape= ${shapeString(delta.shape)}`);
+        throw new InvalidArgumentError(
+          `Assign${code === 0 ? "Add" : "Sub"} requires shapes of both tensors to match. lhs shape= ${shapeString(value.shape)} rhs shape= ${shapeString(delta.shape)}`,
+        );
       }
       if (value.size > 0) compute(code, value.ptr, delta.ptr, value.ptr, 1, value.size, 0, 0, 1, 1);
       step.setOutputRef(0, variable);
@@ -89,7 +93,15 @@ const varHandle = kernel("VarHandleOp", "CPU", {}, (node) => {
   let tensor: Tensor | null = null;
   return (step) => {
     if (tensor === null) {
-      const handle = new ResourceHandle(step.device.name, container || step.resources.defaultContainer, name, VARIABLE_TYPE, VARIABLE_HASH, dtype, shape);
+      const handle = new ResourceHandle(
+        step.device.name,
+        container || step.resources.defaultContainer,
+        name,
+        VARIABLE_TYPE,
+        VARIABLE_HASH,
+        dtype,
+        shape,
+      );
       tensor = Tensor.ofValues(DataType.RESOURCE, [], [handle]);
     }
     step.setOutput(0, tensor.retain());
@@ -102,7 +114,8 @@ const VARIABLE_HASH = 0n;
 
 export function handleOf(step: KernelStep, index: number): ResourceHandle {
   const value = step.input(index).values?.[0];
-  if (!(value instanceof ResourceHandle)) throw new InvalidArgumentError(`Input ${index} of ${step.nodeName} is not a resource handle`);
+  if (!(value instanceof ResourceHandle))
+    throw new InvalidArgumentError(`Input ${index} of ${step.nodeName} is not a resource handle`);
   return value;
 }
 
@@ -140,7 +153,9 @@ const readVariableOp = kernel("ReadVariableOp", "CPU", {}, (node) => {
   return (step) => {
     const { value } = readVariable(step, 0);
     if (value!.dtype !== dtype) {
-      throw new InvalidArgumentError(`Trying to read variable with wrong dtype. Expected ${dtypeName(dtype)} got ${dtypeName(value!.dtype)}`);
+      throw new InvalidArgumentError(
+        `Trying to read variable with wrong dtype. Expected ${dtypeName(dtype)} got ${dtypeName(value!.dtype)}`,
+      );
     }
     step.setOutput(0, value!.retain());
     return DONE;
@@ -152,13 +167,22 @@ const assignVariable = kernel("AssignVariableOp", "CPU", {}, (node) => {
   const validate = node.bool("validate_shape");
   return (step) => {
     const handle = handleOf(step, 0);
-    const variable = step.resources.findOrCreate(handle.container, handle.name, VARIABLE_TYPE, () => new Variable(handle.name, dtype));
+    const variable = step.resources.findOrCreate(
+      handle.container,
+      handle.name,
+      VARIABLE_TYPE,
+      () => new Variable(handle.name, dtype),
+    );
     if (variable.dtype !== dtype) {
-      throw new InvalidArgumentError(`Trying to assign variable with wrong dtype. Expected ${dtypeName(variable.dtype)} got ${dtypeName(dtype)}`);
+      throw new InvalidArgumentError(
+        `Trying to assign variable with wrong dtype. Expected ${dtypeName(variable.dtype)} got ${dtypeName(dtype)}`,
+      );
     }
     const { shape } = step.input(1);
     if (validate && handle.shape !== null && !compatible(handle.shape, shape)) {
-      throw new InvalidArgumentError(`Trying to assign to variable with tensor with wrong shape. Expected ${shapeString(handle.shape)} got ${shapeString(shape)}`);
+      throw new InvalidArgumentError(
+        `Trying to assign to variable with tensor with wrong shape. Expected ${shapeString(handle.shape)} got ${shapeString(shape)}`,
+      );
     }
     handle.cached = variable;
     // The value may be shared: an update copies before it writes.
@@ -177,7 +201,9 @@ const updateVariable = (op: string, code: number): Kernel =>
       const variable = readVariable(step, 0);
       const delta = step.input(1);
       if (!sameShape(variable.value!.shape, delta.shape)) {
-        throw new InvalidArgumentError(`Cannot update variable with shape ${shapeString(variable.value!.shape)} using a Tensor with shape ${shapeString(delta.shape)}, shapes must be equal.`);
+        throw new InvalidArgumentError(
+          `Cannot update variable with shape ${shapeString(variable.value!.shape)} using a Tensor with shape ${shapeString(delta.shape)}, shapes must be equal.`,
+        );
       }
       const value = writableValue(step, variable);
       if (value.size > 0) compute(code, value.ptr, delta.ptr, value.ptr, 1, value.size, 0, 0, 1, 1);

@@ -1,6 +1,5 @@
 // Copies a function's body into a graph: what both calls and lowered control flow are made of.
-import { stringAttr } from "../graph/attr.js";
-import { stringsAttr } from "../graph/attr.js";
+import { stringAttr, stringsAttr } from "../graph/attr.js";
 import { stringsValue, stringValue } from "../graph/attr-value.js";
 import type { FunctionBody } from "../graph/function-library.js";
 import type { Graph, Node, Output } from "../graph/graph.js";

@@ -53,7 +53,14 @@ class Lowering {
     return this.graph.library.instantiate(name, attr);
   }
 
-  #inline(node: Node, body: FunctionBody, prefix: string, args: readonly Output[], free: ReadonlySet<number>, pivot: readonly Node[]): Inlined {
+  #inline(
+    node: Node,
+    body: FunctionBody,
+    prefix: string,
+    args: readonly Output[],
+    free: ReadonlySet<number>,
+    pivot: readonly Node[],
+  ): Inlined {
     const inlined = inlineBody(this.graph, body, { prefix, args, free, pivot, device: node.requestedDevice });
     const chain = [...this.#chain(node), body.name];
     for (const copy of inlined.nodes) this.#chains.set(copy, chain);
@@ -107,14 +114,19 @@ class Lowering {
 
   #branches(node: Node): void {
     const isCase = node.op.name.endsWith("Case");
-    const callees = isCase ? funcsAttr(node, "branches") : [funcAttr(node, "else_branch"), funcAttr(node, "then_branch")];
+    const callees = isCase
+      ? funcsAttr(node, "branches")
+      : [funcAttr(node, "else_branch"), funcAttr(node, "then_branch")];
     const bodies = callees.map((callee) => this.#body(node, callee));
     if (bodies.some((body) => body === null)) return;
     const [selector, ...inputs] = node.inputs as [Output, ...Output[]];
     const chooser = isCase ? selector : this.#condition(node, selector);
     const choose = (suffix: string, input: Output): Node =>
       isCase
-        ? this.#add(node, suffix, "_SwitchN", { T: typeOf(input), num_outs: intValue(callees.length) }, [input, chooser])
+        ? this.#add(node, suffix, "_SwitchN", { T: typeOf(input), num_outs: intValue(callees.length) }, [
+            input,
+            chooser,
+          ])
         : this.#add(node, suffix, "Switch", { T: typeOf(input) }, [input, chooser]);
     const pivots = choose("pivot_switch", chooser);
     pivots.controlInputs.push(...node.controlInputs);
@@ -136,8 +148,16 @@ class Lowering {
       node: this.#add(node, suffix, "Merge", { T: typeOf(outputs[0]!), N: intValue(outputs.length) }, outputs),
       index: 0,
     });
-    const results = node.outputTypes.map((_, i) => merge(`merge_${i}`, branches.map(({ rets }) => rets[i]!)));
-    const done = merge("done", branches.map((branch) => ({ node: branch.done, index: 0 })));
+    const results = node.outputTypes.map((_, i) =>
+      merge(
+        `merge_${i}`,
+        branches.map(({ rets }) => rets[i]!),
+      ),
+    );
+    const done = merge(
+      "done",
+      branches.map((branch) => ({ node: branch.done, index: 0 })),
+    );
     this.#becomeIdentity(node, results, [done.node]);
   }
 
@@ -167,7 +187,11 @@ class Lowering {
       return enter;
     });
     const heads = enters.map((enter, i) =>
-      invariant[i] ? enter : this.#add(node, `merge_${i}`, "Merge", { T: typeValue(enter.outputTypes[0]!), N: intValue(2) }, [{ node: enter, index: 0 }]),
+      invariant[i]
+        ? enter
+        : this.#add(node, `merge_${i}`, "Merge", { T: typeValue(enter.outputTypes[0]!), N: intValue(2) }, [
+            { node: enter, index: 0 },
+          ]),
     );
     const turning = heads.filter((_, i) => !invariant[i]);
     const inFrame = heads.map((head) => ({ node: head, index: 0 }));
@@ -176,11 +200,18 @@ class Lowering {
     loopCond.controlInputs.push(...test.controls);
     const goOn: Output = { node: loopCond, index: 0 };
     const switches = heads.map((head, i) =>
-      invariant[i] ? null : this.#add(node, `switch_${i}`, "Switch", { T: typeValue(head.outputTypes[0]!) }, [{ node: head, index: 0 }, goOn]),
+      invariant[i]
+        ? null
+        : this.#add(node, `switch_${i}`, "Switch", { T: typeValue(head.outputTypes[0]!) }, [
+            { node: head, index: 0 },
+            goOn,
+          ]),
     );
     const args = switches.map((added, i) => (added === null ? inFrame[i]! : { node: added, index: 1 }));
     const driver = switches.find((added) => added !== null)!;
-    const pivot = this.#add(node, "body_pivot", "Identity", { T: typeValue(driver.outputTypes[0]!) }, [{ node: driver, index: 1 }]);
+    const pivot = this.#add(node, "body_pivot", "Identity", { T: typeValue(driver.outputTypes[0]!) }, [
+      { node: driver, index: 1 },
+    ]);
     const turn = this.#inline(node, body, `${node.name}/body`, args, free, [pivot]);
     const results = switches.map((added, i): Output => {
       if (added === null) return node.inputs[i]!;

@@ -29,3 +29,8 @@ export async function ownAddressOf(host: string): Promise<string | null> {
     return null;
   }
 }
+
+/** A line on standard error: where a server logs unless told otherwise. */
+export const logLine = (text: string): void => {
+  process.stderr.write(`${text}\n`);
+};

@@ -170,7 +170,7 @@ async function openEngine(serverDef: ServerDef, options: ServerOptions) {
     kernels: options.kernels ?? allKernels,
     newIncarnation,
   });
-  const log = options.log ?? ((text: string) => process.stderr.write(`${text}\n`));
+  const log = options.log ?? node.logLine;
   const worker = new Worker(task, devices, new ResourceManager(serverDef.jobName), {
     now: node.now,
     yieldThen: node.yieldThen,

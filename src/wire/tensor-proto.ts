@@ -14,11 +14,12 @@ import {
   writeInt64,
   writeUint64,
 } from "./codec.js";
-import { type DataType, ResourceHandleProto, TensorShapeProto, VariantTensorDataProto } from "./generated/core.js";
+import { ResourceHandleProto, TensorShapeProto, VariantTensorDataProto } from "./generated/core.js";
 
 /** `tensorflow.TensorProto`; `null` is an absent list. */
 export interface TensorProto {
-  dtype: DataType;
+  /** A `tensorflow.DataType`. */
+  dtype: number;
   tensorShape: TensorShapeProto | undefined;
   versionNumber: number;
   tensorContent: Uint8Array | null;

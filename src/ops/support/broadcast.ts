@@ -57,19 +57,58 @@ export function planBroadcast(a: Shape, b: Shape): BroadcastPlan {
   return { a, b, shape, sizes: sizes.reverse(), aStrides: aStrides.reverse(), bStrides: bStrides.reverse() };
 }
 
-export type PairLoop = (a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number) => number;
+export type PairLoop = (
+  a: number,
+  b: number,
+  y: number,
+  outer: number,
+  inner: number,
+  ao: number,
+  bo: number,
+  ai: number,
+  bi: number,
+) => number;
 
 /** Calls `loop` for the two innermost dimensions, over all the outer ones. Offsets are bytes. @returns worst result */
-export function runBroadcast(plan: BroadcastPlan, loop: PairLoop, a: number, b: number, y: number, size: number, ySize: number): number {
+export function runBroadcast(
+  plan: BroadcastPlan,
+  loop: PairLoop,
+  a: number,
+  b: number,
+  y: number,
+  size: number,
+  ySize: number,
+): number {
   const { sizes, aStrides, bStrides } = plan;
   const rank = sizes.length;
-  if (rank <= 1) return loop(a, b, y, 1, rank === 0 ? 1 : sizes[0]!, 0, 0, rank === 0 ? 0 : aStrides[0]!, rank === 0 ? 0 : bStrides[0]!);
+  if (rank <= 1)
+    return loop(
+      a,
+      b,
+      y,
+      1,
+      rank === 0 ? 1 : sizes[0]!,
+      0,
+      0,
+      rank === 0 ? 0 : aStrides[0]!,
+      rank === 0 ? 0 : bStrides[0]!,
+    );
   const inner = sizes[rank - 1]!;
   const outer = sizes[rank - 2]!;
   const index = new Array<number>(rank - 2).fill(0);
   let result = 0;
   for (;;) {
-    result |= loop(a, b, y, outer, inner, aStrides[rank - 2]!, bStrides[rank - 2]!, aStrides[rank - 1]!, bStrides[rank - 1]!);
+    result |= loop(
+      a,
+      b,
+      y,
+      outer,
+      inner,
+      aStrides[rank - 2]!,
+      bStrides[rank - 2]!,
+      aStrides[rank - 1]!,
+      bStrides[rank - 1]!,
+    );
     y += outer * inner * ySize;
     let d = rank - 3;
     for (; d >= 0; d--) {

@@ -1,7 +1,8 @@
 // Copies between layouts through the kernel `strided_copy`: dimensions are merged where they step alike, and the plan
 // is put into a scratch block for the length of the call.
-import { ResourceExhaustedError } from "../../errors/index.js";
+
 import type { WasmKernels } from "../../device/cpu/wasm-kernels.js";
+import { ResourceExhaustedError } from "../../errors/index.js";
 import type { KernelStep } from "../../kernel/kernel.js";
 import type { Shape } from "../../tensor/shape.js";
 

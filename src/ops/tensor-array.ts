@@ -1,0 +1,345 @@
+// TensorArrays (V3) and stacks: what v1 loops and their gradients keep values in. They live with their step.
+import { InvalidArgumentError, NotFoundError } from "../errors/index.js";
+import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
+import { type Resource, ResourceHandle } from "../kernel/resource.js";
+import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
+import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
+import { Tensor } from "../tensor/tensor.js";
+import { wasmFunction } from "./cpu.js";
+import { sliceRow, stack } from "./queue.js";
+import { readInt, readInts, writeInts } from "./support/index-tensor.js";
+import { handleOf } from "./variables.js";
+
+const ARRAY_TYPE = "N10tensorflow11TensorArrayE";
+const STACK_TYPE = "N10tensorflow5StackE";
+
+class TensorArray implements Resource {
+  readonly typeName = ARRAY_TYPE;
+  dead = false;
+  readonly elements: (Tensor | null)[];
+  readonly written: boolean[];
+  /** Set for the array of another one's gradients: writes add up. */
+  aggregates = false;
+  /** For gradients: the forward array tells the shape of what was never written. */
+  readonly shapes: (Shape | null)[] = [];
+
+  constructor(
+    readonly name: string,
+    readonly dtype: DataType,
+    size: number,
+    readonly dynamic: boolean,
+    readonly clearAfterRead: boolean,
+    readonly elementShape: Shape | null,
+  ) {
+    this.elements = new Array<Tensor | null>(size).fill(null);
+    this.written = new Array<boolean>(size).fill(false);
+  }
+
+  dispose(): void {
+    for (const element of this.elements) element?.release();
+    this.elements.length = 0;
+  }
+}
+
+function arrayOf(step: KernelStep, index: number): TensorArray {
+  const handle = handleOf(step, index);
+  const found = handle.cached ?? step.stepResources.find(handle.name);
+  if (found === undefined || !(found instanceof TensorArray))
+    throw new NotFoundError(`Resource ${handle.container}/${handle.name}/${ARRAY_TYPE} does not exist.`);
+  return found;
+}
+
+function emitHandle(step: KernelStep, name: string, typeName: string, resource: Resource): void {
+  const handle = new ResourceHandle(step.device.name, "_tensor_arrays", name, typeName, 0n);
+  handle.cached = resource;
+  step.setOutput(0, Tensor.ofValues(DataType.RESOURCE, [], [handle]));
+}
+
+const flow = (step: KernelStep, output: number): void => {
+  step.heap.f32[step.allocateOutput(output, []).ptr >>> 2] = 0;
+};
+
+const create = kernel("TensorArrayV3", "CPU", {}, (node) => {
+  const base = node.string("tensor_array_name") || node.name;
+  const dtype = node.type("dtype");
+  const dynamic = node.bool("dynamic_size");
+  const clear = node.bool("clear_after_read");
+  const shape = node.shape("element_shape");
+  return (step) => {
+    const size = readInt(step.heap, step.input(0));
+    if (size < 0) throw new InvalidArgumentError("Size should be >= 0.");
+    const name = `${base}_${step.stepResources.nextId()}`;
+    const array = new TensorArray(name, dtype, size, dynamic, clear, shape);
+    step.stepResources.create(name, array);
+    emitHandle(step, name, ARRAY_TYPE, array);
+    flow(step, 1);
+    return DONE;
+  };
+});
+
+const gradient = kernel("TensorArrayGradV3", "CPU", {}, (node) => {
+  const source = node.string("source");
+  return (step) => {
+    const forward = arrayOf(step, 0);
+    const name = `${forward.name}@${source}`;
+    let array = step.stepResources.find(name) as TensorArray | undefined;
+    if (array === undefined) {
+      array = new TensorArray(name, forward.dtype, forward.elements.length, false, false, forward.elementShape);
+      array.aggregates = true;
+      array.shapes.push(...forward.elements.map((element, i) => element?.shape ?? forward.shapes[i] ?? null));
+      step.stepResources.create(name, array);
+    }
+    emitHandle(step, name, ARRAY_TYPE, array);
+    flow(step, 1);
+    return DONE;
+  };
+});
+
+function adder(node: KernelNode, dtype: DataType) {
+  if (dtype !== DataType.FLOAT && dtype !== DataType.DOUBLE && dtype !== DataType.INT32 && dtype !== DataType.INT64)
+    return null;
+  return wasmFunction(node, "binary", dtype);
+}
+
+type Adder = ReturnType<typeof adder>;
+
+/** Passes one hold on the value. */
+function write(step: KernelStep, array: TensorArray, index: number, value: Tensor, add: Adder): void {
+  if (value.dtype !== array.dtype) {
+    throw new InvalidArgumentError(
+      `TensorArray dtype is ${dtypeName(array.dtype)} but Op is trying to write dtype ${dtypeName(value.dtype)}.`,
+    );
+  }
+  if (index < 0 || (index >= array.elements.length && !array.dynamic)) {
+    value.release();
+    throw new InvalidArgumentError(
+      `Tried to write to index ${index} but array is not resizeable and size is: ${array.elements.length}`,
+    );
+  }
+  while (array.elements.length <= index) {
+    array.elements.push(null);
+    array.written.push(false);
+  }
+  const old = array.elements[index]!;
+  if (old === null) {
+    if (array.written[index] && !array.aggregates) {
+      value.release();
+      throw new InvalidArgumentError(`Could not write to TensorArray index ${index} because it has already been read.`);
+    }
+    array.elements[index] = value;
+  } else if (!array.aggregates) {
+    value.release();
+    throw new InvalidArgumentError(
+      `Could not write to TensorArray index ${index} because it has already been written to.`,
+    );
+  } else {
+    if (!sameShape(old.shape, value.shape) || add === null) {
+      value.release();
+      throw new InvalidArgumentError(
+        `Could not aggregate to TensorArray index ${index} because the existing shape is ${shapeString(old.shape)} but the new input shape is ${shapeString(value.shape)}.`,
+      );
+    }
+    const sum = step.allocate(old.dtype, old.shape);
+    if (sum.size > 0) add(0, old.ptr, value.ptr, sum.ptr, 1, sum.size, 0, 0, 1, 1);
+    old.release();
+    value.release();
+    array.elements[index] = sum;
+  }
+  array.written[index] = true;
+  array.shapes[index] = array.elements[index]!.shape;
+}
+
+const writeOp = kernel("TensorArrayWriteV3", "CPU", {}, (node) => {
+  const add = adder(node, node.type("T"));
+  return (step) => {
+    write(step, arrayOf(step, 0), readInt(step.heap, step.input(1)), step.input(2).retain(), add);
+    flow(step, 0);
+    return DONE;
+  };
+});
+
+/** Held once. */
+function read(step: KernelStep, array: TensorArray, index: number): Tensor {
+  if (index < 0 || index >= array.elements.length) {
+    throw new InvalidArgumentError(`Tried to read from index ${index} but array size is: ${array.elements.length}`);
+  }
+  const element = array.elements[index]!;
+  if (element === null) {
+    if (array.written[index] && array.clearAfterRead) {
+      throw new InvalidArgumentError(
+        `Could not read index ${index} twice because it was cleared after a previous read (perhaps try setting clear_after_read = false?).`,
+      );
+    }
+    const shape = array.shapes[index] ?? (array.elementShape?.every((dim) => dim >= 0) ? array.elementShape : null);
+    if (shape === null || dtypeSize(array.dtype) === 0) {
+      throw new InvalidArgumentError(
+        `Could not read from TensorArray index ${index}.  Furthermore, the element shape is not fully defined: ${array.elementShape === null ? "<unknown>" : shapeString(array.elementShape)}.  It is possible you are working with a resizeable TensorArray and stop_gradients is not allowing the gradients to be written.  If you set the full element_shape property on the forward TensorArray, the proper all-zeros tensor will be returned instead of incurring this error.`,
+      );
+    }
+    const zero = step.allocate(array.dtype, shape);
+    step.heap.u8.fill(0, zero.ptr, zero.ptr + zero.bytes);
+    return zero;
+  }
+  if (!array.clearAfterRead) return element.retain();
+  array.elements[index] = null;
+  return element;
+}
+
+const readOp = kernel("TensorArrayReadV3", "CPU", {}, () => (step) => {
+  step.setOutput(0, read(step, arrayOf(step, 0), readInt(step.heap, step.input(1))));
+  return DONE;
+});
+
+const size = kernel("TensorArraySizeV3", "CPU", {}, () => (step) => {
+  const { elements } = arrayOf(step, 0);
+  writeInts(step.heap, step.allocateOutput(0, []), [elements.length]);
+  return DONE;
+});
+
+const close = kernel("TensorArrayCloseV3", "CPU", {}, () => (step) => {
+  arrayOf(step, 0).dispose();
+  return DONE;
+});
+
+const gather = kernel("TensorArrayGatherV3", "CPU", {}, (node) => {
+  const dtype = node.type("dtype");
+  const shape = node.shape("element_shape");
+  return (step) => {
+    const array = arrayOf(step, 0);
+    const parts = readInts(step.heap, step.input(1)).map((index) => read(step, array, index));
+    step.setOutput(
+      0,
+      stack(
+        step,
+        dtype,
+        parts,
+        (shape ?? array.elementShape ?? []).map((dim) => Math.max(dim, 0)),
+      ),
+    );
+    for (const part of parts) part.release();
+    return DONE;
+  };
+});
+
+const scatter = kernel("TensorArrayScatterV3", "CPU", {}, (node) => {
+  const add = adder(node, node.type("T"));
+  return (step) => {
+    const array = arrayOf(step, 0);
+    const value = step.input(2);
+    const indices = readInts(step.heap, step.input(1));
+    if (value.shape.length === 0 || value.shape[0] !== indices.length) {
+      throw new InvalidArgumentError(
+        `Expected len(indices) == values.shape[0], but saw: ${indices.length} vs. ${value.shape[0] ?? 0}`,
+      );
+    }
+    indices.forEach((index, row) => {
+      write(step, array, index, sliceRow(step, value, row), add);
+    });
+    flow(step, 0);
+    return DONE;
+  };
+});
+
+const concat = kernel("TensorArrayConcatV3", "CPU", {}, (node) => {
+  const dtype = node.type("dtype");
+  return (step) => {
+    const array = arrayOf(step, 0);
+    const parts = array.elements.map((_, i) => read(step, array, i));
+    const lengths = parts.map((part) => part.shape[0] ?? 0);
+    const rest = parts[0]?.shape.slice(1) ?? [];
+    const y = step.allocate(dtype, [lengths.reduce((a, b) => a + b, 0), ...rest]);
+    let at = y.ptr;
+    for (const part of parts) {
+      step.heap.u8.copyWithin(at, part.ptr, part.ptr + part.bytes);
+      at += part.bytes;
+      part.release();
+    }
+    step.setOutput(0, y);
+    const out = step.allocateOutput(1, [lengths.length]);
+    writeInts(step.heap, out, lengths);
+    return DONE;
+  };
+});
+
+const split = kernel("TensorArraySplitV3", "CPU", {}, (node) => {
+  const add = adder(node, node.type("T"));
+  return (step) => {
+    const array = arrayOf(step, 0);
+    const value = step.input(1);
+    const rest = value.shape.slice(1);
+    let row = 0;
+    readInts(step.heap, step.input(2)).forEach((length, i) => {
+      const part = step.allocate(value.dtype, [length, ...rest]);
+      const from = value.ptr + row * numElements(rest) * dtypeSize(value.dtype);
+      step.heap.u8.copyWithin(part.ptr, from, from + part.bytes);
+      write(step, array, i, part, add);
+      row += length;
+    });
+    flow(step, 0);
+    return DONE;
+  };
+});
+
+class Stack implements Resource {
+  readonly typeName = STACK_TYPE;
+  dead = false;
+  readonly elements: Tensor[] = [];
+
+  constructor(readonly maxSize: number) {}
+
+  dispose(): void {
+    for (const element of this.elements) element.release();
+    this.elements.length = 0;
+  }
+}
+
+const stackCreate = kernel("StackV2", "CPU", {}, (node) => {
+  const base = node.string("stack_name") || node.name;
+  return (step) => {
+    const name = `${base}_stack_${step.stepResources.nextId()}`;
+    const made = new Stack(readInt(step.heap, step.input(0)));
+    step.stepResources.create(name, made);
+    emitHandle(step, name, STACK_TYPE, made);
+    return DONE;
+  };
+});
+
+const stackOf = (step: KernelStep): Stack => handleOf(step, 0).cached as Stack;
+
+const stackPush = kernel("StackPushV2", "CPU", {}, () => (step) => {
+  const { elements, maxSize } = stackOf(step);
+  if (maxSize >= 0 && elements.length >= maxSize)
+    throw new InvalidArgumentError(`Stack[${step.nodeName}] overflowed its max_size (${maxSize})`);
+  elements.push(step.input(1).retain());
+  step.forwardInput(1, 0);
+  return DONE;
+});
+
+const stackPop = kernel("StackPopV2", "CPU", {}, () => (step) => {
+  const element = stackOf(step).elements.pop();
+  if (element === undefined) throw new InvalidArgumentError(`Stack[${step.nodeName}] is empty when calling Pop().`);
+  step.setOutput(0, element);
+  return DONE;
+});
+
+const stackClose = kernel("StackCloseV2", "CPU", {}, () => (step) => {
+  stackOf(step).dispose();
+  return DONE;
+});
+
+export const tensorArrayKernels: readonly Kernel[] = [
+  create,
+  gradient,
+  writeOp,
+  readOp,
+  size,
+  close,
+  gather,
+  scatter,
+  concat,
+  split,
+  stackCreate,
+  stackPush,
+  stackPop,
+  stackClose,
+];

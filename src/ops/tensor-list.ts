@@ -1,0 +1,256 @@
+// TensorList variants: immutable lists of tensors that share their elements. An op that is the only holder of its
+// input list writes into it, so that a push in a loop costs one element.
+import { InternalError, InvalidArgumentError } from "../errors/index.js";
+import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
+import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
+import { type Shape, shapeString } from "../tensor/shape.js";
+import { type Counted, Tensor } from "../tensor/tensor.js";
+import { sliceRow, stack } from "./queue.js";
+import { readInt, readInts, writeInts } from "./support/index-tensor.js";
+
+export class TensorList implements Counted {
+  refs = 1;
+
+  constructor(
+    readonly dtype: DataType,
+    /** Dimensions that are known, −1 where not; `null` for an unknown rank. */
+    readonly elementShape: Shape | null,
+    /** Held once each; `null` where nothing was written yet. */
+    readonly elements: (Tensor | null)[],
+    readonly maxElements = -1,
+  ) {}
+
+  retain(): void {
+    this.refs++;
+  }
+
+  release(): void {
+    if (--this.refs === 0) for (const element of this.elements) element?.release();
+  }
+}
+
+function listOf(step: KernelStep, index: number): TensorList {
+  const value = step.input(index).values?.[0];
+  if (!(value instanceof TensorList))
+    throw new InvalidArgumentError(`Input handle is not a list. Saw: '${step.nodeName}'`);
+  return value;
+}
+
+/** The input list for writing: itself if nobody else holds it, else a copy that shares the elements. Held once. */
+function writable(step: KernelStep, index: number): TensorList {
+  const tensor = step.input(index);
+  const list = listOf(step, index);
+  if (tensor.refs === 1 && list.refs === 1) {
+    list.retain();
+    return list;
+  }
+  for (const element of list.elements) element?.retain();
+  return new TensorList(list.dtype, list.elementShape, [...list.elements], list.maxElements);
+}
+
+const emit = (step: KernelStep, index: number, list: TensorList): void =>
+  step.setOutput(index, Tensor.ofValues(DataType.VARIANT, [], [list]));
+
+/** An element shape as ops pass it: a vector, or the scalar −1 for an unknown rank. */
+function shapeInput(step: KernelStep, index: number): Shape | null {
+  const tensor = step.input(index);
+  const dims = readInts(step.heap, tensor);
+  return tensor.shape.length === 0 ? null : dims;
+}
+
+function checkElement(list: TensorList, tensor: Tensor): void {
+  if (tensor.dtype !== list.dtype) {
+    throw new InvalidArgumentError(
+      `Invalid data types; list elements ${dtypeName(list.dtype)} but tried to append ${dtypeName(tensor.dtype)}`,
+    );
+  }
+  const { elementShape } = list;
+  const fits =
+    elementShape === null ||
+    (elementShape.length === tensor.shape.length && elementShape.every((dim, i) => dim < 0 || dim === tensor.shape[i]));
+  if (!fits) {
+    throw new InvalidArgumentError(
+      `Tried to append a tensor with incompatible shape to a list. Op element shape: ${shapeString(tensor.shape)} list shape: ${shapeText(elementShape)}`,
+    );
+  }
+}
+
+const shapeText = (shape: Shape): string => `[${shape.map((dim) => (dim < 0 ? "?" : dim)).join(",")}]`;
+
+const empty = kernel("EmptyTensorList", "CPU", {}, (node) => {
+  const dtype = node.type("element_dtype");
+  return (step) => {
+    emit(step, 0, new TensorList(dtype, shapeInput(step, 0), [], readInt(step.heap, step.input(1))));
+    return DONE;
+  };
+});
+
+const reserve = kernel("TensorListReserve", "CPU", {}, (node) => {
+  const dtype = node.type("element_dtype");
+  return (step) => {
+    const count = readInt(step.heap, step.input(1));
+    if (count < 0)
+      throw new InvalidArgumentError(`The num_elements to reserve must be a non negative number, but got ${count}`);
+    emit(step, 0, new TensorList(dtype, shapeInput(step, 0), new Array<null>(count).fill(null)));
+    return DONE;
+  };
+});
+
+const pushBack = kernel("TensorListPushBack", "CPU", {}, () => (step) => {
+  const element = step.input(1);
+  const given = listOf(step, 0);
+  checkElement(given, element);
+  if (given.maxElements !== -1 && given.elements.length >= given.maxElements) {
+    throw new InvalidArgumentError(
+      `Tried to push item into a full list list size: ${given.elements.length} max_num_elements: ${given.maxElements}`,
+    );
+  }
+  const list = writable(step, 0);
+  list.elements.push(element.retain());
+  emit(step, 0, list);
+  return DONE;
+});
+
+const popBack = kernel("TensorListPopBack", "CPU", {}, (node) => {
+  const dtype = node.type("element_dtype");
+  return (step) => {
+    const given = listOf(step, 0);
+    if (given.elements.length === 0) throw new InvalidArgumentError("Trying to pop from an empty list.");
+    const last = given.elements[given.elements.length - 1] ?? zeros(step, dtype, given, shapeInput(step, 1));
+    if (given.elements[given.elements.length - 1] !== null) last.retain();
+    const list = writable(step, 0);
+    list.elements.pop()?.release();
+    emit(step, 0, list);
+    step.setOutput(1, last);
+    return DONE;
+  };
+});
+
+/** What an element reads as before it was written. */
+function zeros(step: KernelStep, dtype: DataType, list: TensorList, given: Shape | null): Tensor {
+  const known = (shape: Shape | null): shape is Shape => shape?.every((dim) => dim >= 0) === true;
+  const written = list.elements.find((element) => element !== null);
+  const shape = known(list.elementShape) ? list.elementShape : known(given) ? given : written?.shape;
+  if (shape === undefined) {
+    throw new InvalidArgumentError(
+      "Trying to read an uninitialized tensor but element_shape is not fully defined and no list element is set.",
+    );
+  }
+  if (dtypeSize(dtype) === 0) return Tensor.ofValues(dtype, shape, []);
+  const tensor = step.allocate(dtype, shape);
+  step.heap.u8.fill(0, tensor.ptr, tensor.ptr + tensor.bytes);
+  return tensor;
+}
+
+const setItem = kernel("TensorListSetItem", "CPU", {}, (node) => {
+  const resizes = node.has("resize_if_index_out_of_bounds") && node.bool("resize_if_index_out_of_bounds");
+  return (step) => {
+    const given = listOf(step, 0);
+    const index = readInt(step.heap, step.input(1));
+    const element = step.input(2);
+    checkElement(given, element);
+    if (index < 0 || (index >= given.elements.length && !resizes)) {
+      throw new InvalidArgumentError(
+        `Trying to modify element ${index} in a list with ${given.elements.length} elements.`,
+      );
+    }
+    const list = writable(step, 0);
+    while (list.elements.length <= index) list.elements.push(null);
+    list.elements[index]?.release();
+    list.elements[index] = element.retain();
+    emit(step, 0, list);
+    return DONE;
+  };
+});
+
+const getItem = kernel("TensorListGetItem", "CPU", {}, (node) => {
+  const dtype = node.type("element_dtype");
+  return (step) => {
+    const list = listOf(step, 0);
+    const index = readInt(step.heap, step.input(1));
+    if (list.dtype !== dtype)
+      throw new InvalidArgumentError(
+        `Invalid data types; op elements ${dtypeName(dtype)} but list elements ${dtypeName(list.dtype)}`,
+      );
+    if (index < 0 || index >= list.elements.length) {
+      throw new InvalidArgumentError(
+        `Trying to access element ${index} in a list with ${list.elements.length} elements.`,
+      );
+    }
+    step.setOutput(0, list.elements[index]?.retain() ?? zeros(step, dtype, list, shapeInput(step, 2)));
+    return DONE;
+  };
+});
+
+const length = kernel("TensorListLength", "CPU", {}, () => (step) => {
+  const { elements } = listOf(step, 0);
+  writeInts(step.heap, step.allocateOutput(0, []), [elements.length]);
+  return DONE;
+});
+
+const stackOp = kernel("TensorListStack", "CPU", {}, (node) => {
+  const dtype = node.type("element_dtype");
+  return (step) => {
+    const list = listOf(step, 0);
+    const given = shapeInput(step, 1);
+    const fresh: Tensor[] = [];
+    const parts = list.elements.map((element) => {
+      if (element !== null) return element;
+      const zero = zeros(step, dtype, list, given);
+      fresh.push(zero);
+      return zero;
+    });
+    const fallback = [list.elementShape, given].find((shape) => shape?.every((dim) => dim >= 0)) ?? null;
+    if (parts.length === 0 && fallback === null) {
+      throw new InvalidArgumentError(
+        `Tried to stack elements of an empty list with non-fully-defined element_shape: ${given === null ? "<unknown>" : shapeText(given)}`,
+      );
+    }
+    step.setOutput(0, stack(step, dtype, parts, fallback ?? []));
+    for (const zero of fresh) zero.release();
+    return DONE;
+  };
+});
+
+const fromTensor = kernel("TensorListFromTensor", "CPU", {}, (node) => {
+  const dtype = node.type("element_dtype");
+  return (step) => {
+    const x = step.input(0);
+    if (x.shape.length === 0) throw new InvalidArgumentError("Tensor must be at least a vector, but saw shape: []");
+    const elements = Array.from({ length: x.shape[0]! }, (_, row) => sliceRow(step, x, row));
+    emit(step, 0, new TensorList(dtype, shapeInput(step, 1), elements));
+    return DONE;
+  };
+});
+
+const elementShape = kernel("TensorListElementShape", "CPU", {}, () => (step) => {
+  const { elementShape: shape } = listOf(step, 0);
+  if (shape === null) writeInts(step.heap, step.allocateOutput(0, []), [-1]);
+  else writeInts(step.heap, step.allocateOutput(0, [shape.length]), shape);
+  return DONE;
+});
+
+/** Zeros in the shape of a list's elements: gradients of loops begin with them. */
+export function zerosLikeList(step: KernelStep, list: TensorList): TensorList {
+  const elements = list.elements.map((element) => {
+    if (element === null) return null;
+    if (element.values !== null) throw new InternalError("A list of lists has no zeros");
+    const zero = step.allocate(element.dtype, element.shape);
+    step.heap.u8.fill(0, zero.ptr, zero.ptr + zero.bytes);
+    return zero;
+  });
+  return new TensorList(list.dtype, list.elementShape, elements, list.maxElements);
+}
+
+export const tensorListKernels: readonly Kernel[] = [
+  empty,
+  reserve,
+  pushBack,
+  popBack,
+  setItem,
+  getItem,
+  length,
+  stackOp,
+  fromTensor,
+  elementShape,
+];
