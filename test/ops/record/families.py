@@ -1,0 +1,12 @@
+"""The families, in the order in which they are recorded."""
+
+FAMILIES = [
+    "unary",
+    "binary",
+    "reduce",
+    "matmul",
+    "array",
+    "cast",
+    "variables",
+    "control_flow",
+]
