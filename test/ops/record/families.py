@@ -9,4 +9,8 @@ FAMILIES = [
     "cast",
     "variables",
     "control_flow",
+    "nn",
+    "training",
+    "containers",
+    "random_ops",
 ]
