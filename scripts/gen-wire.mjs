@@ -1,7 +1,7 @@
 // Makes src/wire/generated/*.ts from protos/: one module per service group, later ones import the earlier, so that a
-// bundle carries each message once. The code is static (no eval), runs over protobufjs' Reader and Writer, keeps
-// 64-bit fields as BigInt, maps as Map, and bounds nesting. TensorProto's codec is written by hand and plugged in.
-// Run: node scripts/gen-wire.mjs
+// bundle carries each message once; and descriptors.ts, the fields of all of them as data, for text and JSON. The code is
+// static (no eval), runs over src/wire's Reader and Writer, keeps 64-bit fields as BigInt and maps as Map.
+// TensorProto's codec is written by hand and plugged in. Run: node scripts/gen-wire.mjs
 import { readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import protobuf from "protobufjs";
@@ -32,9 +32,7 @@ const scalars = {
   float: ["number", "0", 5, "float"],
   int32: ["number", "0", 0, "int32"],
   uint32: ["number", "0", 0, "uint32"],
-  sint32: ["number", "0", 0, "sint32"],
   fixed32: ["number", "0", 5, "fixed32"],
-  sfixed32: ["number", "0", 5, "sfixed32"],
   bool: ["boolean", "false", 0, "bool"],
   string: ["string", '""', 2, "string"],
   bytes: ["Uint8Array", "EMPTY", 2, "bytes"],
@@ -86,6 +84,7 @@ function typeName(type) {
 const camel = (name) => name.replace(/_+([a-z0-9])/g, (_, c) => c.toUpperCase());
 
 for (const group of order) writeFileSync(join(OUT, `${group}.ts`), moduleText(group));
+writeFileSync(join(OUT, "descriptors.ts"), descriptorsText());
 
 function moduleText(group) {
   const used = new Map();
@@ -100,25 +99,7 @@ function moduleText(group) {
       return `export { ${typeName(type)} } from "${HAND_WRITTEN.get(typeName(type))}";\n`;
     return type instanceof protobuf.Enum ? enumText(type) : messageText(type, use);
   });
-  const support = [
-    "bytesView",
-    "codec",
-    "type Codec",
-    "depthOf",
-    "EMPTY",
-    "type Init",
-    "type Reader",
-    "readInt64",
-    "readUint64",
-    "readSint64",
-    "readFixed64",
-    "subEnd",
-    "type Writer",
-    "writeInt64",
-    "writeUint64",
-    "writeSint64",
-    "writeFixed64",
-  ];
+  const support = ["codec", "type Codec", "EMPTY", "type Init", "type Reader", "type Writer"];
   const text = body.join("\n");
   const needed = support.filter((name) => new RegExp(`\\b${name.replace("type ", "")}\\b`).test(text));
   const imports = [...used].map(([from, names]) => `import { ${[...names].sort().join(", ")} } from "${from}";\n`);
@@ -138,7 +119,6 @@ function messageText(type, use) {
   const defaults = fields.map((f) => `${f.key}: ${f.initial}`);
   const cases = fields.map((f) => f.read).join("");
   const writes = fields.map((f) => f.write).join("");
-  const depth = /\bdepth\b/.test(cases) ? "depth" : "_depth";
   const message = writes === "" ? "_m" : "m";
   return `/** \`${type.fullName.slice(1)}\` */
 export interface ${name} {
@@ -147,15 +127,10 @@ ${interfaceLines.join("\n")}
 
 export const ${name}: Codec<${name}> = codec({
   create: (): ${name} => ({ ${defaults.join(", ")} }),
-  read(r: Reader, end: number, ${depth}: number): ${name} {
-    const m = ${name}.create();
-    while (r.pos < end) {
-      const tag = r.uint32();
-      switch (tag >>> 3) {
-${cases}        default:
-          r.skipType(tag & 7);
-      }
-    }
+  read(r: Reader, m: ${name} = ${name}.create()): ${name} {
+    while (r.pos < r.end) {
+      const tag = r.tag();
+${cases === "" ? "      r.skip(tag);\n" : `      switch (tag) {\n${cases}        default:\n          r.skip(tag);\n      }\n`}    }
     return m;
   },
   write(${message}: Init<${name}>, w: Writer): Writer {
@@ -175,86 +150,91 @@ function describe(field, use) {
   const scalar = isMessage ? null : scalars[isEnum ? "int32" : field.type];
   if (!isMessage && !scalar) throw new Error(`${field.fullName}: ${field.type}`);
   const ts = isMessage ? use(resolved) : scalar[0];
-  const readOne = isMessage
-    ? `${ts}.read(r, subEnd(r, end), depthOf(depth))`
-    : readScalar(isEnum ? "int32" : field.type);
-  const at = (wire) => (tag << 3) | wire;
-
-  if (field.map) {
-    const keyScalar = scalars[field.keyType];
-    const kind = isEnum ? "int32" : field.type;
-    const zero = isMessage ? `${ts}.create()` : scalar[1];
-    const readKey = readScalar(field.keyType);
-    const read = `        case ${tag}: {
-          const entryEnd = subEnd(r, end);
-          let k: ${keyScalar[0]} = ${keyScalar[1]};
-          let v: ${ts} | undefined;
-          while (r.pos < entryEnd) {
-            const entryTag = r.uint32();
-            if (entryTag >>> 3 === 1) k = ${readKey};
-            else if (entryTag >>> 3 === 2) v = ${readOne.replace("subEnd(r, end)", "subEnd(r, entryEnd)")};
-            else r.skipType(entryTag & 7);
-          }
-          m.${key}.set(k, v ?? ${zero});
+  const wire = isMessage ? 2 : scalar[2];
+  const at = (type) => ((tag << 3) | type) >>> 0;
+  const write1 = (value) =>
+    isMessage
+      ? `${ts}.write(${value}, w.uint32(${at(2)}).fork()).ldelim()`
+      : `w.uint32(${at(wire)}).${scalar[3]}(${value})`;
+  /** Reads a sub-message by `make` and hands it to `put`. */
+  const nested = (make, put) => `{
+          const outer = r.open();
+          ${put(make)}
+          r.close(outer);
           break;
         }
 `;
-    const writeKey = writeScalar(field.keyType, 1, "k");
-    const writeValue = isMessage ? `${ts}.write(v, w.uint32(18).fork()).ldelim();` : `${writeScalar(kind, 2, "v")};`;
+
+  if (field.map) {
+    const [keyType, keyZero, keyWire, keyMethod] = scalars[field.keyType];
+    const value = isMessage
+      ? `{
+              const valueOuter = r.open();
+              v = ${ts}.read(r, v);
+              r.close(valueOuter);
+            }`
+      : `v = r.${scalar[3]}();`;
+    const read = `        case ${at(2)}: ${nested(
+      "",
+      () => `let k: ${keyType} = ${keyZero};
+          let v: ${ts} | undefined;
+          while (r.pos < r.end) {
+            const entryTag = r.tag();
+            if (entryTag === ${8 | keyWire}) k = r.${keyMethod}();
+            else if (entryTag === ${16 | wire}) ${value}
+            else r.skip(entryTag);
+          }
+          m.${key}.set(k, v ?? ${isMessage ? `${ts}.create()` : scalar[1]});`,
+    )}`;
+    const writeValue = isMessage
+      ? `${ts}.write(v, w.uint32(18).fork()).ldelim()`
+      : `w.uint32(${16 | wire}).${scalar[3]}(v)`;
     const write = `    if (m.${key} !== undefined) {
       for (const [k, v] of m.${key}) {
         w.uint32(${at(2)}).fork();
-        ${writeKey};
-        ${writeValue}
+        w.uint32(${8 | keyWire}).${keyMethod}(k);
+        ${writeValue};
         w.ldelim();
       }
     }
 `;
-    return { key, tsType: `Map<${keyScalar[0]}, ${ts}>`, initial: "new Map()", read, write };
+    return { key, tsType: `Map<${keyType}, ${ts}>`, initial: "new Map()", read, write };
   }
   if (field.repeated) {
-    const packable = !isMessage && !["string", "bytes"].includes(field.type);
-    const read = packable
-      ? `        case ${tag}:
-          if ((tag & 7) === 2) {
-            const packedEnd = subEnd(r, end);
-            while (r.pos < packedEnd) m.${key}.push(${readOne});
-          } else m.${key}.push(${readOne});
-          break;
-`
-      : `        case ${tag}:
-          m.${key}.push(${readOne});
+    const packable = !isMessage && wire !== 2;
+    let read = `        case ${at(wire)}:
+          m.${key}.push(r.${scalar?.[3]}());
           break;
 `;
-    let write;
-    if (isMessage)
-      write = `    if (m.${key} !== undefined) for (const v of m.${key}) ${ts}.write(v, w.uint32(${at(2)}).fork()).ldelim();\n`;
-    else if (packable && field.packed) {
-      const one = isEnum ? "w.int32(v)" : WIDE.has(field.type) ? `write${cap(field.type)}(w, v)` : `w.${scalar[3]}(v)`;
-      write = `    if (m.${key} !== undefined && m.${key}.length > 0) {
+    if (isMessage) read = `        case ${at(2)}: ${nested(`${ts}.read(r)`, (make) => `m.${key}.push(${make});`)}`;
+    // Packed or not, as the writer liked it: a reader takes both.
+    if (packable) {
+      read += `        case ${at(2)}: ${nested("", () => `while (r.pos < r.end) m.${key}.push(r.${scalar[3]}());`)}`;
+    }
+    const write =
+      packable && field.packed
+        ? `    if (m.${key} !== undefined && m.${key}.length > 0) {
       w.uint32(${at(2)}).fork();
-      for (const v of m.${key}) ${one};
+      for (const v of m.${key}) w.${scalar[3]}(v);
       w.ldelim();
     }
-`;
-    } else
-      write = `    if (m.${key} !== undefined) for (const v of m.${key}) ${writeScalar(isEnum ? "int32" : field.type, tag, "v")};\n`;
+`
+        : `    if (m.${key} !== undefined) for (const v of m.${key}) ${write1("v")};\n`;
     return { key, tsType: `${ts}[]`, initial: "[]", read, write };
   }
-  const optional = isMessage || oneof;
+  const explicit = oneof || field.options?.proto3_optional === true;
+  const optional = isMessage || explicit;
   // The last member of a oneof on the wire is the one that is set.
   const others = oneof ? field.partOf.fieldsArray.filter((f) => f !== field).map((f) => `m.${camel(f.name)} = `) : [];
-  const clear = others.length > 0 ? `\n          ${others.join("")}undefined;` : "";
-  const read = `        case ${tag}:${clear}
-          m.${key} = ${readOne};
+  const clear = others.length > 0 ? `${others.join("")}undefined;\n          ` : "";
+  const read = isMessage
+    ? `        case ${at(2)}: ${nested(`${ts}.read(r, m.${key})`, (make) => `${clear}m.${key} = ${make};`)}`
+    : `        case ${at(wire)}:
+          ${clear}m.${key} = r.${scalar[3]}();
           break;
 `;
-  let write;
-  if (isMessage) write = `    if (m.${key} !== undefined) ${ts}.write(m.${key}, w.uint32(${at(2)}).fork()).ldelim();\n`;
-  else {
-    const test = oneof || field.options?.proto3_optional ? "" : ` && ${nonZero(field.type, isEnum, `m.${key}`)}`;
-    write = `    if (m.${key} !== undefined${test}) ${writeScalar(isEnum ? "int32" : field.type, tag, `m.${key}`)};\n`;
-  }
+  const test = optional ? "" : ` && ${nonZero(field.type, isEnum, `m.${key}`)}`;
+  const write = `    if (m.${key} !== undefined${test}) ${write1(`m.${key}`)};\n`;
   return { key, tsType: optional ? `${ts} | undefined` : ts, initial: optional ? "undefined" : scalar[1], read, write };
 }
 
@@ -267,18 +247,39 @@ function nonZero(type, isEnum, value) {
   return `${value} !== 0`;
 }
 
-function cap(text) {
-  return text[0].toUpperCase() + text.slice(1);
+/** Every message's fields, for src/wire/text-format.ts and json-format.ts: a bundle that needs no text leaves it out. */
+function descriptorsText() {
+  const rows = [];
+  const enums = [];
+  const walk = (namespace) => {
+    for (const child of namespace.nestedArray ?? []) {
+      if (child instanceof protobuf.Type)
+        rows.push(`  ${typeName(child)}: [${child.fieldsArray.map(fieldRow).join(", ")}],`);
+      if (child instanceof protobuf.Enum) {
+        const values = Object.entries(child.values).map(([name, value]) => `${name}: ${value}`);
+        enums.push(`  ${typeName(child)}: { ${values.join(", ")} },`);
+      }
+      if (child.nestedArray !== undefined) walk(child);
+    }
+  };
+  walk(root);
+  return `// Generated by scripts/gen-wire.mjs from protos/. Do not edit.
+import type { FieldRow } from "../descriptor.js";
+
+export const MESSAGES: Readonly<Record<string, readonly FieldRow[]>> = {
+${rows.join("\n")}
+};
+
+export const ENUMS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+${enums.join("\n")}
+};
+`;
 }
 
-function readScalar(type) {
-  if (WIDE.has(type)) return `read${cap(type)}(r)`;
-  if (type === "bytes") return "bytesView(r)";
-  return `r.${scalars[type][3]}()`;
-}
-
-function writeScalar(type, tag, value) {
-  const head = `w.uint32(${(tag << 3) | scalars[type][2]})`;
-  if (WIDE.has(type)) return `write${cap(type)}(${head}, ${value})`;
-  return `${head}.${scalars[type][3]}(${value})`;
+/** Number, name, type (a scalar's, or the name of a message or enum), how often, and the type of a map's keys. */
+function fieldRow(field) {
+  const type = field.resolvedType === null ? field.type : typeName(field.resolvedType);
+  const explicit = (field.partOf ?? null) !== null || field.options?.proto3_optional === true;
+  const label = field.map ? "map" : field.repeated ? "repeated" : explicit ? "optional" : "single";
+  return JSON.stringify([field.id, field.name, type, label, ...(field.map ? [field.keyType] : [])]);
 }

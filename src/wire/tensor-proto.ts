@@ -1,19 +1,6 @@
 // TensorProto, by hand: tensor_content is a view of the message, and numeric lists go straight into typed arrays, since
 // these fields are where the bytes are. Everything else of the wire is generated.
-import {
-  bytesView,
-  type Codec,
-  codec,
-  depthOf,
-  halves,
-  type Init,
-  type Reader,
-  readHalves,
-  subEnd,
-  type Writer,
-  writeInt64,
-  writeUint64,
-} from "./codec.js";
+import { type Codec, codec, type Init, type Reader, WireError, type Writer } from "./codec.js";
 import { ResourceHandleProto, TensorShapeProto, VariantTensorDataProto } from "./generated/core.js";
 
 /** `tensorflow.TensorProto`; `null` is an absent list. */
@@ -62,71 +49,85 @@ export const TensorProto: Codec<TensorProto> = codec({
     uint64Val: null,
     float8Val: null,
   }),
-  read(r: Reader, end: number, depth: number): TensorProto {
-    const m = TensorProto.create();
-    while (r.pos < end) {
-      const tag = r.uint32();
-      const packed = (tag & 7) === 2;
-      switch (tag >>> 3) {
-        case 1:
+  read(r: Reader, m: TensorProto = TensorProto.create()): TensorProto {
+    while (r.pos < r.end) {
+      const tag = r.tag();
+      switch (tag) {
+        case 8:
           m.dtype = r.int32();
           break;
-        case 2:
-          m.tensorShape = TensorShapeProto.read(r, subEnd(r, end), depthOf(depth));
+        case 18: {
+          const outer = r.open();
+          m.tensorShape = TensorShapeProto.read(r, m.tensorShape);
+          r.close(outer);
           break;
-        case 3:
+        }
+        case 24:
           m.versionNumber = r.int32();
           break;
-        case 4:
-          m.tensorContent = bytesView(r);
+        case 34:
+          m.tensorContent = r.bytes();
           break;
-        case 5:
-          m.floatVal = append(m.floatVal, floats(r, end, packed));
+        case 42:
+        case 45:
+          m.floatVal = append(m.floatVal, floats(r, tag));
           break;
-        case 6:
-          m.doubleVal = append(m.doubleVal, doubles(r, end, packed));
+        case 49:
+        case 50:
+          m.doubleVal = append(m.doubleVal, doubles(r, tag));
           break;
-        case 7:
-          m.intVal = append(m.intVal, ints(r, end, packed));
+        case 56:
+        case 58:
+          m.intVal = append(m.intVal, ints(r, tag, Int32Array));
           break;
-        case 8:
-          (m.stringVal ??= []).push(bytesView(r));
+        case 66:
+          (m.stringVal ??= []).push(r.bytes());
           break;
-        case 9:
-          m.scomplexVal = append(m.scomplexVal, floats(r, end, packed));
+        case 74:
+        case 77:
+          m.scomplexVal = append(m.scomplexVal, floats(r, tag));
           break;
-        case 10:
-          m.int64Val = append(m.int64Val, longs(r, end, packed, BigInt64Array));
+        case 80:
+        case 82:
+          m.int64Val = append(m.int64Val, longs(r, tag, BigInt64Array));
           break;
-        case 11:
-          m.boolVal = append(
-            m.boolVal,
-            Uint8Array.from(ints(r, end, packed), (v) => Number(v !== 0)),
-          );
+        case 88:
+        case 90:
+          m.boolVal = append(m.boolVal, bools(r, tag));
           break;
-        case 12:
-          m.dcomplexVal = append(m.dcomplexVal, doubles(r, end, packed));
+        case 97:
+        case 98:
+          m.dcomplexVal = append(m.dcomplexVal, doubles(r, tag));
           break;
-        case 13:
-          m.halfVal = append(m.halfVal, ints(r, end, packed));
+        case 104:
+        case 106:
+          m.halfVal = append(m.halfVal, ints(r, tag, Int32Array));
           break;
-        case 14:
-          (m.resourceHandleVal ??= []).push(ResourceHandleProto.read(r, subEnd(r, end), depthOf(depth)));
+        case 114: {
+          const outer = r.open();
+          (m.resourceHandleVal ??= []).push(ResourceHandleProto.read(r));
+          r.close(outer);
           break;
-        case 15:
-          (m.variantVal ??= []).push(VariantTensorDataProto.read(r, subEnd(r, end), depthOf(depth)));
+        }
+        case 122: {
+          const outer = r.open();
+          (m.variantVal ??= []).push(VariantTensorDataProto.read(r));
+          r.close(outer);
           break;
-        case 16:
-          m.uint32Val = append(m.uint32Val, Uint32Array.from(ints(r, end, packed)));
+        }
+        case 128:
+        case 130:
+          m.uint32Val = append(m.uint32Val, ints(r, tag, Uint32Array));
           break;
-        case 17:
-          m.uint64Val = append(m.uint64Val, longs(r, end, packed, BigUint64Array));
+        case 136:
+        case 138:
+          m.uint64Val = append(m.uint64Val, longs(r, tag, BigUint64Array));
           break;
-        case 18:
-          m.float8Val = bytesView(r);
+        case 146:
+          m.float8Val = r.bytes();
           break;
         default:
-          r.skipType(tag & 7);
+          r.skip(tag);
       }
     }
     return m;
@@ -136,19 +137,23 @@ export const TensorProto: Codec<TensorProto> = codec({
     if (m.tensorShape !== undefined) TensorShapeProto.write(m.tensorShape, w.uint32(18).fork()).ldelim();
     if (m.versionNumber) w.uint32(24).int32(m.versionNumber);
     if (m.tensorContent) w.uint32(34).bytes(m.tensorContent as Uint8Array);
-    pack(w, 5, m.floatVal, (v: number) => w.float(v));
-    pack(w, 6, m.doubleVal, (v: number) => w.double(v));
-    pack(w, 7, m.intVal, (v: number) => w.int32(v));
-    for (const bytes of m.stringVal ?? []) w.uint32(66).bytes(bytes as Uint8Array);
-    pack(w, 9, m.scomplexVal, (v: number) => w.float(v));
-    pack(w, 10, m.int64Val, (v: bigint) => writeInt64(w, v));
-    pack(w, 11, m.boolVal, (v: number) => w.bool(v !== 0));
-    pack(w, 12, m.dcomplexVal, (v: number) => w.double(v));
-    pack(w, 13, m.halfVal, (v: number) => w.int32(v));
-    for (const handle of m.resourceHandleVal ?? []) ResourceHandleProto.write(handle, w.uint32(114).fork()).ldelim();
-    for (const variant of m.variantVal ?? []) VariantTensorDataProto.write(variant, w.uint32(122).fork()).ldelim();
-    pack(w, 16, m.uint32Val, (v: number) => w.uint32(v));
-    pack(w, 17, m.uint64Val, (v: bigint) => writeUint64(w, v));
+    packRaw(w, 42, m.floatVal);
+    packRaw(w, 50, m.doubleVal);
+    packInts(w, 58, m.intVal);
+    if (m.stringVal) for (const bytes of m.stringVal) w.uint32(66).bytes(bytes as Uint8Array);
+    packRaw(w, 74, m.scomplexVal);
+    packLongs(w, 82, m.int64Val);
+    packBools(w, 90, m.boolVal);
+    packRaw(w, 98, m.dcomplexVal);
+    packInts(w, 106, m.halfVal);
+    if (m.resourceHandleVal) {
+      for (const handle of m.resourceHandleVal) ResourceHandleProto.write(handle, w.uint32(114).fork()).ldelim();
+    }
+    if (m.variantVal) {
+      for (const variant of m.variantVal) VariantTensorDataProto.write(variant, w.uint32(122).fork()).ldelim();
+    }
+    packInts(w, 130, m.uint32Val);
+    packLongs(w, 138, m.uint64Val);
     if (m.float8Val) w.uint32(146).bytes(m.float8Val as Uint8Array);
     return w;
   },
@@ -163,60 +168,101 @@ function append<L extends List>(list: L | null, more: L): L {
   return joined;
 }
 
-function floats(r: Reader, end: number, packed: boolean): Float32Array {
-  if (!packed) return Float32Array.of(r.float());
-  const stop = subEnd(r, end);
-  const bytes = r.buf.slice(r.pos, stop);
-  r.pos = stop;
-  return new Float32Array(Uint8Array.from(bytes).buffer, 0, bytes.length >>> 2);
+/** The tag of a packed list ends in wire type 2; other tags are of single values. */
+const isPacked = (tag: number): boolean => (tag & 7) === 2;
+
+/** Copied: the list may begin anywhere, and typed arrays can't. */
+function aligned(r: Reader, size: number): ArrayBuffer {
+  const bytes = r.bytes();
+  if (bytes.length % size !== 0) throw new WireError("a packed list ends in the middle of a value");
+  const copy = new Uint8Array(bytes.length);
+  copy.set(bytes);
+  return copy.buffer;
 }
 
-function doubles(r: Reader, end: number, packed: boolean): Float64Array {
-  if (!packed) return Float64Array.of(r.double());
-  const stop = subEnd(r, end);
-  const bytes = r.buf.slice(r.pos, stop);
-  r.pos = stop;
-  return new Float64Array(Uint8Array.from(bytes).buffer, 0, bytes.length >>> 3);
-}
+const floats = (r: Reader, tag: number): Float32Array =>
+  isPacked(tag) ? new Float32Array(aligned(r, 4)) : Float32Array.of(r.float());
 
-/** Varints of a packed field end where a byte's top bit is clear: that counts them before they are read. */
-function countVarints(r: Reader, stop: number): number {
+const doubles = (r: Reader, tag: number): Float64Array =>
+  isPacked(tag) ? new Float64Array(aligned(r, 8)) : Float64Array.of(r.double());
+
+/** Varints end where a byte's top bit is clear: that counts them before they are read. */
+function countVarints(r: Reader): number {
+  const { buf, end } = r;
   let count = 0;
-  for (let i = r.pos; i < stop; i++) if (r.buf[i]! < 128) count++;
+  for (let i = r.pos; i < end; i++) count += (buf[i]! >>> 7) ^ 1;
+  if (end > r.pos && buf[end - 1]! > 127) throw new WireError("a varint is cut off");
   return count;
 }
 
-function ints(r: Reader, end: number, packed: boolean): Int32Array {
-  if (!packed) return Int32Array.of(r.int32());
-  const stop = subEnd(r, end);
-  const list = new Int32Array(countVarints(r, stop));
-  for (let i = 0; i < list.length; i++) list[i] = r.int32();
-  r.pos = stop;
+function ints<L extends Int32Array | Uint32Array>(r: Reader, tag: number, type: new (length: number) => L): L {
+  if (!isPacked(tag)) {
+    const one = new type(1);
+    one[0] = r.uint32();
+    return one;
+  }
+  const outer = r.open();
+  const list = new type(countVarints(r));
+  for (let i = 0; i < list.length; i++) list[i] = r.uint32();
+  r.close(outer);
+  return list;
+}
+
+function bools(r: Reader, tag: number): Uint8Array {
+  if (!isPacked(tag)) return Uint8Array.of(Number(r.bool()));
+  const outer = r.open();
+  const list = new Uint8Array(countVarints(r));
+  for (let i = 0; i < list.length; i++) list[i] = Number(r.bool());
+  r.close(outer);
   return list;
 }
 
 function longs<L extends BigInt64Array | BigUint64Array>(
   r: Reader,
-  end: number,
-  packed: boolean,
+  tag: number,
   type: new (buffer: ArrayBuffer) => L,
 ): L {
-  const stop = packed ? subEnd(r, end) : end;
-  const count = packed ? countVarints(r, stop) : 1;
-  const words = new Uint32Array(2 * count);
-  for (let i = 0; i < count; i++) {
-    readHalves(r);
-    words[2 * i] = halves.low;
-    words[2 * i + 1] = halves.high;
+  const outer = isPacked(tag) ? r.open() : -1;
+  const words = new Uint32Array(2 * (outer < 0 ? 1 : countVarints(r)));
+  for (let i = 0; i < words.length; i += 2) {
+    words[i] = r.uint32();
+    words[i + 1] = r.high;
   }
-  if (packed) r.pos = stop;
+  if (outer >= 0) r.close(outer);
   return new type(words.buffer);
 }
 
-function pack<V>(w: Writer, field: number, list: unknown, one: (value: V) => void): void {
-  const values = list as { readonly length: number; readonly [index: number]: V } | null | undefined;
+type Maybe<T> = T | null | undefined;
+
+function packRaw(w: Writer, tag: number, list: Maybe<object>): void {
+  const values = list as Maybe<Float32Array | Float64Array>;
+  if (values && values.length > 0) {
+    w.uint32(tag).bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+}
+
+function packInts(w: Writer, tag: number, list: Maybe<object>): void {
+  const values = list as Maybe<Int32Array | Uint32Array>;
   if (!values || values.length === 0) return;
-  w.uint32((field << 3) | 2).fork();
-  for (let i = 0; i < values.length; i++) one(values[i]!);
+  w.uint32(tag).fork();
+  if (values instanceof Int32Array) for (let i = 0; i < values.length; i++) w.int32(values[i]!);
+  else for (let i = 0; i < values.length; i++) w.uint32(values[i]!);
+  w.ldelim();
+}
+
+function packLongs(w: Writer, tag: number, list: Maybe<object>): void {
+  const values = list as Maybe<BigInt64Array | BigUint64Array>;
+  if (!values || values.length === 0) return;
+  const words = new Uint32Array(values.buffer, values.byteOffset, 2 * values.length);
+  w.uint32(tag).fork();
+  for (let i = 0; i < words.length; i += 2) w.varint(words[i]!, words[i + 1]!);
+  w.ldelim();
+}
+
+function packBools(w: Writer, tag: number, list: Maybe<object>): void {
+  const values = list as Maybe<Uint8Array>;
+  if (!values || values.length === 0) return;
+  w.uint32(tag).fork();
+  for (let i = 0; i < values.length; i++) w.bool(values[i] !== 0);
   w.ldelim();
 }
