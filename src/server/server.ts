@@ -9,38 +9,20 @@ import {
   resolveServerDef,
   taskName,
 } from "../cluster/server-def.js";
-import { cpuFactory } from "../device/cpu/cpu-device.js";
-import { createKernelMemory, instantiateKernels, selectVariant } from "../device/cpu/wasm-kernels.js";
-import type { Device } from "../device/device.js";
-import { DeviceRegistry } from "../device/registry.js";
-import { InvalidArgumentError, UnavailableError, UnknownError } from "../errors/index.js";
-import { isExecutorOp } from "../executor/executable.js";
-import type { Node } from "../graph/graph.js";
-import type { Kernel } from "../kernel/kernel.js";
-import { Master } from "../master/master.js";
-import { Heap } from "../memory/heap.js";
-import { allKernels } from "../ops/all.js";
-import { createOpRegistry } from "../ops/registry.js";
+import { InvalidArgumentError, UnknownError } from "../errors/index.js";
+import type { MasterClient } from "../master/client.js";
 import * as node from "../platform/node.js";
-import { enableRelaxedSimd, loadKernelModule } from "../platform/wasm-node.js";
-import { ResourceManager } from "../resources/resource-manager.js";
 import { masterHandlers } from "../rpc/master-service.js";
 import { toStatus } from "../rpc/status.js";
 import { GrpcListener } from "../transport/grpc-listener.js";
 import type { ServerDef } from "../wire/core.js";
-import { Worker } from "../worker/worker.js";
+import { Engine, type EngineOptions } from "./engine.js";
 
-export interface ServerOptions extends DefOptions {
+export interface ServerOptions extends DefOptions, EngineOptions {
   /** Starts serving at once; `false` only binds. */
   readonly start?: boolean;
   /** Address to listen on, when the task's own isn't one of this machine's. */
   readonly bind?: string;
-  /** Bytes that each device may hold. */
-  readonly memoryLimit?: number;
-  /** Device types that a server can open; the CPU alone when left out. */
-  readonly devices?: DeviceRegistry;
-  readonly kernels?: readonly Kernel[];
-  readonly log?: (text: string) => void;
 }
 
 export interface StopOptions {
@@ -50,10 +32,7 @@ export interface StopOptions {
 
 interface Parts {
   readonly serverDef: ServerDef;
-  readonly devices: readonly Device[];
-  readonly heap: Heap;
-  readonly worker: Worker;
-  readonly master: Master;
+  readonly engine: Engine;
   readonly listener: GrpcListener;
   readonly host: string;
   readonly port: number;
@@ -85,7 +64,12 @@ export class Server implements AsyncDisposable {
         `"${own.host}" is not an address of this machine: name the one to listen on with --bind (option \`bind\`)`,
       );
     }
-    const engine = await openEngine(serverDef, options);
+    const engine = await Engine.open(
+      taskName(serverDef),
+      serverDef.jobName,
+      serverDef.defaultSessionConfig ?? null,
+      options,
+    );
     const listener = new GrpcListener({
       handlers: masterHandlers({
         master: engine.master,
@@ -99,10 +83,10 @@ export class Server implements AsyncDisposable {
       if (own.port < 0) throw new Error("negative port");
       port = await listener.bind(`${bindHost.includes(":") ? `[${bindHost}]` : bindHost}:${own.port % 65536}`);
     } catch (cause) {
-      for (const device of engine.devices) device.close();
+      await engine.close();
       throw new UnknownError("Could not start gRPC server", { cause });
     }
-    return new Server({ serverDef, ...engine, listener, host: own.host, port });
+    return new Server({ serverDef, engine, listener, host: own.host, port });
   }
 
   /** A cluster of one task, job `local`, on a free port of the loopback interface. */
@@ -123,6 +107,11 @@ export class Server implements AsyncDisposable {
     return `${this.parts.host}:${this.parts.port}`;
   }
 
+  /** The master of this server for sessions in the same process: no socket. */
+  localMaster(): MasterClient {
+    return this.parts.engine.localMaster();
+  }
+
   /** Harmless when the server runs already. */
   start(): void {}
 
@@ -137,65 +126,15 @@ export class Server implements AsyncDisposable {
   }
 
   async #stop({ graceMs = 0 }: StopOptions): Promise<void> {
-    const { master, worker, listener, devices } = this.parts;
+    const { engine, listener } = this.parts;
     const deadline = node.now() + graceMs;
-    while (master.runningSteps > 0 && node.now() < deadline) await new Promise((r) => setTimeout(r, 5));
-    await master.close();
-    await worker.close(new UnavailableError("The server is stopping"));
+    while (engine.master.runningSteps > 0 && node.now() < deadline) await new Promise((r) => setTimeout(r, 5));
+    await engine.close();
     await listener.close(Math.max(50, deadline - node.now()));
-    for (const device of devices) device.close();
     this.#resolveJoined();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
-}
-
-/** Everything of a task but its socket. */
-async function openEngine(serverDef: ServerDef, options: ServerOptions) {
-  await enableRelaxedSimd();
-  const variant = await selectVariant();
-  const memory = createKernelMemory(variant);
-  const wasm = instantiateKernels(await loadKernelModule(variant), memory);
-  const heap = new Heap(memory, wasm.heap_base());
-  const types = options.devices ?? new DeviceRegistry();
-  if (!types.types.includes("CPU")) types.registerDevice("CPU", cpuFactory(wasm));
-  const task = taskName(serverDef);
-  const devices = await types.open({
-    taskName: task,
-    config: serverDef.defaultSessionConfig ?? null,
-    heap,
-    memoryLimit: options.memoryLimit ?? Number.POSITIVE_INFINITY,
-    kernels: options.kernels ?? allKernels,
-    newIncarnation,
-  });
-  const log = options.log ?? node.logLine;
-  const worker = new Worker(task, devices, new ResourceManager(serverDef.jobName), {
-    now: node.now,
-    yieldThen: node.yieldThen,
-    log,
-  });
-  const byType = new Map(devices.map((device) => [device.type, device]));
-  const master = new Master({
-    task,
-    local: worker,
-    peers: () => [],
-    registry: createOpRegistry(),
-    hostname: node.machineName(),
-    hasKernel: (op: Node, type: string) =>
-      isExecutorOp(op.op.name) ||
-      byType.get(type)?.findKernel(op.op.name, (attr) => op.attrs.get(attr)?.type ?? 0) !== undefined,
-    random: node.random,
-    now: node.now,
-    defaultConfig: serverDef.defaultSessionConfig ?? null,
-  });
-  return { devices, heap, worker, master };
-}
-
-/** Random and never 0: names this run of the device in rendezvous keys. */
-function newIncarnation(): bigint {
-  const bytes = new Uint8Array(8);
-  node.random(bytes);
-  return new DataView(bytes.buffer).getBigUint64(0) | 1n;
 }

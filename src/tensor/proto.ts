@@ -167,7 +167,7 @@ function strings(proto: TensorProto, size: number): Uint8Array[] {
 const MAX_STRINGS = 1 << 24;
 
 /** All lengths as varints, then all bytes. */
-function unpackStrings(content: Uint8Array, size: number): Uint8Array[] {
+export function unpackStrings(content: Uint8Array, size: number): Uint8Array[] {
   if (size > content.length) throw invalid(`${size} strings in ${content.length} bytes`);
   const lengths = new Float64Array(size);
   let at = 0;

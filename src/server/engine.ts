@@ -1,0 +1,103 @@
+// Everything of a task but its socket: devices, worker and master, composed. A server puts a listener before it; a
+// session in process uses it as it is.
+import { cpuFactory } from "../device/cpu/cpu-device.js";
+import { createKernelMemory, instantiateKernels, selectVariant } from "../device/cpu/wasm-kernels.js";
+import type { Device } from "../device/device.js";
+import { DeviceRegistry } from "../device/registry.js";
+import { UnavailableError } from "../errors/index.js";
+import { isExecutorOp } from "../executor/executable.js";
+import type { Node } from "../graph/graph.js";
+import type { Kernel } from "../kernel/kernel.js";
+import type { MasterClient } from "../master/client.js";
+import { localMaster } from "../master/local-client.js";
+import { Master } from "../master/master.js";
+import { Heap } from "../memory/heap.js";
+import { allKernels } from "../ops/all.js";
+import { createOpRegistry } from "../ops/registry.js";
+import * as node from "../platform/node.js";
+import { enableRelaxedSimd, loadKernelModule } from "../platform/wasm-node.js";
+import { ResourceManager } from "../resources/resource-manager.js";
+import type { ConfigProto } from "../wire/core.js";
+import { Worker } from "../worker/worker.js";
+
+export interface EngineOptions {
+  /** Bytes that each device may hold. */
+  readonly memoryLimit?: number;
+  /** Device types that can be opened beside the CPU. */
+  readonly devices?: DeviceRegistry;
+  readonly kernels?: readonly Kernel[];
+  readonly log?: (text: string) => void;
+}
+
+export class Engine {
+  private constructor(
+    readonly heap: Heap,
+    readonly devices: readonly Device[],
+    readonly worker: Worker,
+    readonly master: Master,
+  ) {}
+
+  static async open(
+    task: string,
+    job: string,
+    config: ConfigProto | null,
+    options: EngineOptions = {},
+  ): Promise<Engine> {
+    await enableRelaxedSimd();
+    const variant = await selectVariant();
+    const memory = createKernelMemory(variant);
+    const wasm = instantiateKernels(await loadKernelModule(variant), memory);
+    const heap = new Heap(memory, wasm.heap_base());
+    const types = options.devices ?? new DeviceRegistry();
+    if (!types.types.includes("CPU")) types.registerDevice("CPU", cpuFactory(wasm));
+    const devices = await types.open({
+      taskName: task,
+      config,
+      heap,
+      memoryLimit: options.memoryLimit ?? Number.POSITIVE_INFINITY,
+      kernels: options.kernels ?? allKernels,
+      newIncarnation,
+    });
+    const worker = new Worker(task, devices, new ResourceManager(job), {
+      now: node.now,
+      yieldThen: node.yieldThen,
+      log: options.log ?? node.logLine,
+    });
+    const byType = new Map(devices.map((device) => [device.type, device]));
+    const master = new Master({
+      task,
+      local: worker,
+      peers: () => [],
+      registry: createOpRegistry(),
+      hostname: node.machineName(),
+      hasKernel: (op: Node, type: string) =>
+        isExecutorOp(op.op.name) ||
+        byType.get(type)?.findKernel(op.op.name, (attr) => op.attrs.get(attr)?.type ?? 0) !== undefined,
+      random: node.random,
+      now: node.now,
+      defaultConfig: config,
+    });
+    return new Engine(heap, devices, worker, master);
+  }
+
+  localMaster(): MasterClient {
+    return localMaster(this.master, this.devices[0]!.allocator);
+  }
+
+  /** Cancels steps, closes sessions, lets go of all memory. */
+  async close(): Promise<void> {
+    await this.master.close();
+    await this.worker.close(new UnavailableError("The server is stopping"));
+    for (const device of this.devices) device.close();
+  }
+}
+
+/** A task of its own, for sessions that name no server. */
+export const openLocalEngine = (): Promise<Engine> => Engine.open("/job:localhost/replica:0/task:0", "localhost", null);
+
+/** Random and never 0: names this run of the device in rendezvous keys. */
+function newIncarnation(): bigint {
+  const bytes = new Uint8Array(8);
+  node.random(bytes);
+  return new DataView(bytes.buffer).getBigUint64(0) | 1n;
+}
