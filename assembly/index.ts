@@ -9,6 +9,7 @@ export * from "./kernels/softmax";
 export * from "./kernels/transpose";
 export * from "./kernels/compare";
 export * from "./kernels/binary";
+export * from "./kernels/unary-f32";
 export * from "./kernels/unary";
 export * from "./kernels/reduce";
 export * from "./kernels/strided";

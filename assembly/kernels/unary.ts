@@ -1,13 +1,13 @@
-// Elementwise ops of one input. An op is a number (src/ops/opcodes.ts); each export serves one dtype. y may be x.
-// In f32 nearly all run four lanes at a time, tails included, so an element's value doesn't depend on its place; what is
-// rare goes through f64 and is rounded once. f64 is within 2 units in the last place, f32 as assembly/math says.
-import { erf_f32x4, erf_f64, erfc_f64 } from "../math/erf";
-import { exp_f32x4 } from "../math/exp";
-import { expm1_f32x4, log1p_f32x4, softplus_f32x4 } from "../math/expm1";
+// Elementwise ops of one input, by number (src/ops/opcodes.ts); each export serves one dtype. y may be x.
+// f64 is within 2 units in the last place, or what assembly/math says. What is rare in f32 goes through f64 and is
+// rounded once; the rest of f32 is in unary-f32.ts.
+import { erf_f64, erfc_f64 } from "../math/erf";
 import { bessel_i0e_f64, bessel_i1e_f64, digamma_f64, lgamma_f64 } from "../math/gamma";
-import { log_f32x4 } from "../math/log";
-import { sigmoid_f32x4, tanh_f32x4 } from "../math/tanh";
-import { cos_f32x4, sin_f32x4 } from "../math/trig";
+import {
+  neg_f32, abs_f32, square_f32, sqrt_f32, rsqrt_f32, reciprocal_f32, exp_f32, log_f32,
+  tanh_f32, sigmoid_f32, relu_f32, relu6_f32, floor_f32, ceil_f32, rint_f32, expm1_f32,
+  log1p_f32, sin_f32, cos_f32, elu_f32, selu_f32, softplus_f32, softsign_f32, erf_f32,
+} from "./unary-f32";
 
 const NEG = 0;
 const ABS = 1;
@@ -52,18 +52,6 @@ const BESSEL_I1E = 39;
 
 const SELU_SCALE: f64 = 1.0507009873554805;
 const SELU_SCALE_ALPHA: f64 = 1.7580993408473768;
-const constants = memory.data<f32>([1.0, 6.0, 1.0507009873554805, 1.7580993408473768], 16);
-const ONE: usize = 0;
-const SIX: usize = 4;
-const SCALE: usize = 8;
-const SCALE_ALPHA: usize = 12;
-
-// @ts-ignore: decorator
-@inline
-function constant(offset: usize): v128 {
-  return v128.load32_splat(constants + offset);
-}
-
 // @ts-ignore: decorator
 @inline
 function floats(op: i32, x: f64): f64 {
@@ -152,68 +140,6 @@ function plain<T>(op: i32, x: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-function vector(op: i32, x: v128): v128 {
-  if (op == EXP) return exp_f32x4(x);
-  if (op == LOG) return log_f32x4(x);
-  if (op == TANH) return tanh_f32x4(x);
-  if (op == SIGMOID) return sigmoid_f32x4(x);
-  if (op == EXPM1) return expm1_f32x4(x);
-  if (op == LOG1P) return log1p_f32x4(x);
-  if (op == SIN) return sin_f32x4(x);
-  if (op == COS) return cos_f32x4(x);
-  if (op == ERF) return erf_f32x4(x);
-  if (op == SOFTPLUS) return softplus_f32x4(x);
-  if (op == SOFTSIGN) return f32x4.div(x, f32x4.add(constant(ONE), f32x4.abs(x)));
-  if (op == ELU) return v128.bitselect(expm1_f32x4(x), x, f32x4.lt(x, v128.xor(x, x)));
-  if (op == SELU) {
-    const negative = f32x4.mul(constant(SCALE_ALPHA), expm1_f32x4(x));
-    return v128.bitselect(negative, f32x4.mul(constant(SCALE), x), f32x4.lt(x, v128.xor(x, x)));
-  }
-  return plain<f32>(op, x);
-}
-
-/** The last one to three f32, in a vector. */
-function loadRest(x: usize, rest: i32): v128 {
-  let tail = v128.load32_zero(x);
-  if (rest > 1) tail = v128.load32_lane(x, tail, 1, 4);
-  if (rest > 2) tail = v128.load32_lane(x, tail, 2, 8);
-  return tail;
-}
-
-function storeRest(y: usize, tail: v128, rest: i32): void {
-  v128.store32_lane(y, tail, 0);
-  if (rest > 1) v128.store32_lane(y, tail, 1, 4);
-  if (rest > 2) v128.store32_lane(y, tail, 2, 8);
-}
-
-/** Two vectors a turn: their chains of dependent operations overlap. */
-// @ts-ignore: decorator
-@inline
-function lanes(op: i32, x: usize, y: usize, n: i32): void {
-  const end = y + (<usize>(n & ~7) << 2);
-  while (y < end) {
-    const a = vector(op, v128.load(x));
-    const b = vector(op, v128.load(x, 16));
-    v128.store(y, a);
-    v128.store(y, b, 16);
-    x += 32;
-    y += 32;
-  }
-  let rest = n & 7;
-  // One body for what is left: a whole vector, then a partial one.
-  while (rest > 0) {
-    const some = min(rest, 4);
-    const tail = vector(op, some == 4 ? v128.load(x) : loadRest(x, some));
-    if (some == 4) v128.store(y, tail);
-    else storeRest(y, tail, some);
-    x += 16;
-    y += 16;
-    rest -= 4;
-  }
-}
-
-// @ts-ignore: decorator
-@inline
 function simple<T>(op: i32, x: usize, y: usize, n: i32): void {
   const width = 16 / <i32>sizeof<T>();
   let i = 0;
@@ -226,30 +152,30 @@ function simple<T>(op: i32, x: usize, y: usize, n: i32): void {
 }
 
 export function unary_f32(op: i32, x: usize, y: usize, n: i32): void {
-  if (op == NEG) lanes(NEG, x, y, n);
-  else if (op == ABS) lanes(ABS, x, y, n);
-  else if (op == SQUARE) lanes(SQUARE, x, y, n);
-  else if (op == SQRT) lanes(SQRT, x, y, n);
-  else if (op == RSQRT) lanes(RSQRT, x, y, n);
-  else if (op == RECIPROCAL) lanes(RECIPROCAL, x, y, n);
-  else if (op == EXP) lanes(EXP, x, y, n);
-  else if (op == LOG) lanes(LOG, x, y, n);
-  else if (op == TANH) lanes(TANH, x, y, n);
-  else if (op == SIGMOID) lanes(SIGMOID, x, y, n);
-  else if (op == RELU) lanes(RELU, x, y, n);
-  else if (op == RELU6) lanes(RELU6, x, y, n);
-  else if (op == FLOOR) lanes(FLOOR, x, y, n);
-  else if (op == CEIL) lanes(CEIL, x, y, n);
-  else if (op == RINT) lanes(RINT, x, y, n);
-  else if (op == EXPM1) lanes(EXPM1, x, y, n);
-  else if (op == LOG1P) lanes(LOG1P, x, y, n);
-  else if (op == SIN) lanes(SIN, x, y, n);
-  else if (op == COS) lanes(COS, x, y, n);
-  else if (op == ELU) lanes(ELU, x, y, n);
-  else if (op == SELU) lanes(SELU, x, y, n);
-  else if (op == SOFTPLUS) lanes(SOFTPLUS, x, y, n);
-  else if (op == SOFTSIGN) lanes(SOFTSIGN, x, y, n);
-  else if (op == ERF) lanes(ERF, x, y, n);
+  if (op == NEG) neg_f32(x, y, n);
+  else if (op == ABS) abs_f32(x, y, n);
+  else if (op == SQUARE) square_f32(x, y, n);
+  else if (op == SQRT) sqrt_f32(x, y, n);
+  else if (op == RSQRT) rsqrt_f32(x, y, n);
+  else if (op == RECIPROCAL) reciprocal_f32(x, y, n);
+  else if (op == EXP) exp_f32(x, y, n);
+  else if (op == LOG) log_f32(x, y, n);
+  else if (op == TANH) tanh_f32(x, y, n);
+  else if (op == SIGMOID) sigmoid_f32(x, y, n);
+  else if (op == RELU) relu_f32(x, y, n);
+  else if (op == RELU6) relu6_f32(x, y, n);
+  else if (op == FLOOR) floor_f32(x, y, n);
+  else if (op == CEIL) ceil_f32(x, y, n);
+  else if (op == RINT) rint_f32(x, y, n);
+  else if (op == EXPM1) expm1_f32(x, y, n);
+  else if (op == LOG1P) log1p_f32(x, y, n);
+  else if (op == SIN) sin_f32(x, y, n);
+  else if (op == COS) cos_f32(x, y, n);
+  else if (op == ELU) elu_f32(x, y, n);
+  else if (op == SELU) selu_f32(x, y, n);
+  else if (op == SOFTPLUS) softplus_f32(x, y, n);
+  else if (op == SOFTSIGN) softsign_f32(x, y, n);
+  else if (op == ERF) erf_f32(x, y, n);
   else if (op == SIGN) loop<f32>(SIGN, x, y, n);
   else for (let i = 0; i < n; i++) store<f32>(y + (<usize>i << 2), <f32>rare(op, <f64>load<f32>(x + (<usize>i << 2))));
 }
@@ -338,22 +264,6 @@ export function logical_not(x: usize, y: usize, n: i32): void {
 }
 
 /** y = x > 0 ? x : alpha · x. */
-export function leaky_relu_f32(x: usize, y: usize, n: i32, alpha: f32): void {
-  const slope = f32x4.splat(alpha);
-  const end = y + (<usize>(n & ~3) << 2);
-  while (y < end) {
-    const v = v128.load(x);
-    v128.store(y, v128.bitselect(v, f32x4.mul(slope, v), f32x4.gt(v, v128.xor(v, v))));
-    x += 16;
-    y += 16;
-  }
-  for (let i = n & 3; i > 0; i--) {
-    const v = load<f32>(x);
-    store<f32>(y, v > 0 ? v : alpha * v);
-    x += 4;
-    y += 4;
-  }
-}
 export function leaky_relu_f64(x: usize, y: usize, n: i32, alpha: f64): void {
   for (let i = 0; i < n; i++) {
     const v = load<f64>(x + (<usize>i << 3));

@@ -78,6 +78,32 @@ export interface WasmExports {
   binary_u16(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
   binary_u32(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
   binary_u64(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
+  // ./kernels/unary-f32
+  neg_f32(x: number, y: number, n: number): void;
+  abs_f32(x: number, y: number, n: number): void;
+  square_f32(x: number, y: number, n: number): void;
+  sqrt_f32(x: number, y: number, n: number): void;
+  rsqrt_f32(x: number, y: number, n: number): void;
+  reciprocal_f32(x: number, y: number, n: number): void;
+  exp_f32(x: number, y: number, n: number): void;
+  log_f32(x: number, y: number, n: number): void;
+  tanh_f32(x: number, y: number, n: number): void;
+  sigmoid_f32(x: number, y: number, n: number): void;
+  relu_f32(x: number, y: number, n: number): void;
+  relu6_f32(x: number, y: number, n: number): void;
+  floor_f32(x: number, y: number, n: number): void;
+  ceil_f32(x: number, y: number, n: number): void;
+  rint_f32(x: number, y: number, n: number): void;
+  expm1_f32(x: number, y: number, n: number): void;
+  log1p_f32(x: number, y: number, n: number): void;
+  sin_f32(x: number, y: number, n: number): void;
+  cos_f32(x: number, y: number, n: number): void;
+  elu_f32(x: number, y: number, n: number): void;
+  selu_f32(x: number, y: number, n: number): void;
+  softplus_f32(x: number, y: number, n: number): void;
+  softsign_f32(x: number, y: number, n: number): void;
+  erf_f32(x: number, y: number, n: number): void;
+  leaky_relu_f32(x: number, y: number, n: number, alpha: number): void;
   // ./kernels/unary
   unary_f32(op: number, x: number, y: number, n: number): void;
   unary_f64(op: number, x: number, y: number, n: number): void;
@@ -87,7 +113,6 @@ export interface WasmExports {
   unary_i8(op: number, x: number, y: number, n: number): void;
   unary_u8(op: number, x: number, y: number, n: number): void;
   logical_not(x: number, y: number, n: number): void;
-  leaky_relu_f32(x: number, y: number, n: number, alpha: number): void;
   leaky_relu_f64(x: number, y: number, n: number, alpha: number): void;
   classify_f32(op: number, x: number, y: number, n: number): void;
   classify_f64(op: number, x: number, y: number, n: number): void;
