@@ -1,9 +1,9 @@
 // Recorded values and errors of real TensorFlow: family control_flow.
-import { Engine } from "../support/engine.js";
+import { InProcess } from "../support/in-process.js";
 import { runFamily } from "../support/run-family.js";
 import { test } from "../support/suite.js";
 
-const engine = await Engine.create();
-runFamily("control_flow", engine.runSteps);
-test.after(() => engine[Symbol.asyncDispose]());
+const task = await InProcess.create();
+runFamily("control_flow", task.runSteps);
+test.after(() => task[Symbol.asyncDispose]());
 test.run();

@@ -2,7 +2,7 @@
 // the wire. Gives `runSteps` for recorded cases and `call` for raw requests.
 import { toOpError } from "../../src/errors/index.js";
 import { masterHandlers } from "../../src/rpc/master-service.js";
-import { Server } from "../../src/server/server.js";
+import { Engine } from "../../src/server/engine.js";
 import { DataType } from "../../src/tensor/dtype.js";
 import { ConfigProto, GraphDef, type TensorProto } from "../../src/wire/core.js";
 import {
@@ -16,26 +16,35 @@ import {
 import { type CaseError, type CaseStep, type CaseTensor, splitStatusText } from "./op-cases.js";
 import type { RunSteps, StepAnswer } from "./run-family.js";
 
+/** A recorded step that blocks is a failure; the next case must still find a clean task. */
+const DEADLINE_MS = 5_000;
+/** Values as each op computes them: no folding, no rewriting. */
 const META_OFF = { rewriteOptions: { disableMetaOptimizer: true }, optimizerOptions: { optLevel: -1 } };
 
-export class Engine implements AsyncDisposable {
+export class InProcess implements AsyncDisposable {
   readonly #handlers;
 
-  private constructor(readonly server: Server) {
-    const { master, devices } = server.parts;
+  private constructor(readonly engine: Engine) {
+    const { master, devices } = engine;
     const { allocator } = devices[0]!;
     this.#handlers = masterHandlers({ master, allocator, describe: (name) => `goo.gle/debugonly  ${name}` });
   }
 
-  static async create(): Promise<Engine> {
-    const server = await Server.create({ worker: ["127.0.0.1:0"] }, { jobName: "worker", taskIndex: 0, log: () => {} });
-    return new Engine(server);
+  static async create(): Promise<InProcess> {
+    return new InProcess(await Engine.open("/job:worker/replica:0/task:0", "worker", null, { log: () => {} }));
   }
 
-  call(method: string, request: Uint8Array): Promise<Uint8Array> {
+  /** A call that is cancelled, as a client's deadline does, when it takes longer. */
+  async call(method: string, request: Uint8Array, deadlineMs = DEADLINE_MS): Promise<Uint8Array> {
     const handler = this.#handlers.get(`/tensorflow.MasterService/${method}`);
     if (handler === undefined) throw new Error(`no method ${method}`);
-    return handler(request, { onCancelled: () => {} });
+    let cancel = () => {};
+    const timer = setTimeout(() => cancel(), deadlineMs);
+    try {
+      return await handler(request, { onCancelled: (callback) => (cancel = callback) });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   readonly runSteps: RunSteps = async (graphDef, steps) => {
@@ -84,7 +93,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.server.stop();
+    await this.engine.close();
   }
 }
 
