@@ -1,0 +1,101 @@
+"""First steps: constants, feeds, extending the graph, listing devices, large tensors."""
+
+import numpy as np
+import tensorflow as tf
+from support.program import program
+
+v1 = tf.compat.v1
+
+
+@program()
+def constant_add_and_extend(target, record):
+    a = tf.constant([1.0, 2.0], name="a")
+    b = tf.constant([10.0, 20.0], name="b")
+    c = tf.add(a, b, name="c")
+    with v1.Session(target) as sess:
+        record("c", sess.run(c))
+        record("again", sess.run([c, a, c]))
+        x = v1.placeholder(tf.float32, [2], "x")
+        d = tf.multiply(c, x, name="d")
+        record("extended", sess.run(d, {x: [3, 4]}))
+        record("fed", sess.run({"d": d, "pair": (a, [b])}, {x: [1, 1], c: [7, 8]}))
+        record("nothing", sess.run([]))
+        record("target", sess.run(d.op, {x: [1, 1]}))
+        devices = sess.list_devices()
+        record("devices", [(d.name, d.device_type, d.memory_limit_bytes) for d in devices])
+
+
+@program()
+def every_dtype(target, record):
+    with v1.Session(target) as sess:
+        for dtype in (tf.float32, tf.float64, tf.int32, tf.int64, tf.bool, tf.uint8, tf.int8, tf.int16, tf.uint16, tf.uint32, tf.uint64, tf.float16, tf.bfloat16, tf.complex64, tf.complex128):
+            x = v1.placeholder(dtype, None)
+            value = np.array([[1, 0], [1, 3]]).astype(dtype.as_numpy_dtype)
+            got, shape = sess.run([tf.identity(x), tf.shape(x)], {x: value})
+            record(dtype.name, got.astype(np.complex128) if dtype in (tf.bfloat16, tf.complex64, tf.complex128) else got)
+            record(f"{dtype.name} shape", shape)
+        s = v1.placeholder(tf.string, None)
+        record("string", [bytes(v) for v in sess.run(tf.identity(s), {s: [b"a", b"", b"\xff\x00bc"]})])
+        record("scalar string", sess.run(s + "!", {s: "x"}))
+        record("empty", sess.run(tf.identity(x), {x: np.zeros((0, 3), np.complex128)}).shape[1])
+
+
+@program(deadline=120)
+def large_steps(target, record):
+    """32 MiB both ways."""
+    x = v1.placeholder(tf.float32, [None], "x")
+    data = np.arange(8 << 20, dtype=np.float32)
+    with v1.Session(target) as sess:
+        got = sess.run(x + 1.0, {x: data})
+        record("size", got.size)
+        record("sum", got[::4097].copy())
+        record("same", bool(np.array_equal(got, data + 1)))
+        strings = [b"s" * (k % 100) for k in range(20000)]
+        s = v1.placeholder(tf.string, [None], "s")
+        record("strings", list(sess.run(tf.identity(s), {s: strings})) == strings)
+
+
+@program(config={"device_count": {"CPU": 2}})
+def two_devices(target, record):
+    with tf.device("/cpu:0"):
+        a = tf.constant([1.0, 2.0], name="a")
+        v = v1.get_variable("v", initializer=np.float32([1, 1]), use_resource=False)
+    with tf.device("/cpu:1"):
+        b = tf.multiply(a, 3.0, name="b")
+        w = v1.get_variable("w", initializer=np.float32([2, 2]), use_resource=True)
+        n = tf.reduce_sum(b * w)
+    with tf.device("/cpu:0"):
+        c = v1.assign_add(v, b) + n
+    with v1.Session(target) as sess:
+        record("devices", [d.name for d in sess.list_devices()])
+        sess.run(v1.global_variables_initializer())
+        record("c", sess.run(c))
+        record("v", sess.run([v, w, n]))
+        options, metadata = v1.RunOptions(output_partition_graphs=True), v1.RunMetadata()
+        record("c again", sess.run(c, options=options, run_metadata=metadata))
+        record("parts", len(metadata.partition_graphs))
+        i = v1.while_loop(lambda i, x: i < 5, lambda i, x: (i + 1, on_second(x)), [0, tf.constant(1.0)])
+        record("loop across devices", sess.run(i))
+        p = v1.placeholder(tf.bool, [])
+        r = v1.cond(p, lambda: on_second(n), lambda: n - 1.0)
+        record("cond across devices", [sess.run(r, {p: True}), sess.run(r, {p: False})])
+
+
+def on_second(x):
+    with tf.device("/cpu:1"):
+        return x * 2.0
+
+
+@program()
+def trace(target, record):
+    """The shape of FULL_TRACE metadata: which devices and which of the client's nodes it holds."""
+    x = v1.placeholder(tf.float32, [2, 2], "x")
+    y = tf.matmul(x, x, name="y")
+    options, metadata = v1.RunOptions(trace_level=v1.RunOptions.FULL_TRACE), v1.RunMetadata()
+    with v1.Session(target) as sess:
+        record("y", sess.run(y, {x: [[1, 2], [3, 4]]}, options=options, run_metadata=metadata))
+    stats = metadata.step_stats
+    record("devices", sorted({dev.device for dev in stats.dev_stats if dev.node_stats}))
+    nodes = [node for dev in stats.dev_stats for node in dev.node_stats]
+    record("has y", any(node.node_name == "y" for node in nodes))
+    record("has times", all(node.all_start_micros > 0 and node.all_end_rel_micros >= 0 for node in nodes))

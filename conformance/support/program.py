@@ -1,0 +1,20 @@
+"""A program: a Python function that talks to a server as a user would and records what it sees."""
+
+PROGRAMS = {}
+
+
+class Program:
+    def __init__(self, function, name, config, deadline, spread):
+        self.function, self.name, self.config, self.deadline, self.spread = function, name, config, deadline, spread
+
+
+def program(config=None, deadline=60, spread=False):
+    """`config`: the server's ConfigProto; `spread`: real runs with other thread counts and oneDNN say what varies."""
+
+    def register(function):
+        module = function.__module__.rsplit(".", 1)[-1]
+        name = f"{module}.{function.__name__}"
+        PROGRAMS[name] = Program(function, name, config or {}, deadline, spread)
+        return function
+
+    return register
