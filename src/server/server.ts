@@ -16,6 +16,7 @@ import { masterHandlers } from "../rpc/master-service.js";
 import { toStatus } from "../rpc/status.js";
 import { GrpcListener } from "../transport/grpc-listener.js";
 import type { ServerDef } from "../wire/core.js";
+import { printText } from "../wire/text-format.js";
 import { Engine, type EngineOptions } from "./engine.js";
 
 export interface ServerOptions extends DefOptions, EngineOptions {
@@ -39,8 +40,7 @@ interface Parts {
 }
 
 /** Prints a ServerDef for error texts. */
-const describeDef = (def: ServerDef): string =>
-  `goo.gle/debugproto  \njob_name: "${def.jobName}"\nprotocol: "${def.protocol}"\n`;
+const describeDef = (def: ServerDef): string => `goo.gle/debugproto   \n${printText("ServerDef", def)}`;
 
 export class Server implements AsyncDisposable {
   readonly #joined: Promise<void>;
@@ -74,7 +74,7 @@ export class Server implements AsyncDisposable {
       handlers: masterHandlers({
         master: engine.master,
         allocator: engine.devices[0]!.allocator,
-        describe: (message) => `goo.gle/debugonly  ${message}`,
+        describe: (type, request) => `goo.gle/debugonly  ${printText(type, request, { singleLine: true })}`,
       }),
       toStatus,
     });
