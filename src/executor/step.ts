@@ -7,11 +7,12 @@ import { type CallDone, type FunctionHandle, PENDING } from "../kernel/kernel.js
 import type { StepRendezvous } from "../kernel/rendezvous.js";
 import type { ResourceStore, StepResources } from "../kernel/resource.js";
 import { copyTensor } from "../tensor/copy.js";
-import { baseDtype, dtypeName, isRef } from "../tensor/dtype.js";
+import { isRef } from "../tensor/dtype.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Call, uninitialized } from "./call.js";
-import { type Executable, Kind, LAST_EDGE, TO_MERGE, withNode } from "./executable.js";
-import { type Entry, Frame, Iteration } from "./frames.js";
+import { type Executable, Kind, withNode } from "./executable.js";
+import { Flow } from "./flow.js";
+import { type Entry, Frame, type Iteration } from "./frames.js";
 import type { FunctionRuntime } from "./functions.js";
 
 /** What a step needs from outside; one object serves the step and all functions that it calls. */
@@ -40,9 +41,7 @@ const SLICE_MS = 8;
 const CLOCK_MASK = 15;
 const NO_TENSORS: readonly Tensor[] = [];
 
-export class Step {
-  readonly #readyNodes: number[] = [];
-  readonly #readyIterations: Iteration[] = [];
+export class Step extends Flow {
   readonly #root: Frame;
   /** Frames alive, for cleaning up after a failure. */
   readonly #results: (Tensor | null)[];
@@ -54,13 +53,14 @@ export class Step {
   #cursor: Call;
 
   constructor(
-    readonly executable: Executable,
+    executable: Executable,
     readonly services: StepServices,
     /** Held once each by the step, for `_Arg` nodes. */
     readonly args: readonly Tensor[],
     readonly onDone: StepDone,
     readonly depth = 0,
   ) {
+    super(executable);
     this.#root = new Frame(executable.frames[0]!, null);
     this.#results = new Array<Tensor | null>(executable.retvalCount).fill(null);
     this.#cursor = new Call(this);
@@ -70,15 +70,15 @@ export class Step {
     const root = this.#root.iterations[0]!;
     const { roots } = this.executable;
     for (let i = 0; i < roots.length; i++) {
-      this.#readyNodes.push(roots[i]!);
-      this.#readyIterations.push(root);
+      this.readyNodes.push(roots[i]!);
+      this.readyIterations.push(root);
     }
     this.#loop();
   }
 
   /** Stops the step: nodes not yet begun never run, open calls are told by the step's cancellation. */
   fail(error: unknown): void {
-    this.#fail(toOpError(error));
+    this.stop(toOpError(error));
     if (!this.#running) this.#loop();
   }
 
@@ -104,7 +104,7 @@ export class Step {
     if (dead === null) {
       call.releaseInputs();
       call.releaseOutputs();
-      this.#fail(this.#named(call.error, call.node));
+      this.stop(this.#named(call.error, call.node));
     } else {
       this.#finish(call, false);
     }
@@ -119,8 +119,8 @@ export class Step {
     if (this.#running || this.#yielding) return;
     this.#running = true;
     const { executable, services } = this;
-    const nodes = this.#readyNodes;
-    const iterations = this.#readyIterations;
+    const nodes = this.readyNodes;
+    const iterations = this.readyIterations;
     const deadline = services.now() + SLICE_MS;
     let ticks = 0;
     while (nodes.length > 0) {
@@ -167,7 +167,7 @@ export class Step {
       }
       call.releaseInputs();
       call.releaseOutputs();
-      this.#fail(this.#named(error, node));
+      this.stop(this.#named(error, node));
       return;
     }
     this.#finish(call, false);
@@ -194,7 +194,7 @@ export class Step {
     const { node, iteration } = call;
     if (services.trace !== null) services.trace(executable, node, call.startedAt, services.now());
     call.releaseInputs();
-    this.#propagate(node, iteration, call.outputs, dead);
+    this.propagate(node, iteration, call.outputs, dead);
   }
 
   /** A node whose inputs are dead doesn't run: its outputs are dead. Transfers run all the same. */
@@ -215,13 +215,13 @@ export class Step {
     if (kind === Kind.EXIT && iteration.frame.parent !== null) {
       // Only the last iteration's dead exits count: the loop may still turn and leave through them alive.
       if (iteration.index === iteration.frame.newest) iteration.frame.deadExits.push(node);
-      this.#nodeDone(iteration);
+      this.nodeDone(iteration);
     } else if (kind === Kind.ENTER) {
-      this.#enter(node, iteration, null);
+      this.enter(node, iteration, null);
     } else if (kind === Kind.NEXT_ITERATION) {
-      this.#nodeDone(iteration);
+      this.nodeDone(iteration);
     } else {
-      this.#propagate(node, iteration, call.outputs, true);
+      this.propagate(node, iteration, call.outputs, true);
     }
   }
 
@@ -252,13 +252,13 @@ export class Step {
           return;
         }
         case Kind.ENTER:
-          this.#enter(node, iteration, this.#takeEntry(node, slots, base, 0));
+          this.enter(node, iteration, this.#takeEntry(node, slots, base, 0));
           return;
         case Kind.EXIT:
-          this.#exit(node, iteration, this.#takeEntry(node, slots, base, 0));
+          this.exit(node, iteration, this.#takeEntry(node, slots, base, 0));
           return;
         case Kind.NEXT_ITERATION:
-          this.#nextIteration(node, iteration, this.#takeEntry(node, slots, base, 0));
+          this.nextIteration(node, iteration, this.#takeEntry(node, slots, base, 0));
           return;
         case Kind.LOOP_COND:
           outputs[0] = this.#takeEntry(node, slots, base, 0);
@@ -287,10 +287,10 @@ export class Step {
       }
     } catch (error) {
       this.#cursor.releaseOutputs();
-      this.#fail(this.#named(error, node));
+      this.stop(this.#named(error, node));
       return;
     }
-    this.#propagate(node, iteration, outputs, false);
+    this.propagate(node, iteration, outputs, false);
   }
 
   /** Takes an input as a value. */
@@ -334,10 +334,10 @@ export class Step {
       const index = this.#cursor.allocate(3, []);
       executable.device.heap.i32[index.ptr >>> 2] = i;
       outputs[1] = index;
-      this.#propagate(node, iteration, outputs, false);
+      this.propagate(node, iteration, outputs, false);
       return;
     }
-    this.#fail(new InternalError(`${executable.names[node]}: merge node is live without a live input`));
+    this.stop(new InternalError(`${executable.names[node]}: merge node is live without a live input`));
   }
 
   #send(node: number, iteration: Iteration, dead: boolean): void {
@@ -391,225 +391,17 @@ export class Step {
     return frame.parent === null ? "0:0" : `${frame.id}:${iteration.index}`;
   }
 
-  // ---- frames -------------------------------------------------------------------------------------------------
-
-  #enter(node: number, iteration: Iteration, entry: Entry | null): void {
-    const { executable } = this;
-    const target = executable.enterTarget[node]!;
-    const plan = executable.frames[target]!;
-    const frame = iteration.child(plan);
-    const first = frame.iterations[0]!;
-    if (executable.aux[node] === 1) {
-      frame.invariants.push({ node, entry });
-      // Later iterations that exist already get it too.
-      for (let i = 0; i < frame.iterations.length; i++) {
-        entry?.retain();
-        this.#deliver(node, frame.iterations[i]!, entry);
-      }
-    } else {
-      this.#deliver(node, first, entry);
-    }
-    frame.missingInputs--;
-    this.#nodeDone(iteration);
-    this.#cleanUp(frame);
-  }
-
-  #exit(node: number, iteration: Iteration, entry: Entry): void {
-    const { parent } = iteration.frame;
-    this.#deliver(node, parent!, entry);
-    this.#nodeDone(iteration);
-  }
-
-  #nextIteration(node: number, iteration: Iteration, entry: Entry): void {
-    const { frame } = iteration;
-    if (iteration.index === frame.newest) {
-      if (frame.iterations.length >= frame.plan.frame.parallelIterations) {
-        frame.waiting.push({ node, entry });
-        this.#nodeDone(iteration);
-        return;
-      }
-      this.#newIteration(frame);
-    }
-    this.#deliver(node, frame.iteration(iteration.index + 1)!, entry);
-    this.#nodeDone(iteration);
-  }
-
-  #newIteration(frame: Frame): Iteration {
-    frame.newest++;
-    frame.deadExits.length = 0;
-    const next = Iteration.take(frame.plan, frame, frame.newest);
-    frame.iterations.push(next);
-    for (const { node, entry } of frame.invariants) {
-      entry?.retain();
-      this.#deliver(node, next, entry);
-    }
-    return next;
-  }
-
-  /** A node of a loop is through: its iteration may be over, and with it the frame. */
-  #nodeDone(iteration: Iteration): void {
-    const { frame } = iteration;
-    if (frame.parent === null) return;
-    iteration.outstandingNodes--;
-    this.#cleanUp(frame);
-  }
-
-  #cleanUp(frame: Frame): void {
-    if (frame.parent === null || frame.done) return;
-    while (frame.iterations.length > 0) {
-      const oldest = frame.iterations[0]!;
-      if (oldest.outstandingNodes > 0 || oldest.outstandingFrames > 0) return;
-      if (oldest.index === 0 && frame.missingInputs > 0) return;
-      frame.iterations.shift();
-      frame.firstLive++;
-      oldest.give();
-      if (frame.waiting.length > 0) {
-        const waiting = frame.waiting.splice(0);
-        const next = this.#newIteration(frame);
-        for (const { node, entry } of waiting) this.#deliver(node, next, entry);
-      }
-    }
-    if (frame.missingInputs === 0) this.#frameDone(frame);
-  }
-
-  #frameDone(frame: Frame): void {
-    frame.done = true;
-    const parent = frame.parent!;
-    for (const { entry } of frame.invariants) entry?.release();
-    for (const node of frame.deadExits) this.#deliver(node, parent, null);
-    parent.removeChild(frame);
-    this.#cleanUp(parent.frame);
-  }
-
-  // ---- edges --------------------------------------------------------------------------------------------------
-
-  /** Passes one entry (dead if `null`) along all edges of a node with one output, into a given iteration. */
-  #deliver(node: number, iteration: Iteration, entry: Entry | null): void {
-    const outputs = this.#single;
-    outputs[0] = entry;
-    this.#send1(node, iteration, outputs, entry === null);
-  }
-
-  readonly #single: (Entry | null)[] = [null];
-
-  #propagate(node: number, iteration: Iteration, outputs: (Entry | null)[], dead: boolean): void {
-    const { executable } = this;
-    const types = executable.outputTypes[node]!;
-    for (let i = 0; i < types.length; i++) {
-      const entry = outputs[i]!;
-      if (entry !== null && baseDtype(types[i]!) !== entry.dtype) {
-        this.#cursorFailure(node, i, outputs);
-        return;
-      }
-    }
-    this.#send1(node, iteration, outputs, dead);
-    this.#nodeDone(iteration);
-  }
-
-  #send1(node: number, iteration: Iteration, outputs: (Entry | null)[], dead: boolean): void {
-    const { executable } = this;
-    const { edgeStart, edgeOutput, edgeTarget, edgeSlot, edgeFlags, local } = executable;
-    const { pending, slots } = iteration;
-    const looping = iteration.frame.parent !== null;
-    const end = edgeStart[node + 1]!;
-    for (let e = edgeStart[node]!; e < end; e++) {
-      const out = edgeOutput[e]!;
-      const target = edgeTarget[e]!;
-      const flags = edgeFlags[e]!;
-      const entry = out < 0 ? null : outputs[out]!;
-      const isDead = dead || (out >= 0 && entry === null);
-      if ((flags & TO_MERGE) !== 0) {
-        this.#intoMerge(e, iteration, entry, isDead, looping);
-      } else {
-        const at = local[target]!;
-        if (entry !== null) slots[edgeSlot[e]!] = (flags & LAST_EDGE) !== 0 ? entry : retained(entry);
-        if (isDead) {
-          iteration.sawDead = true;
-          iteration.dead[at]!++;
-        }
-        if (--pending[at]! === 0) {
-          if (looping) iteration.outstandingNodes++;
-          this.#readyNodes.push(iteration.sawDead && iteration.dead[at]! > 0 ? ~target : target);
-          this.#readyIterations.push(iteration);
-        }
-      }
-      if ((flags & LAST_EDGE) !== 0) outputs[out] = null;
-    }
-    const unused = executable.unused[node]!;
-    if (unused !== null) {
-      for (let i = 0; i < unused.length; i++) {
-        const out = unused[i]!;
-        outputs[out]?.release();
-        outputs[out] = null;
-      }
-    }
-  }
-
-  /**
-   * A merge runs when its control inputs are there and the first live input is, or all inputs are dead.
-   * Its count holds 2 for each control input missing and 1 while no live input came.
-   */
-  #intoMerge(e: number, iteration: Iteration, entry: Entry | null, isDead: boolean, looping: boolean): void {
-    const { executable } = this;
-    const { edgeOutput, edgeTarget, edgeSlot, edgeFlags } = executable;
-    const target = edgeTarget[e]!;
-    const at = executable.local[target]!;
-    const { pending, dead } = iteration;
-    const inputs = executable.inputCount[target]!;
-    let ready: boolean;
-    let isDeadMerge = false;
-    if (edgeOutput[e]! < 0) {
-      pending[at]! -= 2;
-      isDeadMerge = dead[at] === inputs;
-      ready = pending[at] === 0 || (pending[at] === 1 && isDeadMerge);
-    } else if (!isDead && entry !== null) {
-      if ((pending[at]! & 1) === 0) {
-        if ((edgeFlags[e]! & LAST_EDGE) !== 0) entry.release();
-        return;
-      }
-      iteration.slots[edgeSlot[e]!] = (edgeFlags[e]! & LAST_EDGE) !== 0 ? entry : retained(entry);
-      pending[at]! -= 1;
-      ready = pending[at] === 0;
-    } else {
-      iteration.sawDead = true;
-      dead[at]!++;
-      // A loop whose Enter is dead never begins: its merge must not wait for the next iteration.
-      isDeadMerge = dead[at] === inputs || executable.kind[sourceOf(executable, target, edgeSlot[e]!)] === Kind.ENTER;
-      ready = pending[at] === 1 && isDeadMerge;
-    }
-    if (!ready) return;
-    if (looping) iteration.outstandingNodes++;
-    this.#readyNodes.push(isDeadMerge ? ~target : target);
-    this.#readyIterations.push(iteration);
-  }
-
   // ---- ends ---------------------------------------------------------------------------------------------------
-
-  #cursorFailure(node: number, index: number, outputs: (Entry | null)[]): void {
-    const { executable } = this;
-    const found = dtypeName(outputs[index]!.dtype);
-    const declared = dtypeName(baseDtype(executable.outputTypes[node]![index]!));
-    for (let i = 0; i < outputs.length; i++) {
-      outputs[i]?.release();
-      outputs[i] = null;
-    }
-    this.#fail(
-      new InternalError(
-        `Output ${index} of type ${found} does not match declared output type ${declared} for node ` +
-          `{{node ${executable.names[node]}}}`,
-      ),
-    );
-  }
 
   #named(error: unknown, node: number): Error {
     return withNode(toOpError(error), this.executable.names[node]!);
   }
 
-  #fail(error: Error): void {
+  protected stop(error: Error): void {
     if (this.#error !== null || this.#ended) return;
     this.#error = error;
-    this.#readyNodes.length = 0;
-    this.#readyIterations.length = 0;
+    this.readyNodes.length = 0;
+    this.readyIterations.length = 0;
     // A nested function shares its caller's cancellation: the caller decides whether its failure ends the step.
     if (this.depth === 0) this.services.cancellation.cancel(error);
   }
@@ -646,13 +438,4 @@ export class Step {
       next.iterations.length = 0;
     }
   }
-}
-
-function retained(entry: Entry): Entry {
-  entry.retain();
-  return entry;
-}
-
-function sourceOf(executable: Executable, node: number, slot: number): number {
-  return executable.inputSources[node]![slot - executable.inputStart[node]!]!;
 }

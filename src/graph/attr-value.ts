@@ -9,7 +9,6 @@ const list = (field: Partial<AttrValue_ListValue>): AttrValue =>
   value({ list: Object.assign(AttrValue_ListValue.create(), field) });
 
 export const stringValue = (text: string): AttrValue => value({ s: encoder.encode(text) });
-export const bytesValue = (s: Uint8Array): AttrValue => value({ s });
 export const intValue = (i: number | bigint): AttrValue => value({ i: BigInt(i) });
 export const floatValue = (f: number): AttrValue => value({ f });
 export const boolValue = (b: boolean): AttrValue => value({ b });
@@ -19,10 +18,7 @@ export const funcValue = (func: NameAttrList): AttrValue => value({ func });
 export const shapeValue = (shape: Shape | null): AttrValue => value({ shape: shapeProto(shape) });
 export const typesValue = (type: readonly DataType[]): AttrValue => list({ type: [...type] });
 export const intsValue = (ints: readonly (number | bigint)[]): AttrValue => list({ i: ints.map(BigInt) });
-export const floatsValue = (f: readonly number[]): AttrValue => list({ f: [...f] });
-export const boolsValue = (b: readonly boolean[]): AttrValue => list({ b: [...b] });
 export const stringsValue = (texts: readonly string[]): AttrValue => list({ s: texts.map((t) => encoder.encode(t)) });
-export const shapesValue = (shapes: readonly (Shape | null)[]): AttrValue => list({ shape: shapes.map(shapeProto) });
 
 const shapeProto = (shape: Shape | null) =>
   shape === null

@@ -49,7 +49,6 @@ export const funcAttr = (node: Node, name: string): NameAttrList => field(node, 
 export const bigintsAttr = (node: Node, name: string): bigint[] => list(node, name, "i");
 export const intsAttr = (node: Node, name: string): number[] => bigintsAttr(node, name).map(Number);
 export const floatsAttr = (node: Node, name: string): number[] => list(node, name, "f");
-export const boolsAttr = (node: Node, name: string): boolean[] => list(node, name, "b");
 export const stringsAttr = (node: Node, name: string): string[] => list(node, name, "s").map((s) => decoder.decode(s));
 export const typesAttr = (node: Node, name: string): DataType[] => list(node, name, "type");
 export const shapesAttr = (node: Node, name: string): (Shape | null)[] => list(node, name, "shape").map(shapeOf);

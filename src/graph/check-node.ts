@@ -4,6 +4,7 @@ import { InvalidArgumentError, NotFoundError } from "../errors/index.js";
 import { type DataType, dtypeName } from "../tensor/dtype.js";
 import type { AttrValue, NodeDef } from "../wire/core.js";
 import type { AttrDef, OpDef } from "./op-def.js";
+import { summarizeOp } from "./summarize.js";
 
 const LEGAL_NAME = /^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$/;
 /** Names that only TensorFlow's own rewriting makes begin with an underscore. */
@@ -27,65 +28,78 @@ export function unknownOp(op: string, hostname: string): Error {
   );
 }
 
-/** The node's attributes with defaults added; attributes that the op doesn't define pass if they begin with `_`. */
-export function checkAttrs(node: NodeDef, op: OpDef): Map<string, AttrValue> {
+/** `name`, `name:index` or `^name`. */
+const LEGAL_INPUT = /^(?:\^[A-Za-z0-9._][A-Za-z0-9_.\\/>-]*|[A-Za-z0-9._][A-Za-z0-9_.\\/>-]*(?::\d{1,9})?)$/;
+
+export function checkInputName(node: string, input: string): void {
+  if (!LEGAL_INPUT.test(input)) throw new InvalidArgumentError(`Illegal op input name '${input}'${suffix(node)}`);
+}
+
+/** The node's attributes with defaults added. */
+export function withDefaults(node: NodeDef, op: OpDef): Map<string, AttrValue> {
   const attrs = node.attr;
-  for (const definition of op.attrs) {
-    const value = attrs.get(definition.name);
-    if (value === undefined) {
-      if (definition.defaultValue === null) {
-        throw new NotFoundError(
-          `No attr named '${definition.name}' in NodeDef:${suffix(node.name)}${named(node.name)}`,
-        );
-      }
-      attrs.set(definition.name, definition.defaultValue);
-    } else {
-      checkValue(node.name, definition, value);
+  for (const { name, defaultValue } of op.attrs) {
+    if (attrs.has(name)) continue;
+    if (defaultValue === null) {
+      throw new NotFoundError(`No attr named '${name}' in NodeDef:${suffix(node.name)}\n\t [[${node.name}]]`);
     }
+    attrs.set(name, defaultValue);
   }
   return attrs;
 }
 
-const named = (name: string): string => `\n\t [[${name}]]`;
-
-function checkValue(node: string, definition: AttrDef, value: AttrValue): void {
-  const { type, name, minimum, allowed } = definition;
-  if (!hasType(value, type)) {
-    throw new InvalidArgumentError(
-      `AttrValue must not have reference type value or must be of type '${type}' for attr '${name}'` +
-        `\n\t; NodeDef: ${summary(node)}${suffix(node)}`,
-    );
+/**
+ * That every attribute has the type, the size and one of the values that the op asks for. Attributes that the op
+ * doesn't define pass. A real server finds some of this only when the kernel is made; kernels here count on it.
+ */
+export function checkAttrs(node: string, op: OpDef, attrs: ReadonlyMap<string, AttrValue>): void {
+  for (const definition of op.attrs) {
+    const value = attrs.get(definition.name)!;
+    if (value === definition.defaultValue) continue;
+    const fault = faultOf(definition, value);
+    if (fault !== null) {
+      throw new InvalidArgumentError(`${fault}\n\t; NodeDef: ${summary(node)}; ${summarizeOp(op)}\n\t [[${node}]]`);
+    }
   }
-  const size = type === "int" ? Number(value.i) : type.startsWith("list(") ? listLength(value) : null;
-  if (minimum !== null && size !== null && size < minimum && (type === "int" || minimum > 0)) {
-    throw new InvalidArgumentError(
-      type === "int"
-        ? `Value for attr '${name}' of ${size} must be at least minimum ${minimum}\n\t; NodeDef: ${summary(node)}${suffix(node)}`
-        : `Length for attr '${name}' of ${size} must be at least minimum ${minimum}\n\t; NodeDef: ${summary(node)}${suffix(node)}`,
-    );
-  }
-  if (allowed !== null) checkAllowed(node, definition, value);
 }
 
-function checkAllowed(node: string, { name, allowed, type }: AttrDef, value: AttrValue): void {
-  if (type === "string") {
-    const text = decoder.decode(value.s);
-    if (allowed!.includes(text)) return;
-    const list = allowed!.map((item) => `"${item}"`).join(", ");
-    throw new InvalidArgumentError(
-      `Value for attr '${name}' of "${text}" is not in the list of allowed values: ${list}\n\t; NodeDef: ` +
-        `${summary(node)}${suffix(node)}`,
-    );
+function faultOf(definition: AttrDef, value: AttrValue): string | null {
+  const { type, name, minimum, allowed } = definition;
+  if (!hasType(value, type)) {
+    return `AttrValue had value with type '${typeOf(value)}' when '${type}' expected\n\t for attr '${name}'`;
   }
-  const types = type === "type" ? [value.type!] : (value.list?.type ?? []);
-  for (const dtype of types) {
-    if (allowed!.includes(dtype)) continue;
-    const list = allowed!.map((item) => dtypeName(item as DataType)).join(", ");
-    throw new InvalidArgumentError(
-      `Value for attr '${name}' of ${dtypeName(dtype)} is not in the list of allowed values: ${list}\n\t; NodeDef: ` +
-        `${summary(node)}${suffix(node)}`,
-    );
+  if (minimum !== null && type === "int" && value.i! < minimum) {
+    return `Value for attr '${name}' of ${value.i} must be at least minimum ${minimum}`;
   }
+  if (minimum !== null && type.startsWith("list(")) {
+    const length = listLength(value);
+    if (length < minimum) return `Length for attr '${name}' of ${length} must be at least minimum ${minimum}`;
+  }
+  return allowed === null ? null : notAllowed(definition, value);
+}
+
+function notAllowed({ name, allowed, type }: AttrDef, value: AttrValue): string | null {
+  const texts = type === "string" ? [value.s!] : type === "list(string)" ? value.list!.s : null;
+  const given =
+    texts === null
+      ? type === "type"
+        ? [value.type!]
+        : (value.list?.type ?? [])
+      : texts.map((bytes) => decoder.decode(bytes));
+  const show = (item: string | DataType) => (typeof item === "number" ? dtypeName(item) : `"${item}"`);
+  for (const item of given) {
+    if (allowed!.includes(item)) continue;
+    const list = allowed!.map(show).join(", ");
+    return `Value for attr '${name}' of ${show(item)} is not in the list of allowed values: ${list}`;
+  }
+  return null;
+}
+
+function typeOf(value: AttrValue): string {
+  const kinds = ["s", "i", "f", "b", "type", "shape", "tensor", "func", "list"] as const;
+  const words = ["string", "int", "float", "bool", "type", "shape", "tensor", "func", "list(any)"];
+  const kind = kinds.findIndex((field) => value[field] !== undefined);
+  return words[kind] ?? "placeholder";
 }
 
 const decoder = new TextDecoder();

@@ -4,9 +4,10 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import { baseDtype, type DataType, dtypeName, isRef } from "../tensor/dtype.js";
 import type { GraphDef, NodeDef } from "../wire/core.js";
-import { checkAttrs, checkName, unknownOp } from "./check-node.js";
+import { checkAttrs, checkInputName, checkName, summary, unknownOp, withDefaults } from "./check-node.js";
 import { type Graph, Node } from "./graph.js";
 import type { OpDef, OpRegistry } from "./op-def.js";
+import { summarizeOp } from "./summarize.js";
 import { flattenTypes } from "./types.js";
 
 /** TensorFlow 2.21's `TF_GRAPH_DEF_VERSION`. */
@@ -34,7 +35,7 @@ export function importGraph(graph: Graph, graphDef: GraphDef, registry: OpRegist
       throw new InvalidArgumentError(`Node '${definition.name}' is not unique`);
     }
     checkName(definition.name, options.internal === true);
-    const node = new Node(first + i, definition.name, op, checkAttrs(definition, op), definition.device);
+    const node = new Node(first + i, definition.name, op, withDefaults(definition, op), definition.device);
     node.inputTypes = flattenTypes(op.inputs, node.attrs);
     node.outputTypes = flattenTypes(op.outputs, node.attrs);
     staged.set(node.name, node);
@@ -42,6 +43,7 @@ export function importGraph(graph: Graph, graphDef: GraphDef, registry: OpRegist
   }
   const find = (name: string) => staged.get(name) ?? graph.find(name);
   for (let i = 0; i < nodes.length; i++) link(nodes[i]!, definitions[i]!, find);
+  for (const node of nodes) checkAttrs(node.name, node.op, node.attrs);
   checkCycles(nodes, first);
   for (const node of nodes) graph.adopt(node);
   return first;
@@ -49,6 +51,11 @@ export function importGraph(graph: Graph, graphDef: GraphDef, registry: OpRegist
 
 function checkVersions({ versions }: GraphDef): void {
   const minimum = versions?.minConsumer ?? 0;
+  if (versions?.badConsumers.includes(GRAPH_DEF_VERSION)) {
+    throw new InvalidArgumentError(
+      `GraphDef disallows consumer version ${GRAPH_DEF_VERSION}.  Please upgrade TensorFlow: this version is likely buggy.`,
+    );
+  }
   if (minimum > GRAPH_DEF_VERSION) {
     throw new InvalidArgumentError(
       `GraphDef min consumer version ${minimum} above current version ${GRAPH_DEF_VERSION} for TensorFlow ` +
@@ -64,24 +71,26 @@ function opOf(definition: NodeDef, graph: Graph, registry: OpRegistry, hostname:
 }
 
 function link(node: Node, definition: NodeDef, find: (name: string) => Node | undefined): void {
-  let inControls = false;
+  // A group of thousands of control inputs is usual: the set finds what an input says twice.
+  let controls: Set<Node> | null = null;
   for (const text of definition.input) {
+    checkInputName(node.name, text);
     if (text.startsWith("^")) {
-      inControls = true;
       const source = find(text.slice(1));
-      if (source === undefined) throw unknownInput(node.name, text.slice(1));
-      if (!node.controlInputs.includes(source)) node.controlInputs.push(source);
+      if (source === undefined) throw unknownInput(node.name, text);
+      controls ??= new Set();
+      controls.add(source);
       continue;
     }
-    if (inControls) {
-      throw new InvalidArgumentError(`Node '${node.name}': Control dependencies must come after regular dependencies`);
+    if (controls !== null) {
+      throw new InvalidArgumentError(`All control inputs must follow all data inputs\n\t [[${summary(node.name)}]]`);
     }
     const colon = text.lastIndexOf(":");
     const name = colon < 0 ? text : text.slice(0, colon);
     const index = colon < 0 ? 0 : Number(text.slice(colon + 1));
     const source = find(name);
     if (source === undefined) throw unknownInput(node.name, name);
-    if (!Number.isInteger(index) || index < 0 || index >= source.outputTypes.length) {
+    if (index >= source.outputTypes.length) {
       throw new InvalidArgumentError(
         `Node '${node.name}': Connecting to invalid output ${index} of source node ${name} which has ` +
           `${source.outputTypes.length} outputs.`,
@@ -89,6 +98,7 @@ function link(node: Node, definition: NodeDef, find: (name: string) => Node | un
     }
     node.inputs.push({ node: source, index });
   }
+  if (controls !== null) for (const source of controls) node.controlInputs.push(source);
   checkInputs(node);
 }
 
@@ -96,23 +106,29 @@ const unknownInput = (node: string, input: string): Error =>
   new InvalidArgumentError(`Node '${node}': Unknown input node '${input}'`);
 
 function checkInputs(node: Node): void {
-  const expected = node.inputTypes;
-  if (node.inputs.length !== expected.length) {
+  const { name, inputs, inputTypes: expected } = node;
+  if (inputs.length > expected.length) {
     throw new InvalidArgumentError(
-      `NodeDef expected inputs '${expected.map(dtypeName).join(", ")}' do not match ${node.inputs.length} inputs ` +
-        `specified; NodeDef: {{node ${node.name}}}\n\t [[{{node ${node.name}}}]]`,
+      `Input ${expected.length} of node ${name} does not exist. Node only has ${expected.length} inputs.`,
     );
   }
-  for (let i = 0; i < expected.length; i++) {
-    const { node: source, index } = node.inputs[i]!;
-    if (!connects(source.outputTypes[index]!, expected[i]!)) {
-      throw new InvalidArgumentError(
-        `Input ${i} of node ${node.name} was passed ${dtypeName(source.outputTypes[index]!)} from ` +
-          `${source.name}:${index} incompatible with expected ${dtypeName(expected[i]!)}.`,
-      );
-    }
+  for (let i = 0; i < inputs.length; i++) {
+    const { node: source, index } = inputs[i]!;
+    if (connects(source.outputTypes[index]!, expected[i]!)) continue;
+    throw new InvalidArgumentError(
+      `Input ${i} of node ${name} was passed ${typeName(source.outputTypes[index]!)} from ` +
+        `${source.name}:${index} incompatible with expected ${typeName(expected[i]!)}.`,
+    );
+  }
+  if (inputs.length < expected.length) {
+    throw new InvalidArgumentError(
+      `NodeDef expected inputs '${expected.map(dtypeName).join(", ")}' do not match ${inputs.length} inputs ` +
+        `specified; ${summarizeOp(node.op)}; NodeDef: ${summary(name)}\n\t [[${name}]]`,
+    );
   }
 }
+
+const typeName = (type: DataType): string => (type === 0 ? "INVALID" : dtypeName(type));
 
 /** A reference may be read as a value, never the reverse. */
 const connects = (from: DataType, to: DataType): boolean => from === to || (!isRef(to) && baseDtype(from) === to);

@@ -9,6 +9,7 @@ import { wasmOf } from "./cpu.js";
 import { broadcastShape } from "./support/broadcast.js";
 import { normalizeAxis, readInt, readInts } from "./support/index-tensor.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
+import { TensorList, zerosLikeList } from "./tensor-list.js";
 
 /** Copies a strided view of an input to a fresh output: bytes through the kernel, values one by one. */
 export function emitView(
@@ -351,6 +352,10 @@ const like = (op: string, one: number): Kernel =>
     const scalar = node.tensorOf(node.outputTypes[0]!, one);
     return (step) => {
       const x = step.input(0);
+      if (x.values?.[0] instanceof TensorList) {
+        step.setOutput(0, Tensor.ofValues(x.dtype, x.shape, [zerosLikeList(step, x.values[0])]));
+        return DONE;
+      }
       if (x.values !== null) {
         step.setOutput(
           0,

@@ -29,7 +29,7 @@ const biasAdd = (op: string): Kernel =>
         );
       }
       const y = step.forwardOrAllocate(0, 0, x.shape);
-      if (y.size > 0) add(binaryCodes["Add"]!, x.ptr, bias.ptr, y.ptr, y.size / channels, channels, channels, 0, 1, 1);
+      if (y.size > 0) add(binaryCodes.Add!, x.ptr, bias.ptr, y.ptr, y.size / channels, channels, channels, 0, 1, 1);
       return DONE;
     };
   });
@@ -46,7 +46,7 @@ const biasAddGrad = kernel("BiasAddGrad", "CPU", { T: NUMBERS }, (node) => {
     if (x.shape.length < 2) throw new InvalidArgumentError(`Input tensor must be at least 2D: ${shapeString(x.shape)}`);
     const channels = x.shape[x.shape.length - 1]!;
     const y = step.allocateOutput(0, [channels]);
-    if (channels > 0) reduce(reduceCodes["Sum"]!, x.ptr, y.ptr, 1, x.size / channels, channels);
+    if (channels > 0) reduce(reduceCodes.Sum!, x.ptr, y.ptr, 1, x.size / channels, channels);
     return DONE;
   };
 });

@@ -139,7 +139,7 @@ const l2Loss = kernel("L2Loss", "CPU", { T: ["float", "double"] }, (node) => {
   return (step) => {
     const x = step.input(0);
     const y = step.allocateOutput(0, []);
-    compute(reduceCodes["L2Loss"]!, x.ptr, y.ptr, 1, x.size, 1);
+    compute(reduceCodes.L2Loss!, x.ptr, y.ptr, 1, x.size, 1);
     if (double) step.heap.f64[y.ptr / 8]! /= 2;
     else step.heap.f32[y.ptr >>> 2]! /= 2;
     return DONE;

@@ -152,10 +152,10 @@ const cast = kernel("Cast", "CPU", {}, (node) => {
     }
     const sourceCode = NARROW.has(from) ? 0 : castCodes[from]!;
     if (NARROW.has(to)) {
-      if (sourceCode !== 0) wasm["cast"]!(sourceCode, 0, source, wide!.ptr, x.size);
+      if (sourceCode !== 0) wasm.cast!(sourceCode, 0, source, wide!.ptr, x.size);
       wasm[`f32_to_${NARROW.get(to)}`]!(sourceCode === 0 ? source : wide!.ptr, y.ptr, x.size);
     } else {
-      wasm["cast"]!(sourceCode, castCodes[to]!, source, y.ptr, x.size);
+      wasm.cast!(sourceCode, castCodes[to]!, source, y.ptr, x.size);
     }
     wide?.release();
     return DONE;

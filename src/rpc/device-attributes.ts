@@ -12,11 +12,3 @@ export const deviceToProto = (device: DeviceAttributes): Proto => ({
   physicalDeviceDesc: device.physicalDeviceDesc,
   xlaGlobalId: -1n,
 });
-
-export const deviceFromProto = (proto: Proto): DeviceAttributes => ({
-  name: proto.name,
-  deviceType: proto.deviceType,
-  memoryLimit: proto.memoryLimit,
-  incarnation: proto.incarnation,
-  physicalDeviceDesc: proto.physicalDeviceDesc,
-});

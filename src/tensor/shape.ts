@@ -3,8 +3,6 @@
 
 export type Shape = readonly number[];
 
-export const SCALAR: Shape = Object.freeze([]) as Shape;
-
 export function numElements(shape: Shape): number {
   let n = 1;
   for (let i = 0; i < shape.length; i++) n *= shape[i]!;

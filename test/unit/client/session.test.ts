@@ -1,0 +1,145 @@
+import * as assert from "uvu/assert";
+import {
+  AdamOptimizer,
+  CancelledError,
+  DataType,
+  FailedPreconditionError,
+  globalVariablesInitializer,
+  InvalidArgumentError,
+  MomentumOptimizer,
+  NotFoundError,
+  Server,
+  Session,
+  Variable,
+} from "../../../src/index.js";
+import { test } from "../../support/suite.js";
+
+const notReached = (): never => {
+  throw new Error("the step should have failed");
+};
+
+const localServer = () => Server.create({ worker: ["127.0.0.1:0"] }, { log: () => {} });
+
+test("adds two constants over a socket and in process", async () => {
+  await using server = await localServer();
+  for (const target of [server.target, server] as const) {
+    await using session = new Session(target);
+    const { graph } = session;
+    const sum = graph.op("AddV2", [graph.constant([1.5, 2]), graph.constant([10.25, 20])]).output();
+    const { data, shape } = await session.run(sum);
+    assert.equal([...(data as Float32Array)], [11.75, 22]);
+    assert.equal(shape, [2]);
+  }
+});
+
+test("nested fetches come back in their shape; the graph grows between runs", async () => {
+  await using session = new Session();
+  const { graph } = session;
+  const x = graph.placeholder(DataType.FLOAT, [-1]);
+  const double = graph.op("Add", [x, x]).output();
+  const first = await session.run({ a: double, b: [x.name, double] }, [[x, [1, 2]]]).catch((error: unknown) => error);
+  assert.instance(first, InvalidArgumentError);
+  const square = graph.op("Square", [double]).output();
+  const found = await session.run({ a: square, b: [double, graph.group([double])] }, [[x, [1, 2]]]);
+  assert.equal([...(found.a.data as Float32Array)], [4, 16]);
+  assert.equal([...(found.b[0].data as Float32Array)], [2, 4]);
+  assert.is(found.b[1], undefined);
+});
+
+test("errors have TensorFlow's class and name the node", async () => {
+  await using session = new Session();
+  const { graph } = session;
+  const a = graph.constant([[1, 2, 3]], DataType.FLOAT);
+  const product = graph.op("MatMul", [a, a], {}, { name: "mm" }).output();
+  await session.run(product).then(notReached, (error: Error) => {
+    assert.instance(error, InvalidArgumentError);
+    assert.match(error.message, "Matrix size-incompatible: In[0]: [1,3], In[1]: [1,3]\n\t [[{{node mm}}]]");
+  });
+  await session.run("nothing:0").then(notReached, (error: Error) => assert.instance(error, NotFoundError));
+  const v = new Variable(graph, graph.constant(1, DataType.FLOAT), { name: "v" });
+  await session.run(v.value).then(notReached, (error: Error) => assert.instance(error, FailedPreconditionError));
+});
+
+test("training lets memory return to the same number after every step", async () => {
+  await using server = await localServer();
+  await using session = new Session(server);
+  const { graph } = session;
+  const x = graph.placeholder(DataType.FLOAT, [-1, 3]);
+  const w = new Variable(graph, graph.constant([[1], [1], [1]], DataType.FLOAT), { name: "w" });
+  const error = graph
+    .op("Sub", [graph.op("MatMul", [x, w.value]).output(), graph.constant(2, DataType.FLOAT)])
+    .output();
+  const loss = graph.op("Mean", [graph.op("Square", [error]).output(), graph.constant([0, 1])]).output();
+  const steps = [new AdamOptimizer(0.01), new MomentumOptimizer(0.01, 0.9)].map((o) => o.minimize(loss, [w]));
+  await session.run(globalVariablesInitializer(graph));
+  const { allocator } = server.parts.engine.devices[0]!;
+  const losses: number[] = [];
+  let held = -1;
+  for (let i = 0; i < 300; i++) {
+    const fetched = await session.run(
+      [loss, ...steps],
+      [
+        [
+          x,
+          [
+            [1, 2, 3],
+            [0.5, i % 3, 1],
+          ],
+        ],
+      ],
+    );
+    losses.push(Number(fetched[0]!.data[0]));
+    if (i === 2) held = allocator.bytesInUse;
+    else if (i > 2) assert.is(allocator.bytesInUse, held, `after step ${i}`);
+  }
+  assert.ok(losses.at(-1)! < losses[0]! / 2);
+  assert.is(server.parts.engine.worker.openSteps, 0);
+});
+
+test("an aborted step ends as cancelled and leaves nothing", async () => {
+  await using server = await localServer();
+  await using session = new Session(server.target);
+  const { graph } = session;
+  const queue = graph.op("FIFOQueueV2", [], { component_types: [DataType.FLOAT] }).output();
+  const take = graph.op("QueueDequeueV2", [queue], { component_types: [DataType.FLOAT] }).output();
+  const controller = new AbortController();
+  const running = session.run(take, [], { signal: controller.signal });
+  setTimeout(() => controller.abort(), 50);
+  await running.then(notReached, (error: Error) => assert.instance(error, CancelledError));
+  for (let i = 0; i < 100 && server.parts.engine.worker.openSteps > 0; i++) await new Promise((r) => setTimeout(r, 10));
+  assert.is(server.parts.engine.worker.openSteps, 0);
+  assert.is(server.parts.engine.master.runningSteps, 0);
+});
+
+test("a memory limit gives RESOURCE_EXHAUSTED, and the next step runs", async () => {
+  await using server = await Server.create({ worker: ["127.0.0.1:0"] }, { memoryLimit: 1 << 20, log: () => {} });
+  await using session = new Session(server);
+  const { graph } = session;
+  const size = graph.placeholder(DataType.INT32, [1]);
+  const filled = graph.op("Fill", [size, graph.constant(3, DataType.FLOAT)], {}, { name: "filled" }).output();
+  const sum = graph.op("Sum", [filled, graph.constant([0])]).output();
+  await session.run(sum, [[size, [1_000_000]]]).then(notReached, (error: Error) => {
+    assert.is(error.name, "ResourceExhaustedError");
+    assert.match(error.message, "OOM when allocating tensor with shape[1000000] and type float");
+    assert.match(error.message, "{{node filled}}");
+  });
+  assert.is(Number((await session.run(sum, [[size, [1000]]])).data[0]), 3000);
+});
+
+test("loops turn and stop, functions aside", async () => {
+  await using session = new Session();
+  const { graph } = session;
+  const enter = (value: number) =>
+    graph.op("Enter", [graph.constant(value, DataType.INT32)], { frame_name: "loop" }).output();
+  const merge = graph.op("Merge", [[enter(0), enter(0)]]);
+  const limit = graph.op("Enter", [graph.constant(1000)], { frame_name: "loop", is_constant: true }).output();
+  const less = graph.op("Less", [merge.output(), limit]).output();
+  const choose = graph.op("Switch", [merge.output(), graph.op("LoopCond", [less]).output()]);
+  const one = graph.op("Enter", [graph.constant(1)], { frame_name: "loop", is_constant: true }).output();
+  const next = graph.op("NextIteration", [graph.op("AddV2", [choose.output(1), one]).output()]).output();
+  merge.node.inputs[1] = { node: next.node, index: 0 };
+  const exit = graph.op("Exit", [choose.output(0)]).output();
+  assert.is(Number((await session.run(exit)).data[0]), 1000);
+});
+
+test.run();

@@ -1,0 +1,69 @@
+import * as assert from "uvu/assert";
+import { Allocator } from "../../../src/memory/allocator.js";
+import { type Block, Heap } from "../../../src/memory/heap.js";
+import { test } from "../../support/suite.js";
+
+const makeHeap = (maximumBytes = 1 << 28) =>
+  new Heap(new WebAssembly.Memory({ initial: 2, maximum: 65536, shared: true }), 5000, { maximumBytes });
+
+test("blocks are aligned, large enough, and don't overlap", () => {
+  const allocator = new Allocator(makeHeap());
+  const sizes = [0, 1, 63, 64, 65, 1024, 1025, 1281, 2048, 2049, 16384, 16385, 70_000, 1_000_000];
+  const blocks = sizes.map((size) => allocator.allocate(size)!);
+  blocks.forEach((block, i) => {
+    assert.is(block.ptr % 64, 0);
+    assert.ok(block.ptr >= 5000);
+    assert.ok(block.bytes >= sizes[i]!);
+  });
+  const sorted = [...blocks].sort((a, b) => a.ptr - b.ptr);
+  for (let i = 1; i < sorted.length; i++) assert.ok(sorted[i - 1]!.ptr + sorted[i - 1]!.bytes <= sorted[i]!.ptr);
+});
+
+test("a block goes back when its last holder lets go", () => {
+  const allocator = new Allocator(makeHeap());
+  const block = allocator.allocate(100)!;
+  block.retain();
+  block.release();
+  assert.is(allocator.blocksInUse, 1);
+  block.release();
+  assert.is(allocator.blocksInUse, 0);
+  assert.is(allocator.bytesInUse, 0);
+  assert.ok(allocator.peakBytesInUse >= 100);
+});
+
+test("large blocks merge again: a heap that was full in pieces holds one of the whole", () => {
+  const heap = makeHeap(64 * 1024 * 1024);
+  const allocator = new Allocator(heap);
+  const blocks: Block[] = [];
+  for (let block = allocator.allocate(1 << 20); block !== null; block = allocator.allocate(1 << 20)) blocks.push(block);
+  assert.ok(blocks.length > 50);
+  for (const i of [...blocks.keys()].sort((a, b) => (a % 7) - (b % 7))) blocks[i]!.release();
+  assert.is.not(allocator.allocate(blocks.length << 20), null);
+});
+
+test("a limit refuses, and what was held stays usable", () => {
+  const allocator = new Allocator(makeHeap(), 4096);
+  const first = allocator.allocate(3000)!;
+  assert.is(allocator.allocate(3000), null);
+  first.release();
+  assert.is.not(allocator.allocate(3000), null);
+});
+
+test("random allocations and releases leave nothing behind", () => {
+  const allocator = new Allocator(makeHeap());
+  const held: Block[] = [];
+  let seed = 1;
+  const random = (n: number) => {
+    seed = (Math.imul(seed, 48271) >>> 0) % 2147483647;
+    return seed % n;
+  };
+  for (let i = 0; i < 20_000; i++) {
+    if (held.length > 0 && random(2) === 0) held.splice(random(held.length), 1)[0]!.release();
+    else held.push(allocator.allocate(random(3) === 0 ? random(200_000) : random(3000))!);
+  }
+  for (const block of held) block.release();
+  assert.is(allocator.bytesInUse, 0);
+  assert.is(allocator.blocksInUse, 0);
+});
+
+test.run();
