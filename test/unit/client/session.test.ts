@@ -14,16 +14,31 @@ import {
 } from "../../../src/index.js";
 import { test } from "../../support/suite.js";
 
+/** A test that closes what it keeps, last first, whatever becomes of it. */
+function scoped(name: string, body: (keep: <T extends AsyncDisposable>(opened: T) => T) => Promise<void>): void {
+  test(name, async () => {
+    const opened: AsyncDisposable[] = [];
+    try {
+      await body((one) => {
+        opened.push(one);
+        return one;
+      });
+    } finally {
+      for (const one of opened.reverse()) await one[Symbol.asyncDispose]();
+    }
+  });
+}
+
 const notReached = (): never => {
   throw new Error("the step should have failed");
 };
 
 const localServer = () => Server.create({ worker: ["127.0.0.1:0"] }, { log: () => {} });
 
-test("adds two constants over a socket and in process", async () => {
-  await using server = await localServer();
+scoped("adds two constants over a socket and in process", async (keep) => {
+  const server = keep(await localServer());
   for (const target of [server.target, server] as const) {
-    await using session = new Session(target);
+    const session = keep(new Session(target));
     const { graph } = session;
     const sum = graph.op("AddV2", [graph.constant([1.5, 2]), graph.constant([10.25, 20])]).output();
     const { data, shape } = await session.run(sum);
@@ -32,8 +47,8 @@ test("adds two constants over a socket and in process", async () => {
   }
 });
 
-test("nested fetches come back in their shape; the graph grows between runs", async () => {
-  await using session = new Session();
+scoped("nested fetches come back in their shape; the graph grows between runs", async (keep) => {
+  const session = keep(new Session());
   const { graph } = session;
   const x = graph.placeholder(DataType.FLOAT, [-1]);
   const double = graph.op("Add", [x, x]).output();
@@ -46,8 +61,8 @@ test("nested fetches come back in their shape; the graph grows between runs", as
   assert.is(found.b[1], undefined);
 });
 
-test("errors have TensorFlow's class and name the node", async () => {
-  await using session = new Session();
+scoped("errors have TensorFlow's class and name the node", async (keep) => {
+  const session = keep(new Session());
   const { graph } = session;
   const a = graph.constant([[1, 2, 3]], DataType.FLOAT);
   const product = graph.op("MatMul", [a, a], {}, { name: "mm" }).output();
@@ -60,9 +75,9 @@ test("errors have TensorFlow's class and name the node", async () => {
   await session.run(v.value).then(notReached, (error: Error) => assert.instance(error, FailedPreconditionError));
 });
 
-test("training lets memory return to the same number after every step", async () => {
-  await using server = await localServer();
-  await using session = new Session(server);
+scoped("training lets memory return to the same number after every step", async (keep) => {
+  const server = keep(await localServer());
+  const session = keep(new Session(server));
   const { graph } = session;
   const x = graph.placeholder(DataType.FLOAT, [-1, 3]);
   const w = new Variable(graph, graph.constant([[1], [1], [1]], DataType.FLOAT), { name: "w" });
@@ -96,9 +111,9 @@ test("training lets memory return to the same number after every step", async ()
   assert.is(server.parts.engine.worker.openSteps, 0);
 });
 
-test("an aborted step ends as cancelled and leaves nothing", async () => {
-  await using server = await localServer();
-  await using session = new Session(server.target);
+scoped("an aborted step ends as cancelled and leaves nothing", async (keep) => {
+  const server = keep(await localServer());
+  const session = keep(new Session(server.target));
   const { graph } = session;
   const queue = graph.op("FIFOQueueV2", [], { component_types: [DataType.FLOAT] }).output();
   const take = graph.op("QueueDequeueV2", [queue], { component_types: [DataType.FLOAT] }).output();
@@ -111,9 +126,9 @@ test("an aborted step ends as cancelled and leaves nothing", async () => {
   assert.is(server.parts.engine.master.runningSteps, 0);
 });
 
-test("a memory limit gives RESOURCE_EXHAUSTED, and the next step runs", async () => {
-  await using server = await Server.create({ worker: ["127.0.0.1:0"] }, { memoryLimit: 1 << 20, log: () => {} });
-  await using session = new Session(server);
+scoped("a memory limit gives RESOURCE_EXHAUSTED, and the next step runs", async (keep) => {
+  const server = keep(await Server.create({ worker: ["127.0.0.1:0"] }, { memoryLimit: 1 << 20, log: () => {} }));
+  const session = keep(new Session(server));
   const { graph } = session;
   const size = graph.placeholder(DataType.INT32, [1]);
   const filled = graph.op("Fill", [size, graph.constant(3, DataType.FLOAT)], {}, { name: "filled" }).output();
@@ -126,8 +141,8 @@ test("a memory limit gives RESOURCE_EXHAUSTED, and the next step runs", async ()
   assert.is(Number((await session.run(sum, [[size, [1000]]])).data[0]), 3000);
 });
 
-test("loops turn and stop, functions aside", async () => {
-  await using session = new Session();
+scoped("loops turn and stop, functions aside", async (keep) => {
+  const session = keep(new Session());
   const { graph } = session;
   const enter = (value: number) =>
     graph.op("Enter", [graph.constant(value, DataType.INT32)], { frame_name: "loop" }).output();

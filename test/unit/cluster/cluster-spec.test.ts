@@ -36,7 +36,12 @@ test("a cluster def has its jobs sorted, and makes the same spec", () => {
   assert.not.ok(C.equals(def));
 });
 
-const refusals: readonly [name: string, make: () => unknown, type: abstract new (...args: never[]) => Error, text: string][] = [
+const refusals: readonly [
+  name: string,
+  make: () => unknown,
+  type: abstract new (...args: never[]) => Error,
+  text: string,
+][] = [
   ["unknown job", () => C.numTasks("zz"), InvalidArgumentError, "No such job in cluster: 'zz'"],
   ["unknown task", () => C.taskAddress("worker", 9), InvalidArgumentError, "No task with index 9 in job 'worker'"],
   [
