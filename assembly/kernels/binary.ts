@@ -51,18 +51,20 @@ function floats<T>(op: i32, a: T, b: T): T {
     return r != 0 && r < 0 != b < 0 ? ((r + b) as T) : r;
   }
   if (op == TRUNCATE_MOD) return <T>(<f64>a % <f64>b);
-  if (op == POW) return <T>Math.pow(<f64>a, <f64>b);
+  // C's pow differs from ECMAScript's here, even with NaN.
+  if (op == POW) return a == 1 || (a == -1 && abs<T>(b) == Infinity) ? <T>1 : <T>Math.pow(<f64>a, <f64>b);
   if (op == DIV_NO_NAN) return b == 0 ? <T>0 : ((a / b) as T);
   if (op == MUL_NO_NAN) return b == 0 ? <T>0 : ((a * b) as T);
-  if (op == XDIVY) return a == 0 ? <T>0 : ((a / b) as T);
-  if (op == XLOGY) return a == 0 ? <T>0 : <T>(<f64>a * Math.log(<f64>b));
+  if (op == XDIVY) return a == 0 ? a : ((a / b) as T);
+  if (op == XLOGY) return a == 0 ? a : <T>(<f64>a * Math.log(<f64>b));
   if (op == ATAN2) return <T>Math.atan2(<f64>a, <f64>b);
   // Gradients: a is the output (or input) of the forward op as TensorFlow orders them, b what comes back.
   if (op == TANH_GRAD) return (b * (<T>1 - a * a)) as T;
   if (op == SIGMOID_GRAD) return (b * a * (<T>1 - a)) as T;
-  if (op == SQRT_GRAD) return ((<T>0.5 * b) / a) as T;
-  if (op == RSQRT_GRAD) return (<T>-0.5 * b * a * a * a) as T;
-  if (op == RECIPROCAL_GRAD) return (-b * a * a) as T;
+  // Nothing comes back through what nothing came to, even where the derivative is infinite.
+  if (op == SQRT_GRAD) return b == 0 ? <T>0 : (((<T>0.5 * b) / a) as T);
+  if (op == RSQRT_GRAD) return b == 0 ? <T>0 : ((<T>-0.5 * b * a * a * a) as T);
+  if (op == RECIPROCAL_GRAD) return b == 0 ? <T>0 : ((-b * a * a) as T);
   // These take (gradient, features).
   if (op == RELU_GRAD) return b > 0 ? a : <T>0;
   if (op == RELU6_GRAD) return b > 0 && b < 6 ? a : <T>0;

@@ -1,174 +1,202 @@
-// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011) and the distributions that
-// TensorFlow draws from it. `state` is 24 bytes: the counter (four u32) and the key (two u32); a fill advances a copy,
-// the caller skips the state itself. Each call of the generator gives four u32.
+// The distributions that TensorFlow draws from a Philox generator (assembly/math/philox.ts), with its values: uniform
+// and integer ones bit for bit, normal ones within 2 units in the last place in f32. `state` is read, not advanced: the
+// caller skips as many calls as TensorFlow reserves. `y` has room for whole calls of the generator: the words of a call
+// are written there and turned into numbers in place, so up to 12 bytes behind the n-th number are overwritten.
+// Hence the capacity of y is n rounded up to a multiple of 16 bytes, which the 64-byte heap blocks always have.
+import { log_f32x4 } from "../math/log";
+import { four, one, open, skip } from "../math/philox";
+import { cos_f32x4, sin_f32x4 } from "../math/trig";
 
-const M0: u64 = 0xd2511f53;
-const M1: u64 = 0xcd9e8d57;
-const W0: u32 = 0x9e3779b9;
-const W1: u32 = 0xbb67ae85;
-const TWO_PI: f64 = 6.283185307179586;
-const EPSILON: f32 = 1e-7;
+const constants = memory.data<f32>([1.0, 1e-7, -2.0], 16);
+const wide = memory.data<f64>([6.283185307179586]);
+const masks = memory.data<i32>([0x7fffff, 0x3f800000]);
 
-let c0: u32 = 0;
-let c1: u32 = 0;
-let c2: u32 = 0;
-let c3: u32 = 0;
-let k0: u32 = 0;
-let k1: u32 = 0;
-let r0: u32 = 0;
-let r1: u32 = 0;
-let r2: u32 = 0;
-let r3: u32 = 0;
-
-function open(state: usize): void {
-  c0 = load<u32>(state);
-  c1 = load<u32>(state, 4);
-  c2 = load<u32>(state, 8);
-  c3 = load<u32>(state, 12);
-  k0 = load<u32>(state, 16);
-  k1 = load<u32>(state, 20);
-}
-
-function next(): void {
-  let a = c0;
-  let b = c1;
-  let c = c2;
-  let d = c3;
-  let x = k0;
-  let y = k1;
-  for (let round = 0; round < 10; round++) {
-    const p = M0 * <u64>a;
-    const q = M1 * <u64>c;
-    a = <u32>(q >> 32) ^ b ^ x;
-    c = <u32>(p >> 32) ^ d ^ y;
-    b = <u32>q;
-    d = <u32>p;
-    x += W0;
-    y += W1;
+/** Words of `calls` calls, from y on. */
+function words(y: usize, calls: i32): void {
+  for (; calls >= 4; calls -= 4) {
+    four(y);
+    y += 64;
   }
-  r0 = a;
-  r1 = b;
-  r2 = c;
-  r3 = d;
-  if (++c0 == 0) if (++c1 == 0) if (++c2 == 0) ++c3;
+  for (; calls > 0; calls--) {
+    one(y);
+    y += 16;
+  }
 }
 
+/** 23 bits of each word as the fraction of a number in [1, 2), less 1. */
 // @ts-ignore: decorator
 @inline
-function lane(i: i32): u32 {
-  return i == 0 ? r0 : i == 1 ? r1 : i == 2 ? r2 : r3;
+function unit(x: v128): v128 {
+  const fraction = v128.or(v128.and(x, v128.load32_splat(masks)), v128.load32_splat(masks + 4));
+  return f32x4.sub(fraction, v128.load32_splat(constants));
 }
 
-/** 23 random bits as the fraction of a number in [1, 2), less 1. */
+/** 52 bits of two words, the first one's on top. */
 // @ts-ignore: decorator
 @inline
-function unit32(x: u32): f32 {
-  return reinterpret<f32>((x & 0x7fffff) | 0x3f800000) - <f32>1;
-}
-
-// @ts-ignore: decorator
-@inline
-function unit64(low: u32, high: u32): f64 {
-  return reinterpret<f64>((<u64>(high & 0xfffff) << 32) | <u64>low | 0x3ff0000000000000) - 1;
+function unit64(p: usize): f64 {
+  return reinterpret<f64>((<u64>(load<u32>(p) & 0xfffff) << 32) | <u64>load<u32>(p, 4) | 0x3ff0000000000000) - 1;
 }
 
 export function random_uniform_f32(state: usize, y: usize, n: i32): void {
   open(state);
-  for (let i = 0; i < n; i += 4) {
-    next();
-    const m = min(4, n - i);
-    for (let j = 0; j < m; j++) store<f32>(y + (<usize>(i + j) << 2), unit32(lane(j)));
+  const calls = (n + 3) >> 2;
+  words(y, calls);
+  for (let i = 0; i < calls; i++) {
+    v128.store(y, unit(v128.load(y)));
+    y += 16;
   }
 }
 
 export function random_uniform_f64(state: usize, y: usize, n: i32): void {
   open(state);
-  for (let i = 0; i < n; i += 2) {
-    next();
-    store<f64>(y + (<usize>i << 3), unit64(r0, r1));
-    if (i + 1 < n) store<f64>(y + (<usize>(i + 1) << 3), unit64(r2, r3));
+  words(y, (n + 1) >> 1);
+  for (let i = 0; i < n; i++) {
+    store<f64>(y, unit64(y));
+    y += 8;
+  }
+}
+
+/** The lowest `bits` bits of each word, over 2^bits: what narrower floats hold. */
+export function random_uniform_narrow(state: usize, y: usize, n: i32, bits: i32): void {
+  open(state);
+  words(y, (n + 3) >> 2);
+  const mask = <u32>((1 << bits) - 1);
+  const scale = <f32>1 / <f32>(1 << bits);
+  for (let i = 0; i < n; i++) {
+    store<f32>(y, <f32>(load<u32>(y) & mask) * scale);
+    y += 4;
   }
 }
 
 /** Integers lo + x mod range. */
 export function random_uniform_i32(state: usize, y: usize, n: i32, lo: i32, range: u32): void {
   open(state);
-  for (let i = 0; i < n; i += 4) {
-    next();
-    const m = min(4, n - i);
-    for (let j = 0; j < m; j++) store<u32>(y + (<usize>(i + j) << 2), <u32>lo + (lane(j) % range));
+  words(y, (n + 3) >> 2);
+  for (let i = 0; i < n; i++) {
+    store<u32>(y, <u32>lo + (load<u32>(y) % range));
+    y += 4;
   }
 }
 
 /** `bounds`: lo (i64) and range (u64). */
 export function random_uniform_i64(state: usize, y: usize, n: i32, bounds: usize): void {
   open(state);
+  words(y, (n + 1) >> 1);
   const lo = load<u64>(bounds);
   const range = load<u64>(bounds, 8);
-  for (let i = 0; i < n; i += 2) {
-    next();
-    store<u64>(y + (<usize>i << 3), lo + ((<u64>r0 | (<u64>r1 << 32)) % range));
-    if (i + 1 < n) store<u64>(y + (<usize>(i + 1) << 3), lo + ((<u64>r2 | (<u64>r3 << 32)) % range));
+  for (let i = 0; i < n; i++) {
+    store<u64>(y, lo + (load<u64>(y) % range));
+    y += 8;
   }
 }
 
-/** The four raw words of each call. */
+/** n raw words. */
 export function random_bits(state: usize, y: usize, n: i32): void {
   open(state);
-  for (let i = 0; i < n; i += 4) {
-    next();
-    const m = min(4, n - i);
-    for (let j = 0; j < m; j++) store<u32>(y + (<usize>(i + j) << 2), lane(j));
-  }
+  words(y, (n + 3) >> 2);
 }
 
-let normal0: f32 = 0;
-let normal1: f32 = 0;
-let wide0: f64 = 0;
-let wide1: f64 = 0;
-
-/** Box–Muller: two uniform numbers to two normal ones. */
-function normals32(a: u32, b: u32): void {
-  let u = unit32(a);
-  if (u < EPSILON) u = EPSILON;
-  // The product is rounded once, from double: as the reference does it.
-  const angle = <f32>(TWO_PI * <f64>unit32(b));
-  const radius = sqrt<f32>(<f32>-2 * <f32>Math.log(<f64>u));
-  normal0 = <f32>Math.sin(<f64>angle) * radius;
-  normal1 = <f32>Math.cos(<f64>angle) * radius;
-}
-
-function normals64(a: u32, b: u32, c: u32, d: u32): void {
-  let u = unit64(a, b);
-  if (u < 1e-7) u = 1e-7;
-  const angle = 2 * Math.PI * unit64(c, d);
-  const radius = sqrt<f64>(-2 * Math.log(u));
-  wide0 = Math.sin(angle) * radius;
-  wide1 = Math.cos(angle) * radius;
+/** Box–Muller on the eight words at y: pairs of a radius and an angle become pairs of normal numbers. */
+function normal8(y: usize): void {
+  const first = v128.load(y);
+  const second = v128.load(y, 16);
+  const floor = v128.load32_splat(constants + 4);
+  const u = f32x4.max(unit(v128.shuffle<f32>(first, second, 0, 2, 4, 6)), floor);
+  const v = unit(v128.shuffle<f32>(first, second, 1, 3, 5, 7));
+  const radius = f32x4.sqrt(f32x4.mul(v128.load32_splat(constants + 8), log_f32x4(u)));
+  // 2π · v is a product in f64 there, rounded once.
+  const turn = v128.load64_splat(wide);
+  const low = f32x4.demote_f64x2_zero(f64x2.mul(turn, f64x2.promote_low_f32x4(v)));
+  const upper = f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3));
+  const angle = v128.shuffle<f32>(low, f32x4.demote_f64x2_zero(f64x2.mul(turn, upper)), 0, 1, 4, 5);
+  const sine = f32x4.mul(sin_f32x4(angle), radius);
+  const cosine = f32x4.mul(cos_f32x4(angle), radius);
+  v128.store(y, v128.shuffle<f32>(sine, cosine, 0, 4, 1, 5));
+  v128.store(y, v128.shuffle<f32>(sine, cosine, 2, 6, 3, 7), 16);
 }
 
 export function random_normal_f32(state: usize, y: usize, n: i32): void {
   open(state);
-  for (let i = 0; i < n; i += 4) {
-    next();
-    const p = y + (<usize>i << 2);
-    const m = n - i;
-    normals32(r0, r1);
-    store<f32>(p, normal0);
-    if (m > 1) store<f32>(p, normal1, 4);
-    if (m <= 2) return;
-    normals32(r2, r3);
-    store<f32>(p, normal0, 8);
-    if (m > 3) store<f32>(p, normal1, 12);
+  let calls = (n + 3) >> 2;
+  words(y, calls);
+  for (; calls >= 2; calls -= 2) {
+    normal8(y);
+    y += 32;
   }
+  if (calls == 1) normal4(y);
+}
+
+/** As normal8, on four words: the other half of the vectors is idle. */
+function normal4(y: usize): void {
+  const words = v128.load(y);
+  const u = f32x4.max(unit(v128.shuffle<f32>(words, words, 0, 2, 0, 2)), v128.load32_splat(constants + 4));
+  const v = unit(v128.shuffle<f32>(words, words, 1, 3, 1, 3));
+  const radius = f32x4.sqrt(f32x4.mul(v128.load32_splat(constants + 8), log_f32x4(u)));
+  const low = f32x4.demote_f64x2_zero(f64x2.mul(v128.load64_splat(wide), f64x2.promote_low_f32x4(v)));
+  const sine = f32x4.mul(sin_f32x4(low), radius);
+  const cosine = f32x4.mul(cos_f32x4(low), radius);
+  v128.store(y, v128.shuffle<f32>(sine, cosine, 0, 4, 1, 5));
+}
+
+/** Box–Muller in f64 on four words, two numbers. */
+function normal2(y: usize): void {
+  const u = Math.max(unit64(y), 1e-7);
+  const angle = 2 * Math.PI * unit64(y + 8);
+  const radius = Math.sqrt(-2 * Math.log(u));
+  store<f64>(y, Math.sin(angle) * radius);
+  store<f64>(y, Math.cos(angle) * radius, 8);
 }
 
 export function random_normal_f64(state: usize, y: usize, n: i32): void {
   open(state);
+  const calls = (n + 1) >> 1;
+  words(y, calls);
+  for (let i = 0; i < calls; i++) {
+    normal2(y);
+    y += 16;
+  }
+}
+
+// Truncated normal: what lies two standard deviations away is drawn again. TensorFlow gives each 16 bytes of output
+// generators of their own, 256 words an output apart, so that groups don't depend on how often others drew.
+
+export function random_truncated_normal_f32(state: usize, y: usize, n: i32, scratch: usize): void {
+  for (let i = 0; i < n; i += 4) {
+    open(state);
+    skip(<u64>i * 64);
+    const count = min(4, n - i);
+    let kept = 0;
+    while (kept < count) {
+      one(scratch);
+      normal4(scratch);
+      for (let j: usize = 0; j < 16 && kept < count; j += 4) {
+        const value = load<f32>(scratch + j);
+        if (abs(value) >= 2) continue;
+        store<f32>(y, value);
+        y += 4;
+        kept++;
+      }
+    }
+  }
+}
+
+export function random_truncated_normal_f64(state: usize, y: usize, n: i32, scratch: usize): void {
   for (let i = 0; i < n; i += 2) {
-    next();
-    normals64(r0, r1, r2, r3);
-    store<f64>(y + (<usize>i << 3), wide0);
-    if (i + 1 < n) store<f64>(y + (<usize>(i + 1) << 3), wide1);
+    open(state);
+    skip(<u64>i * 64);
+    const count = min(2, n - i);
+    let kept = 0;
+    while (kept < count) {
+      one(scratch);
+      normal2(scratch);
+      for (let j: usize = 0; j < 16 && kept < count; j += 8) {
+        const value = load<f64>(scratch + j);
+        if (abs(value) >= 2) continue;
+        store<f64>(y, value);
+        y += 8;
+        kept++;
+      }
+    }
   }
 }

@@ -178,16 +178,16 @@ export function reduce_bool(op: i32, x: usize, y: usize, outer: i32, n: i32, inn
   else run<u8>(ALL, x, y, outer, n, inner);
 }
 
-/** Index of the first largest (or smallest) element, as i64. */
+/** Index of the first largest (or smallest) element, as i64. NaN is never chosen, unless there is nothing else. */
 // @ts-ignore: decorator
 @inline
 function arg<T>(smallest: bool, x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {
       const start = x + (<usize>o * <usize>n * <usize>inner + <usize>i) * sizeof<T>();
-      let best = load<T>(start);
+      let best = smallest ? highest<T>() : lowest<T>();
       let at = 0;
-      for (let r = 1; r < n; r++) {
+      for (let r = 0; r < n; r++) {
         const v = load<T>(start + <usize>r * <usize>inner * sizeof<T>());
         if (smallest ? v < best : v > best) {
           best = v;

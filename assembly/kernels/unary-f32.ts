@@ -2,7 +2,7 @@
 // through the same code as whole vectors, so an element's value doesn't depend on its place.
 // Each op is a function of its own: one function that held them all would take the compiler a minute.
 import { erf_f32x4 } from "../math/erf";
-import { exp_f32x4 } from "../math/exp";
+import { exp_f32x4, expFlush } from "../math/exp";
 import { expm1_f32x4, log1p_f32x4, softplus_f32x4 } from "../math/expm1";
 import { log_f32x4 } from "../math/log";
 import { sigmoid_f32x4, tanh_f32x4 } from "../math/tanh";
@@ -64,7 +64,8 @@ function plain(op: i32, x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function vector(op: i32, x: v128): v128 {
-  if (op == EXP) return exp_f32x4(x);
+  // What would be subnormal is 0, as in TensorFlow.
+  if (op == EXP) return v128.andnot(exp_f32x4(x), f32x4.lt(x, expFlush()));
   if (op == LOG) return log_f32x4(x);
   if (op == TANH) return tanh_f32x4(x);
   if (op == SIGMOID) return sigmoid_f32x4(x);
@@ -75,9 +76,10 @@ function vector(op: i32, x: v128): v128 {
   if (op == ERF) return erf_f32x4(x);
   if (op == SOFTPLUS) return softplus_f32x4(x);
   if (op == SOFTSIGN) return f32x4.div(x, f32x4.add(constant(ONE), f32x4.abs(x)));
-  if (op == ELU) return v128.bitselect(expm1_f32x4(x), x, f32x4.lt(x, v128.xor(x, x)));
+  // TensorFlow subtracts 1 from the rounded exponential here, cancellation and all.
+  if (op == ELU) return v128.bitselect(f32x4.sub(exp_f32x4(x), constant(ONE)), x, f32x4.lt(x, v128.xor(x, x)));
   if (op == SELU) {
-    const negative = f32x4.mul(constant(SCALE_ALPHA), expm1_f32x4(x));
+    const negative = f32x4.mul(constant(SCALE_ALPHA), f32x4.sub(exp_f32x4(x), constant(ONE)));
     return v128.bitselect(negative, f32x4.mul(constant(SCALE), x), f32x4.lt(x, v128.xor(x, x)));
   }
   return plain(op, x);

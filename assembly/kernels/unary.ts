@@ -72,8 +72,9 @@ function floats(op: i32, x: f64): f64 {
   if (op == ASINH) return Math.asinh(x);
   if (op == ACOSH) return Math.acosh(x);
   if (op == ATANH) return Math.atanh(x);
-  if (op == ELU) return x < 0 ? Math.expm1(x) : x;
-  if (op == SELU) return x < 0 ? SELU_SCALE_ALPHA * Math.expm1(x) : SELU_SCALE * x;
+  // TensorFlow subtracts 1 from the rounded exponential here, cancellation and all.
+  if (op == ELU) return x < 0 ? Math.exp(x) - 1 : x;
+  if (op == SELU) return x < 0 ? SELU_SCALE_ALPHA * (Math.exp(x) - 1) : SELU_SCALE * x;
   if (op == SOFTPLUS) return x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x));
   if (op == ERF) return erf_f64(x);
   if (op == ERFC) return erfc_f64(x);
@@ -238,6 +239,8 @@ function integral<T>(op: i32, x: usize, y: usize, n: i32): void {
   else if (op == SIGN) loop<T>(SIGN, x, y, n);
   else if (op == RECIPROCAL) loop<T>(RECIPROCAL, x, y, n);
   else if (op == INVERT) loop<T>(INVERT, x, y, n);
+  // So says TensorFlow 2.21 of the Round of integers, whatever they are.
+  else if (op == RINT) memory.fill(y, 0, <usize>n * sizeof<T>());
   else if (x != y) memory.copy(y, x, <usize>n * sizeof<T>());
 }
 

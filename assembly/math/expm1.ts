@@ -1,7 +1,9 @@
 // e^x − 1 and log(1 + x) for four f32 lanes, without the cancellation that the plain forms have near 0, and softplus,
 // log(1 + e^x), made of them. Within 2 units in the last place (test/unit/assembly/unary.test.ts); NaN stays NaN, −0
 // stays −0 in the first two.
-import { exp_f32x4, expCoefficient, expLn2Hi, expLn2Lo, expLog2e, expRounder } from "./exp";
+import {
+  exp_nonpositive_f32x4, expCoefficient, expFlush, expLn2Hi, expLn2Lo, expLog2e, expOne, expRounder,
+} from "./exp";
 import { madd, nmadd } from "./fma";
 import { log_f32x4 } from "./log";
 
@@ -49,10 +51,13 @@ export function log1p_f32x4(x: v128): v128 {
   return v128.bitselect(x, value, f32x4.lt(f32x4.abs(x), constant(TINY)));
 }
 
-/** log(1 + e^x) of four f32. */
+/** log(1 + e^x) of four f32. What would be subnormal is 0, as in TensorFlow. */
 // @ts-ignore: decorator
 @inline
 export function softplus_f32x4(x: v128): v128 {
-  const small = log1p_f32x4(exp_f32x4(f32x4.neg(f32x4.abs(x))));
-  return f32x4.add(f32x4.max(x, v128.xor(x, x)), small);
+  const z = exp_nonpositive_f32x4(
+    f32x4.neg(f32x4.abs(x)), expLog2e(), expRounder(), expLn2Hi(), expLn2Lo(), expCoefficient(6), expCoefficient(5),
+    expCoefficient(4), expCoefficient(3), expCoefficient(2), expOne(), expFlush(),
+  );
+  return f32x4.add(f32x4.max(x, v128.xor(x, x)), log1p_f32x4(z));
 }

@@ -150,11 +150,14 @@ export interface WasmExports {
   // ./kernels/random
   random_uniform_f32(state: number, y: number, n: number): void;
   random_uniform_f64(state: number, y: number, n: number): void;
+  random_uniform_narrow(state: number, y: number, n: number, bits: number): void;
   random_uniform_i32(state: number, y: number, n: number, lo: number, range: number): void;
   random_uniform_i64(state: number, y: number, n: number, bounds: number): void;
   random_bits(state: number, y: number, n: number): void;
   random_normal_f32(state: number, y: number, n: number): void;
   random_normal_f64(state: number, y: number, n: number): void;
+  random_truncated_normal_f32(state: number, y: number, n: number, scratch: number): void;
+  random_truncated_normal_f64(state: number, y: number, n: number, scratch: number): void;
   // ./kernels/update
   apply_gradient_descent_f32(v: number, g: number, n: number, lr: number): void;
   apply_gradient_descent_f64(v: number, g: number, n: number, lr: number): void;
