@@ -1,7 +1,7 @@
 """What a program has recorded, how two records are compared, and which parts of a text may differ.
 
-Addresses, session handles, incarnations, host names and what a C++ client appends to a failed call are the only parts
-of a text that are taken out; values are bitwise equal unless the program says how far apart they may be.
+Addresses, session handles, incarnations, host names, the lines of Python's stack and what a C++ client appends to a
+failed call are the only parts of a text that are taken out; values are bitwise equal unless the program says how far apart they may be.
 """
 
 import re
@@ -12,6 +12,7 @@ import numpy as np
 HOST = socket.gethostname()
 _RULES = [
     (re.compile(r"\nAdditional GRPC error information from remote target .*?(?=\n\t \[\[|\Z)", re.S), ""),
+    (re.compile(r"(?m)^ *File \".*\", line \d+, in .*\n"), ""),
     (re.compile(r"goo\.gle/debugonly\s.*", re.S), "goo.gle/debugonly"),
     (re.compile(r"(grpc://|ipv4:)?\b(127\.0\.0\.1|localhost|0\.0\.0\.0):\d+"), "ADDRESS"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "HANDLE"),

@@ -1,0 +1,142 @@
+"""while_loop and cond in both kinds of control flow, nested, with gradients; tf.function in a v1 session."""
+
+import numpy as np
+import tensorflow as tf
+from support.program import program
+
+v1 = tf.compat.v1
+
+
+def loops(target, record):
+    n = v1.placeholder(tf.int32, [], "n")
+    x = v1.placeholder(tf.float32, [], "x")
+    i, acc = v1.while_loop(lambda i, a: i < n, lambda i, a: (i + 1, a * x + tf.cast(i, tf.float32)), [0, tf.constant(1.0)])
+    grad = tf.gradients(acc, x)[0]
+
+    def outer(i, total):
+        _, inner = v1.while_loop(lambda j, t: j < i, lambda j, t: (j + 1, t + tf.cast(j, tf.float32) * x), [0, 0.0])
+        return i + 1, total + inner
+
+    _, nested = v1.while_loop(lambda i, t: i < n, outer, [0, 0.0])
+    nested_grad = tf.gradients(nested, x)[0]
+    w = v1.get_variable("w", initializer=np.float32(2), use_resource=True)
+    _, branch = v1.while_loop(
+        lambda i, a: i < n,
+        lambda i, a: (i + 1, v1.cond(tf.equal(i % 2, 0), lambda: a * w, lambda: a + x)),
+        [0, tf.constant(0.5)],
+    )
+    branch_grads = tf.gradients(branch, [w, x])
+    serial = v1.while_loop(lambda i: i < n, lambda i: i + 2, [0], parallel_iterations=1)
+    with v1.Session(target) as sess:
+        sess.run(v1.global_variables_initializer())
+        for k in (0, 1, 7):
+            feeds = {n: k, x: 1.5}
+            record(f"loop {k}", sess.run([i, acc, serial], feeds), rel=1e-6)
+            record(f"gradient {k}", sess.run(grad, feeds), rel=1e-6)
+            record(f"nested {k}", sess.run([nested, nested_grad], feeds), rel=1e-6)
+            record(f"branch {k}", sess.run(branch, feeds), rel=1e-6)
+            record(f"branch gradients {k}", sess.run(branch_grads, feeds), rel=1e-6)
+        record("many", sess.run(i, {n: 3000, x: 0.5}))
+
+
+def conds(target, record):
+    x, y = v1.placeholder(tf.float32, [], "x"), v1.placeholder(tf.float32, [], "y")
+    w = v1.get_variable("w", initializer=np.float32(3), use_resource=True)
+    counter = v1.get_variable("counter", initializer=np.int32(0), use_resource=True)
+    up = lambda: counter.assign_add(1, read_value=False)  # noqa: E731
+
+    def counted(value):
+        with tf.control_dependencies([up()]):
+            return tf.identity(value)
+
+    r = v1.cond(x < y, lambda: counted(x * w), lambda: y - w)
+    nested = v1.cond(x < 0.0, lambda: v1.cond(y < 0.0, lambda: x * y * w, lambda: x - y), lambda: tf.square(x))
+    grads = tf.gradients([r, nested], [x, w])
+    with v1.Session(target) as sess:
+        sess.run(v1.global_variables_initializer())
+        for a, b in ((1, 2), (3, 2), (-1, -2), (-1, 2)):
+            feeds = {x: a, y: b}
+            record(f"cond {a} {b}", sess.run([r, nested], feeds))
+            record(f"gradients {a} {b}", sess.run(grads, feeds), rel=1e-6)
+            record(f"counter {a} {b}", sess.run(counter))
+
+
+def mapped(target, record):
+    x = v1.placeholder(tf.float32, [None, 2], "x")
+    m = tf.map_fn(lambda r: tf.reduce_sum(r) * 2.0, x)
+    s = v1.scan(lambda a, r: a * 0.5 + r, x)
+    g = tf.gradients(tf.reduce_sum(s), x)[0]
+    with v1.Session(target) as sess:
+        for rows in (1, 4):
+            record(f"rows {rows}", sess.run([m, s, g], {x: np.arange(2 * rows, dtype=np.float32).reshape(rows, 2)}))
+
+
+def define(body):
+    for kind in ("v1", "v2"):
+
+        def run(target, record, two=kind == "v2"):
+            (v1.enable_control_flow_v2 if two else v1.disable_control_flow_v2)()
+            body(target, record)
+
+        run.__name__ = f"{body.__name__}_{kind}"
+        program()(run)
+
+
+for _body in (loops, conds, mapped):
+    define(_body)
+
+
+@program()
+def functions(target, record):
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32)])
+    def square(v):
+        return v * v + 1.0
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int32)])
+    def factorial(n):
+        r = tf.constant(1)
+        while n > 1:
+            r *= n
+            n -= 1
+        return r
+
+    w = v1.get_variable("w", initializer=np.float32(2), use_resource=True)
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+    def stateful(v):
+        w.assign_add(v)
+        tf.debugging.assert_less(v, 100.0, message="too much")
+        return w * square(v)
+
+    x, n, v = v1.placeholder(tf.float32, None), v1.placeholder(tf.int32, []), v1.placeholder(tf.float32, [])
+    y = square(square(x))
+    grad = tf.gradients(y, x)[0]
+    out = stateful(v)
+    f = factorial(n)
+    with v1.Session(target) as sess:
+        sess.run(v1.global_variables_initializer())
+        record("square", sess.run([y, grad], {x: [1, 2, 3]}))
+        record("factorial", [sess.run(f, {n: k}) for k in (0, 1, 5)])
+        record("stateful", [sess.run(out, {v: k}) for k in (1, 2)])
+        record("w", sess.run(w))
+
+
+@program()
+def recursion(target, record):
+    """A function that calls itself through a cond."""
+    from tensorflow.python.framework import function
+
+    @function.Defun(tf.int32, func_name="fact")
+    def fact(n):
+        return v1.cond(n <= 1, lambda: tf.constant(1), lambda: n * fact_call(n - 1))
+
+    def fact_call(n):
+        return fact(n)
+
+    try:
+        x = v1.placeholder(tf.int32, [])
+        y = fact(x)
+        with v1.Session(target) as sess:
+            record.raises("recursion", lambda: sess.run(y, {x: 5}))
+    except Exception as error:  # noqa: BLE001  (Python itself may refuse; then both sides record the same)
+        record("refused", type(error).__name__)
