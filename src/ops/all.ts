@@ -12,6 +12,7 @@ import { reduceKernels } from "./reduce.js";
 import { selectKernels } from "./select.js";
 import { shapeKernels } from "./shape.js";
 import { slicingKernels } from "./slicing.js";
+import { statelessRandomKernels } from "./stateless-random.js";
 import { tensorArrayKernels } from "./tensor-array.js";
 import { tensorListKernels } from "./tensor-list.js";
 import { trainingKernels } from "./training.js";
@@ -32,6 +33,7 @@ export const allKernels: readonly Kernel[] = [
   ...variableKernels,
   ...trainingKernels,
   ...randomKernels,
+  ...statelessRandomKernels,
   ...functionalKernels,
   ...queueKernels,
   ...tensorListKernels,

@@ -2,142 +2,135 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType } from "../tensor/dtype.js";
-import { wasmFunction, wasmOf } from "./cpu.js";
+import type { Shape } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
+import { PhiloxState, STATE_BYTES } from "./random/philox.js";
 import { readInt, readInts } from "./support/index-tensor.js";
 
-/** Counter (128 bits) and key (64 bits) of Philox; TensorFlow's `GuardedPhiloxRandom`. */
-export class PhiloxState {
-  #counter: bigint;
-  readonly #key: bigint;
-
-  constructor(counter: bigint, key: bigint) {
-    this.#counter = counter;
-    this.#key = key;
-  }
-
-  /** seed is the key, seed2 the upper half of the counter; both 0 asks for a random start. */
-  static fromSeeds(seed: bigint, seed2: bigint): PhiloxState {
-    if (seed === 0n && seed2 === 0n) {
-      const words = crypto.getRandomValues(new BigUint64Array(2));
-      return new PhiloxState(words[1]! << 64n, words[0]!);
-    }
-    return new PhiloxState(BigInt.asUintN(64, seed2) << 64n, BigInt.asUintN(64, seed));
-  }
-
-  /** Writes the state where a kernel reads it, and moves on by `calls` of the generator. */
-  take(step: KernelStep, at: number, calls: number): void {
-    const { u32 } = step.heap;
-    const base = at >>> 2;
-    for (let i = 0; i < 4; i++) u32[base + i] = Number((this.#counter >> BigInt(32 * i)) & 0xffffffffn);
-    u32[base + 4] = Number(this.#key & 0xffffffffn);
-    u32[base + 5] = Number(this.#key >> 32n);
-    this.#counter = BigInt.asUintN(128, this.#counter + BigInt(calls));
-  }
-}
-
-const STATE_BYTES = 24;
 /** TensorFlow reserves this many 128-bit results a number, whatever it needs. */
 const RESERVED = 256;
+export const REALS = ["float", "double", "half", "bfloat16"];
 
-function shapeFrom(step: KernelStep, index: number): number[] {
+export function shapeFrom(step: KernelStep, index: number): number[] {
   const tensor = step.input(index);
   if (tensor.shape.length !== 1)
-    throw new InvalidArgumentError(`shape must be a vector of {int32,int64}, got shape ${tensor.shape.length}`);
+    throw new InvalidArgumentError(
+      `shape must be a vector of {int32,int64}, got shape [${(tensor.shape as Shape).join(",")}]`,
+    );
   const shape = readInts(step.heap, tensor);
   const negative = shape.find((dim) => dim < 0);
   if (negative !== undefined) throw new InvalidArgumentError(`Dimension ${negative} must be >= 0`);
   return shape;
 }
 
+export type Distribution = "uniform" | "normal" | "truncated_normal";
+/** Fills y from the generator whose state is at the address. */
+export type Fill = (step: KernelStep, state: number, y: Tensor) => void;
+
+/** Narrow floats are drawn as f32 and rounded; their uniform numbers have as many bits as they hold. */
+export function fillReals(node: KernelNode, distribution: Distribution): Fill {
+  const wasm = wasmOf(node);
+  const dtype = node.outputTypes[0]!;
+  const wide = dtype === DataType.DOUBLE;
+  const narrow = dtype === DataType.HALF || dtype === DataType.BFLOAT16;
+  const fraction = dtype === DataType.HALF ? 10 : 7;
+  const round = dtype === DataType.HALF ? wasm.f32_to_half : wasm.f32_to_bfloat16;
+  const uniform = wide ? wasm.random_uniform_f64 : wasm.random_uniform_f32;
+  const normal = wide ? wasm.random_normal_f64 : wasm.random_normal_f32;
+  const truncated = wide ? wasm.random_truncated_normal_f64 : wasm.random_truncated_normal_f32;
+  return (step, state, y) => {
+    const held = narrow ? scratch(step, 4 * y.size + 12) : null;
+    const to = held === null ? y.ptr : held.ptr;
+    if (distribution === "normal") normal(state, to, y.size);
+    else if (distribution === "truncated_normal") truncated(state, to, y.size, state + 32);
+    else if (narrow) wasm.random_uniform_narrow(state, to, y.size, fraction);
+    else uniform(state, to, y.size);
+    if (held === null) return;
+    round(to, y.ptr, y.size);
+    held.release();
+  };
+}
+
+const scalar = (name: string, { shape }: Tensor): void => {
+  if (shape.length > 0) throw new InvalidArgumentError(`${name} must be 0-D, got shape [${shape.join(",")}]`);
+};
+
+/** Integers from one input up to the next one, which stay below it. */
+export function fillIntegers(node: KernelNode, low: number): Fill {
+  const wasm = wasmOf(node);
+  const wide = node.outputTypes[0] === DataType.INT64;
+  return (step, state, y) => {
+    const { heap } = step;
+    const lo = step.input(low);
+    const hi = step.input(low + 1);
+    if (wide) {
+      const from = heap.i64[lo.ptr / 8]!;
+      heap.i64[(state + 32) / 8] = from;
+      heap.u64[(state + 40) / 8] = BigInt.asUintN(64, heap.i64[hi.ptr / 8]! - from);
+      wasm.random_uniform_i64(state, y.ptr, y.size, state + 32);
+    } else {
+      const from = readInt(heap, lo);
+      wasm.random_uniform_i32(state, y.ptr, y.size, from, (readInt(heap, hi) - from) >>> 0);
+    }
+  };
+}
+
+export function checkRange(step: KernelStep, low: number): void {
+  scalar("minval", step.input(low));
+  scalar("maxval", step.input(low + 1));
+}
+
+export function checkOrder(step: KernelStep, low: number): void {
+  const { heap } = step;
+  const [lo, hi] = [step.input(low), step.input(low + 1)];
+  const wide = lo.dtype === DataType.INT64;
+  const from = wide ? heap.i64[lo.ptr / 8]! : heap.i32[lo.ptr >>> 2]!;
+  const to = wide ? heap.i64[hi.ptr / 8]! : heap.i32[hi.ptr >>> 2]!;
+  if (from >= to) throw new InvalidArgumentError(`Need minval < maxval, got ${from} >= ${to}`);
+}
+
+/** Memory for a state and what a kernel wants beside it. */
+export const stateBlock = (step: KernelStep) => scratch(step, STATE_BYTES + 40);
+
 const seeds = (node: KernelNode): PhiloxState => PhiloxState.fromSeeds(node.bigint("seed"), node.bigint("seed2"));
 
-const distribution = (op: string, name: string): Kernel =>
-  kernel(op, "CPU", { dtype: ["float", "double"] }, (node) => {
-    const compute = wasmFunction(node, name, node.outputTypes[0]!);
+const reals = (op: string, distribution: Distribution): Kernel =>
+  kernel(op, "CPU", { dtype: REALS }, (node) => {
+    const fill = fillReals(node, distribution);
     const state = seeds(node);
     return (step) => {
       const y = step.allocateOutput(0, shapeFrom(step, 0));
       if (y.size === 0) return DONE;
-      const block = scratch(step, STATE_BYTES);
-      state.take(step, block.ptr, y.size * RESERVED);
-      compute(block.ptr, y.ptr, y.size);
+      const block = stateBlock(step);
+      state.take(step.heap, block.ptr, y.size * RESERVED);
+      fill(step, block.ptr, y);
       block.release();
       return DONE;
     };
   });
 
 const uniformInt = kernel("RandomUniformInt", "CPU", { Tout: ["int32", "int64"] }, (node) => {
-  const wasm = wasmOf(node);
+  const fill = fillIntegers(node, 1);
   const state = seeds(node);
-  const wide = node.outputTypes[0] === DataType.INT64;
   return (step) => {
     const shape = shapeFrom(step, 0);
-    const [low, high] = [step.input(1), step.input(2)];
-    if (low.shape.length > 0) throw new InvalidArgumentError(`minval must be 0-D, got shape [${low.shape.join(",")}]`);
-    if (high.shape.length > 0)
-      throw new InvalidArgumentError(`maxval must be 0-D, got shape [${high.shape.join(",")}]`);
-    const lo = readInt(step.heap, low);
-    const hi = readInt(step.heap, high);
+    checkRange(step, 1);
     const y = step.allocateOutput(0, shape);
     if (y.size === 0) return DONE;
-    if (lo >= hi) throw new InvalidArgumentError(`Need minval < maxval, got ${lo} >= ${hi}`);
-    const block = scratch(step, STATE_BYTES + 24);
-    state.take(step, block.ptr, y.size * RESERVED);
-    if (wide) {
-      const bounds = block.ptr + 32;
-      step.heap.i64[bounds / 8] = step.heap.i64[low.ptr / 8]!;
-      step.heap.u64[bounds / 8 + 1] = BigInt.asUintN(64, step.heap.i64[high.ptr / 8]! - step.heap.i64[low.ptr / 8]!);
-      wasm.random_uniform_i64(block.ptr, y.ptr, y.size, bounds);
-    } else {
-      wasm.random_uniform_i32(block.ptr, y.ptr, y.size, lo, (hi - lo) >>> 0);
-    }
+    checkOrder(step, 1);
+    const block = stateBlock(step);
+    state.take(step.heap, block.ptr, y.size * RESERVED);
+    fill(step, block.ptr, y);
     block.release();
     return DONE;
   };
 });
-
-/** Normal numbers within two standard deviations: what falls outside is drawn again, in order. */
-const truncatedNormal = kernel("TruncatedNormal", "CPU", { dtype: ["float"] }, (node) => {
-  const wasm = wasmOf(node);
-  const state = seeds(node);
-  return (step) => {
-    const y = step.allocateOutput(0, shapeFrom(step, 0));
-    if (y.size === 0) return DONE;
-    const block = scratch(step, STATE_BYTES);
-    state.take(step, block.ptr, y.size * RESERVED);
-    const start = step.heap.u32.slice(block.ptr >>> 2, (block.ptr >>> 2) + 6);
-    const drawn = scratch(step, 4 * GROUP);
-    const { f32, u32 } = step.heap;
-    let filled = 0;
-    // Each group of four outputs skips this many calls ahead, so that groups don't depend on each other.
-    for (let group = 0; filled < y.size; group++) {
-      let counter =
-        (BigInt(start[3]!) << 96n) | (BigInt(start[2]!) << 64n) | (BigInt(start[1]!) << 32n) | BigInt(start[0]!);
-      counter += BigInt(group * RESERVED);
-      for (let kept = 0; kept < GROUP && filled < y.size; ) {
-        for (let i = 0; i < 4; i++) u32[(block.ptr >>> 2) + i] = Number((counter >> BigInt(32 * i)) & 0xffffffffn);
-        wasm.random_normal_f32(block.ptr, drawn.ptr, GROUP);
-        counter++;
-        for (let i = 0; i < GROUP && kept < GROUP && filled < y.size; i++) {
-          const value = f32[(drawn.ptr >>> 2) + i]!;
-          if (Math.abs(value) >= 2) continue;
-          f32[(y.ptr >>> 2) + filled++] = value;
-          kept++;
-        }
-      }
-    }
-    drawn.release();
-    block.release();
-    return DONE;
-  };
-});
-
-const GROUP = 4;
 
 export const randomKernels: readonly Kernel[] = [
-  distribution("RandomUniform", "random_uniform"),
-  distribution("RandomStandardNormal", "random_normal"),
+  reals("RandomUniform", "uniform"),
+  reals("RandomStandardNormal", "normal"),
+  reals("TruncatedNormal", "truncated_normal"),
   uniformInt,
-  truncatedNormal,
 ];
