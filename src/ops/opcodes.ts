@@ -38,6 +38,12 @@ export const unaryCodes: Readonly<Record<string, number>> = {
   Softplus: 31,
   Softsign: 32,
   Invert: 33,
+  Erf: 34,
+  Erfc: 35,
+  Lgamma: 36,
+  Digamma: 37,
+  BesselI0e: 38,
+  BesselI1e: 39,
 };
 
 export const binaryCodes: Readonly<Record<string, number>> = {

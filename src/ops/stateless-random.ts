@@ -44,25 +44,28 @@ const fromSeed: Start = (step, at) => {
   writeState(step.heap, at, counter << 64n, key);
 };
 
+const algorithm = (step: KernelStep): number => step.heap.i32[step.input(3).ptr >>> 2]!;
+
 function checkKey(step: KernelStep): void {
-  const alg = step.input(3);
-  if (alg.shape.length > 0)
-    throw new InvalidArgumentError(`algorithm must be of shape [], not [${alg.shape.join(",")}]`);
-  const id = step.heap.i32[alg.ptr >>> 2]!;
+  const alg = step.input(3).shape;
+  if (alg.length > 0) throw new InvalidArgumentError(`algorithm must be of shape [], not [${alg.join(",")}]`);
   const key = step.input(1).shape;
   if (key.length !== 1 || key[0] !== 1)
     throw new InvalidArgumentError(
       `key must have shape [1], not [${key.join(",")}]. (Note that batched keys are not supported yet.)`,
     );
   const counter = step.input(2).shape;
-  if (counter.length !== 1 || counter[0]! < 1)
+  // TensorFlow asks for as many as the algorithm's number says.
+  const needed = algorithm(step) === AUTO ? PHILOX : algorithm(step);
+  if (counter.length !== 1 || counter[0]! < needed)
     throw new InvalidArgumentError(
-      `counter must be a vector with length at least 1; got shape: [${counter.join(",")}]. (Note that batched counters are not supported yet.)`,
+      `counter must be a vector with length at least ${needed}; got shape: [${counter.join(",")}]. (Note that batched counters are not supported yet.)`,
     );
-  if (id !== PHILOX && id !== AUTO) throw new InvalidArgumentError(`Unsupported algorithm id: ${id}`);
 }
 
 const fromKey: Start = (step, at) => {
+  const id = algorithm(step);
+  if (id !== PHILOX && id !== AUTO) throw new InvalidArgumentError(`Unsupported algorithm id: ${id}`);
   const { u64 } = step.heap;
   const counter = step.input(2);
   const low = u64[counter.ptr / 8]!;
@@ -92,9 +95,12 @@ const draw = (
       const y = step.allocateOutput(0, shape);
       if (y.size === 0) return DONE;
       const block = stateBlock(step);
-      start(step, block.ptr);
-      fill(step, block.ptr, y);
-      block.release();
+      try {
+        start(step, block.ptr);
+        fill(step, block.ptr, y);
+      } finally {
+        block.release();
+      }
       return DONE;
     };
   });
