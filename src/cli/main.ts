@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // The command line: flags in, library calls, text out.
+import { devices } from "./devices.js";
 import { serve } from "./serve.js";
 
-const commands: Record<string, (args: string[]) => Promise<number>> = { serve };
+const commands: Record<string, (args: string[]) => Promise<number>> = { serve, devices };
 
 const [name = "", ...args] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;

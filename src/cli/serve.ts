@@ -1,44 +1,99 @@
-// `tensorfleet serve`: one task of a cluster in this process, until a signal ends it.
+// `tensorfleet serve`: one task of a cluster in this process, until a signal ends it. Which task it is comes from flags,
+// from a file with a ServerDef, or from the environment variable TF_CONFIG.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { ClusterLike } from "../cluster/cluster-spec.js";
-import { Server } from "../server/server.js";
+import { parseTfConfig } from "../cluster/tf-config.js";
+import { Server, type ServerOptions } from "../server/server.js";
+import { ServerDef } from "../wire/core.js";
 
 const options = {
   cluster: { type: "string" },
   job: { type: "string" },
   task: { type: "string" },
+  "server-def": { type: "string" },
+  config: { type: "string" },
   bind: { type: "string" },
   "memory-limit": { type: "string" },
+  "log-level": { type: "string" },
 } as const;
+
+type Flags = { readonly [K in keyof typeof options]?: string | undefined };
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+const LEVELS = ["silent", "info"];
 
 export async function serve(args: string[]): Promise<number> {
   let server: Server;
   try {
-    const { values } = parseArgs({ args, options, strict: true });
-    const cluster = values.cluster === undefined ? { local: ["localhost:0"] } : readCluster(values.cluster);
-    server = await Server.create(cluster, {
-      ...(values.job === undefined ? {} : { jobName: values.job }),
-      ...(values.task === undefined ? {} : { taskIndex: integer("task", values.task) }),
-      ...(values.bind === undefined ? {} : { bind: values.bind }),
-      ...(values["memory-limit"] === undefined ? {} : { memoryLimit: bytes(values["memory-limit"]) }),
-    });
+    const flags: Flags = parseArgs({ args, options, strict: true }).values;
+    server = await start(flags);
   } catch (error) {
     process.stderr.write(`tensorfleet serve: ${(error as Error).message.split("\n")[0]}\n`);
     return 2;
   }
+  process.stdout.write(`Started server with target: ${server.target}\n`);
   const stop = () => void server.stop({ graceMs: 1000 });
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
-  process.stdout.write(`Started server with target: ${server.target}\n`);
   await server.join();
   return 0;
+}
+
+async function start(flags: Flags): Promise<Server> {
+  const settings: Writable<ServerOptions> = {};
+  if (flags.bind !== undefined) settings.bind = flags.bind;
+  if (flags["memory-limit"] !== undefined) settings.memoryLimit = bytes(flags["memory-limit"]);
+  const level = flags["log-level"] ?? "info";
+  if (!LEVELS.includes(level)) throw new Error(`--log-level is one of ${LEVELS.join(", ")}, not '${level}'`);
+  if (level === "silent") settings.log = () => {};
+  if (flags.config !== undefined) {
+    const { messageFromJson } = await import("../wire/json-format.js");
+    settings.config = messageFromJson("ConfigProto", parseJson("--config", flags.config));
+  }
+  let source: ClusterLike | ServerDef = { local: ["localhost:0"] };
+  if (flags["server-def"] !== undefined) source = await readServerDef(flags["server-def"]);
+  else if (flags.cluster !== undefined) source = readCluster(flags.cluster);
+  else if (process.env.TF_CONFIG !== undefined) {
+    const { cluster, jobName, taskIndex } = parseTfConfig(process.env.TF_CONFIG);
+    source = cluster;
+    if (jobName !== null) settings.jobName = jobName;
+    if (taskIndex !== null) settings.taskIndex = taskIndex;
+  }
+  if (flags.job !== undefined) settings.jobName = flags.job;
+  if (flags.task !== undefined) settings.taskIndex = integer("task", flags.task);
+  return Server.create(source, settings);
 }
 
 /** JSON, or the name of a file of it. */
 function readCluster(text: string): ClusterLike {
   const json = text.trimStart().startsWith("{") ? text : readFileSync(text, "utf8");
-  return JSON.parse(json) as ClusterLike;
+  return parseJson("--cluster", json) as ClusterLike;
+}
+
+/** A ServerDef as protobuf's text, or as its bytes. */
+async function readServerDef(file: string): Promise<ServerDef> {
+  const content = readFileSync(file);
+  // A binary one begins with the tag of its cluster, job name or task index: control characters that text hasn't.
+  if (content.length > 0 && content[0]! < 32 && content[0] !== 10 && content[0] !== 13 && content[0] !== 9) {
+    return ServerDef.decode(content);
+  }
+  try {
+    const { parseText } = await import("../wire/text-parser.js");
+    return parseText<ServerDef>("ServerDef", content.toString("utf8"));
+  } catch (error) {
+    // Tag 10 is also a line feed: what isn't text may be bytes.
+    if (content[0] === 10) return ServerDef.decode(content);
+    throw error;
+  }
+}
+
+function parseJson(flag: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${flag} is no JSON: ${(error as Error).message}`);
+  }
 }
 
 function integer(flag: string, text: string): number {
