@@ -16,7 +16,8 @@ import { masterHandlers } from "../rpc/master-service.js";
 import { toStatus } from "../rpc/status.js";
 import { GrpcListener } from "../transport/grpc-listener.js";
 import type { ServerDef } from "../wire/core.js";
-import { printText, printText } from "../wire/text-format.js";
+import { printText } from "../wire/text-format.js";
+import { Engine, type EngineOptions } from "./engine.js";
 
 export interface ServerOptions extends DefOptions, EngineOptions {
   /** Starts serving at once; `false` only binds. */
@@ -39,7 +40,7 @@ interface Parts {
 }
 
 /** A ServerDef as TensorFlow prints it in error texts. */
-const describeDef = (def: ServerDef): string => `goo.gle/debugproto  \n${printText("ServerDef", def)}`;
+const describeDef = (def: ServerDef): string => `goo.gle/debugproto   \n${printText("ServerDef", def)}`;
 
 export class Server implements AsyncDisposable {
   readonly #joined: Promise<void>;
