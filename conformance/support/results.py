@@ -13,7 +13,7 @@ HOST = socket.gethostname()
 _RULES = [
     (re.compile(r"\nAdditional GRPC error information from remote target .*?(?=\n\t \[\[|\Z)", re.S), ""),
     (re.compile(r"(?m)^ *File \".*\", line \d+, in .*\n"), ""),
-    (re.compile(r"goo\.gle/debugonly\s.*", re.S), "goo.gle/debugonly"),
+    (re.compile(r"goo\.gle/debug\w+\s.*", re.S), "goo.gle/debug"),
     (re.compile(r"(grpc://|ipv4:)?\b(127\.0\.0\.1|localhost|0\.0\.0\.0):\d+"), "ADDRESS"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "HANDLE"),
     (re.compile(r"\b\d{15,20}\b"), "NUMBER"),
@@ -48,7 +48,7 @@ class Record:
 
 def failure(error):
     code = getattr(error, "code", None)
-    text = getattr(error, "text", None) or getattr(error, "message", None) or str(error)
+    text = next((t for t in (getattr(error, "text", None), getattr(error, "message", None)) if t is not None), str(error))
     return ("error", type(error).__name__, code if isinstance(code, int) else None, normal_text(text))
 
 

@@ -100,6 +100,8 @@ def real(config=None, env=None):
         **os.environ,
         "TF_WORKER_NUM_FORWARDED_LOG_MESSAGES": "0",
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        # oneDNN's kernels of the same ops have error texts of their own; a program may ask for them.
+        "TF_ENABLE_ONEDNN_OPTS": "0",
         "CUDA_VISIBLE_DEVICES": "-1",
         **(env or {}),
     }

@@ -103,7 +103,7 @@ const toProto = ({ dtype, shape, bytes, strings }: CaseTensor): Partial<TensorPr
   ...(strings === null ? { tensorContent: bytes } : { stringVal: [...strings] }),
 });
 
-function fromProto(proto: TensorProto): CaseTensor {
+export function fromProto(proto: TensorProto): CaseTensor {
   const shape = proto.tensorShape?.dim.map(({ size }) => Number(size)) ?? [];
   const content = proto.tensorContent ?? new Uint8Array(0);
   // A copy: what the wire gives is a view at any alignment.
