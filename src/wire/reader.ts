@@ -183,7 +183,7 @@ export class Reader {
         this.#fixed(8);
         return;
       case 2:
-        this.pos += this.length();
+        this.#fixed(this.length());
         return;
       case 3:
         this.#skipGroup(tag >>> 3);

@@ -159,9 +159,9 @@ export const TensorProto: Codec<TensorProto> = codec({
   },
 });
 
-/** Lists come packed in one piece as a rule; several pieces, or single values, are legal. */
-function append<L extends List>(list: L | null, more: L): L {
-  if (list === null) return more;
+/** Lists come packed in one piece as a rule; several pieces, or single values, are legal. An empty list is an absent one. */
+function append<L extends List>(list: L | null, more: L): L | null {
+  if (list === null || more.length === 0) return more.length === 0 ? list : more;
   const joined = new (list.constructor as new (length: number) => L)(list.length + more.length);
   joined.set(list as never);
   joined.set(more as never, list.length);
