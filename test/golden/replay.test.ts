@@ -10,25 +10,19 @@ const folders = readGolden();
 /** Their graphs draw random values without a seed, so the values have only dtype and shape in common. */
 const UNSEEDED: ReadonlySet<string> = new Set(["02_mlp_train"]);
 
-const requests = (skipped: (reason: string) => boolean): number =>
-  folders.flatMap((folder) => folder.skipped).filter(([, , reason]) => skipped(reason)).length;
+/** Requests of the recordings that aren't in the fixture, by reason. */
+const SKIPPED = {
+  "the server was down, or went down of it": 33,
+  "a real server takes it for an earlier signature": 5,
+  "overwritten in the recording by another conversation": 3,
+  "the listener's answer, not the master's": 1,
+};
 
 test("all recorded requests are replayed but the listed ones", () => {
-  const replayed = folders.flatMap(({ conversations }) => conversations.flat()).length;
-  assert.is(replayed, 159);
-  assert.is(
-    requests((reason) => reason.startsWith("the server was down")),
-    33,
-  );
-  assert.is(
-    requests((reason) => reason.startsWith("overwritten")),
-    3,
-  );
-  assert.is(1);
-  assert.is(
-    requests(() => true),
-    37,
-  );
+  assert.is(folders.flatMap(({ conversations }) => conversations.flat()).length, 159);
+  const counts: Record<string, number> = {};
+  for (const [, , reason] of folders.flatMap(({ skipped }) => skipped)) counts[reason] = (counts[reason] ?? 0) + 1;
+  assert.equal(counts, SKIPPED);
 });
 
 for (const { name, conversations } of folders) {
