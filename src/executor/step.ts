@@ -7,7 +7,8 @@ import { type CallDone, type FunctionHandle, PENDING } from "../kernel/kernel.js
 import type { StepRendezvous } from "../kernel/rendezvous.js";
 import type { ResourceStore, StepResources } from "../kernel/resource.js";
 import { copyTensor } from "../tensor/copy.js";
-import { isRef } from "../tensor/dtype.js";
+import { DataType, isRef } from "../tensor/dtype.js";
+import { SCALAR, type Shape } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Call, uninitialized } from "./call.js";
 import { type Executable, Kind, withNode } from "./executable.js";
@@ -39,6 +40,8 @@ export type StepDone = (error: Error | null, results: readonly Tensor[]) => void
 /** The loop gives way to the event loop after this long; it looks at the clock every 16 nodes. */
 const SLICE_MS = 8;
 const CLOCK_MASK = 15;
+/** The shape of a dead tensor. */
+const EMPTY: Shape = [0];
 const NO_TENSORS: readonly Tensor[] = [];
 
 export class Step extends Flow {
@@ -331,9 +334,12 @@ export class Step extends Flow {
     for (let i = 0; i < count; i++) {
       if (iteration.slots[base + i] === null) continue;
       outputs[0] = this.#takeEntry(node, iteration.slots, base, i);
-      const index = this.#cursor.allocate(3, []);
-      executable.device.heap.i32[index.ptr >>> 2] = i;
-      outputs[1] = index;
+      // Which input it was is seldom asked for, and a loop passes here at every turn.
+      if (executable.unused[node]?.includes(1) !== true) {
+        const index = this.#cursor.allocate(DataType.INT32, SCALAR);
+        executable.device.heap.i32[index.ptr >>> 2] = i;
+        outputs[1] = index;
+      }
       this.propagate(node, iteration, outputs, false);
       return;
     }
@@ -347,7 +353,7 @@ export class Step extends Flow {
     if (dead || iteration.slots[base] === null) {
       iteration.slots[base]?.release();
       iteration.slots[base] = null;
-      services.rendezvous.send(key, new Tensor(1, [0], 0, 0, null, null), true);
+      services.rendezvous.send(key, new Tensor(DataType.FLOAT, EMPTY, 0, 0, null, null), true);
       return;
     }
     const fromVariable = !(iteration.slots[base] instanceof Tensor);

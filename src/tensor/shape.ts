@@ -3,6 +3,8 @@
 
 export type Shape = readonly number[];
 
+export const SCALAR: Shape = Object.freeze([]);
+
 export function numElements(shape: Shape): number {
   let n = 1;
   for (let i = 0; i < shape.length; i++) n *= shape[i]!;
