@@ -157,8 +157,8 @@ function describe(field, use) {
       ? `${ts}.write(${value}, w.uint32(${at(2)}).fork()).ldelim()`
       : `w.uint32(${at(wire)}).${scalar[3]}(${value})`;
   /** Reads a sub-message by `make` and hands it to `put`. */
-  const nested = (make, put) => `{
-          const outer = r.open();
+  const nested = (make, put, open = "open") => `{
+          const outer = r.${open}();
           ${put(make)}
           r.close(outer);
           break;
@@ -209,7 +209,7 @@ function describe(field, use) {
     if (isMessage) read = `        case ${at(2)}: ${nested(`${ts}.read(r)`, (make) => `m.${key}.push(${make});`)}`;
     // Packed or not, as the writer liked it: a reader takes both.
     if (packable) {
-      read += `        case ${at(2)}: ${nested("", () => `while (r.pos < r.end) m.${key}.push(r.${scalar[3]}());`)}`;
+      read += `        case ${at(2)}: ${nested("", () => `while (r.pos < r.end) m.${key}.push(r.${scalar[3]}());`, "openPacked")}`;
     }
     const write =
       packable && field.packed

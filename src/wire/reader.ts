@@ -10,6 +10,12 @@ export class WireError extends Error {
 /** protobuf's own default for nesting. */
 export const MAX_DEPTH = 100;
 
+/**
+ * Sub-messages, byte fields and eights of packed values in one message. Two bytes on the wire can be hundreds in memory:
+ * without a bound a few megabytes of empty messages would end the process. A graph of 100,000 nodes has about a million.
+ */
+export const MAX_PARTS = 4_000_000;
+
 /** Above this, the runtime's decoder is faster than a loop. */
 const SHORT = 48;
 const CACHE_SIZE = 1024;
@@ -25,6 +31,7 @@ export class Reader {
   /** Where the message being read ends. */
   end: number;
   depth = 0;
+  #parts = 0;
   /** Halves of the varint last read: two numbers, so that long lists make no garbage. */
   low = 0;
   high = 0;
@@ -49,8 +56,21 @@ export class Reader {
     const outer = this.end;
     const length = this.length();
     if (++this.depth > MAX_DEPTH) fail(`messages nest deeper than ${MAX_DEPTH}`);
+    this.#charge(1);
     this.end = this.pos + length;
     return outer;
+  }
+
+  /** Enters a packed list whose values become an array of their own, as `open` does a message. */
+  openPacked(): number {
+    const outer = this.open();
+    this.#charge((this.end - this.pos) >>> 3);
+    return outer;
+  }
+
+  #charge(parts: number): void {
+    this.#parts += parts;
+    if (this.#parts > MAX_PARTS) fail(`a message has more than ${MAX_PARTS} parts`);
   }
 
   close(outer: number): void {
@@ -159,6 +179,7 @@ export class Reader {
   /** A bytes field without copying. */
   bytes(): Uint8Array {
     const length = this.length();
+    this.#charge(1);
     const { buf, pos } = this;
     this.pos = pos + length;
     return new Uint8Array(buf.buffer, buf.byteOffset + pos, length);

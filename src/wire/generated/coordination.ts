@@ -1274,7 +1274,7 @@ export const GetAliveTasksResponse: Codec<GetAliveTasksResponse> = codec({
           m.incarnations.push(r.fixed64());
           break;
         case 18: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.incarnations.push(r.fixed64());
           r.close(outer);
           break;

@@ -436,7 +436,7 @@ export const AttrValue_ListValue: Codec<AttrValue_ListValue> = codec({
           m.i.push(r.int64());
           break;
         case 26: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.i.push(r.int64());
           r.close(outer);
           break;
@@ -445,7 +445,7 @@ export const AttrValue_ListValue: Codec<AttrValue_ListValue> = codec({
           m.f.push(r.float());
           break;
         case 34: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.f.push(r.float());
           r.close(outer);
           break;
@@ -454,7 +454,7 @@ export const AttrValue_ListValue: Codec<AttrValue_ListValue> = codec({
           m.b.push(r.bool());
           break;
         case 42: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.b.push(r.bool());
           r.close(outer);
           break;
@@ -463,7 +463,7 @@ export const AttrValue_ListValue: Codec<AttrValue_ListValue> = codec({
           m.type.push(r.int32());
           break;
         case 50: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.type.push(r.int32());
           r.close(outer);
           break;
@@ -981,7 +981,7 @@ export const CostGraphDef_Node: Codec<CostGraphDef_Node> = codec({
           m.controlInput.push(r.int32());
           break;
         case 66: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.controlInput.push(r.int32());
           r.close(outer);
           break;
@@ -2352,7 +2352,7 @@ export const GraphDebugInfo_StackTrace: Codec<GraphDebugInfo_StackTrace> = codec
           m.frameId.push(r.fixed64());
           break;
         case 18: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.frameId.push(r.fixed64());
           r.close(outer);
           break;
@@ -2397,7 +2397,7 @@ export const VersionDef: Codec<VersionDef> = codec({
           m.badConsumers.push(r.int32());
           break;
         case 26: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.badConsumers.push(r.int32());
           r.close(outer);
           break;
@@ -2966,7 +2966,7 @@ export const MemoryStats: Codec<MemoryStats> = codec({
           m.persistentTensorAllocIds.push(r.int64());
           break;
         case 42: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.persistentTensorAllocIds.push(r.int64());
           r.close(outer);
           break;
@@ -2981,7 +2981,7 @@ export const MemoryStats: Codec<MemoryStats> = codec({
           m.devicePersistentTensorAllocIds.push(r.int64());
           break;
         case 50: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.devicePersistentTensorAllocIds.push(r.int64());
           r.close(outer);
           break;
@@ -3492,7 +3492,7 @@ export const GPUOptions_Experimental_VirtualDevices: Codec<GPUOptions_Experiment
           m.memoryLimitMb.push(r.float());
           break;
         case 10: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.memoryLimitMb.push(r.float());
           r.close(outer);
           break;
@@ -3501,7 +3501,7 @@ export const GPUOptions_Experimental_VirtualDevices: Codec<GPUOptions_Experiment
           m.priority.push(r.int32());
           break;
         case 18: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.priority.push(r.int32());
           r.close(outer);
           break;
@@ -3510,7 +3510,7 @@ export const GPUOptions_Experimental_VirtualDevices: Codec<GPUOptions_Experiment
           m.deviceOrdinal.push(r.int32());
           break;
         case 26: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.deviceOrdinal.push(r.int32());
           r.close(outer);
           break;
@@ -4532,7 +4532,7 @@ export const BatchingOptions: Codec<BatchingOptions> = codec({
           m.allowedBatchSizes.push(r.int32());
           break;
         case 34: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.allowedBatchSizes.push(r.int32());
           r.close(outer);
           break;

@@ -38,7 +38,7 @@ export const Operation: Codec<Operation> = codec({
           m.controlOpIds.push(r.int64());
           break;
         case 34: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.controlOpIds.push(r.int64());
           r.close(outer);
           break;
@@ -540,7 +540,7 @@ export const WaitQueueDoneRequest: Codec<WaitQueueDoneRequest> = codec({
           m.opId.push(r.int64());
           break;
         case 18: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.opId.push(r.int64());
           r.close(outer);
           break;
@@ -607,7 +607,7 @@ export const RunComponentFunctionRequest: Codec<RunComponentFunctionRequest> = c
           m.outputNum.push(r.int32());
           break;
         case 26: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.outputNum.push(r.int32());
           r.close(outer);
           break;

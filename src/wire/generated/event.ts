@@ -351,7 +351,7 @@ export const HistogramProto: Codec<HistogramProto> = codec({
           m.bucketLimit.push(r.double());
           break;
         case 50: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.bucketLimit.push(r.double());
           r.close(outer);
           break;
@@ -360,7 +360,7 @@ export const HistogramProto: Codec<HistogramProto> = codec({
           m.bucket.push(r.double());
           break;
         case 58: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.bucket.push(r.double());
           r.close(outer);
           break;

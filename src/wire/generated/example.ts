@@ -108,7 +108,7 @@ export const FloatList: Codec<FloatList> = codec({
           m.value.push(r.float());
           break;
         case 10: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.value.push(r.float());
           r.close(outer);
           break;
@@ -144,7 +144,7 @@ export const Int64List: Codec<Int64List> = codec({
           m.value.push(r.int64());
           break;
         case 10: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.value.push(r.int64());
           r.close(outer);
           break;

@@ -111,7 +111,7 @@ export const SaveSliceInfoDef: Codec<SaveSliceInfoDef> = codec({
           m.fullShape.push(r.int64());
           break;
         case 18: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.fullShape.push(r.int64());
           r.close(outer);
           break;
@@ -120,7 +120,7 @@ export const SaveSliceInfoDef: Codec<SaveSliceInfoDef> = codec({
           m.varOffset.push(r.int64());
           break;
         case 26: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.varOffset.push(r.int64());
           r.close(outer);
           break;
@@ -129,7 +129,7 @@ export const SaveSliceInfoDef: Codec<SaveSliceInfoDef> = codec({
           m.varShape.push(r.int64());
           break;
         case 34: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.varShape.push(r.int64());
           r.close(outer);
           break;
@@ -726,7 +726,7 @@ export const CollectionDef_Int64List: Codec<CollectionDef_Int64List> = codec({
           m.value.push(r.int64());
           break;
         case 10: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.value.push(r.int64());
           r.close(outer);
           break;
@@ -762,7 +762,7 @@ export const CollectionDef_FloatList: Codec<CollectionDef_FloatList> = codec({
           m.value.push(r.float());
           break;
         case 10: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.value.push(r.float());
           r.close(outer);
           break;
@@ -1449,7 +1449,7 @@ export const SavedConcreteFunction: Codec<SavedConcreteFunction> = codec({
           m.boundInputs.push(r.int32());
           break;
         case 18: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.boundInputs.push(r.int32());
           r.close(outer);
           break;
@@ -2551,7 +2551,7 @@ export const QueueRunnerDef: Codec<QueueRunnerDef> = codec({
           m.queueClosedExceptionTypes.push(r.int32());
           break;
         case 42: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.queueClosedExceptionTypes.push(r.int32());
           r.close(outer);
           break;

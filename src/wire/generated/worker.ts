@@ -817,7 +817,7 @@ export const LoggingRequest: Codec<LoggingRequest> = codec({
           m.fetchStepId.push(r.int64());
           break;
         case 26: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.fetchStepId.push(r.int64());
           r.close(outer);
           break;
@@ -1298,7 +1298,7 @@ export const CompleteInstanceRequest: Codec<CompleteInstanceRequest> = codec({
           m.subdivOffset.push(r.int32());
           break;
         case 74: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.subdivOffset.push(r.int32());
           r.close(outer);
           break;
@@ -1385,7 +1385,7 @@ export const GetStepSequenceRequest: Codec<GetStepSequenceRequest> = codec({
           m.graphKey.push(r.int64());
           break;
         case 10: {
-          const outer = r.open();
+          const outer = r.openPacked();
           while (r.pos < r.end) m.graphKey.push(r.int64());
           r.close(outer);
           break;

@@ -7,6 +7,7 @@ import {
   DeviceAttributes,
   GraphDef,
   NodeDef,
+  TensorProto,
   VersionDef,
   WireError,
 } from "../../../src/wire/core.js";
@@ -143,6 +144,23 @@ function varint(value: number): Buffer {
     out.push((rest & 127) | 128);
   }
 }
+
+test("a message of too many parts is refused before it fills the memory", () => {
+  const many = (unit: number[], count: number): Uint8Array => {
+    const out = new Uint8Array(unit.length * count);
+    for (let i = 0; i < out.length; i++) out[i] = unit[i % unit.length]!;
+    return out;
+  };
+  const tooMany = (error: unknown): boolean =>
+    refused(error) && /more than 4000000 parts/.test((error as Error).message);
+  assert.throws(() => CreateSessionRequest.decode(many([0x0a, 0], 4_000_001)), tooMany);
+  assert.throws(() => TensorProto.decode(many([0x42, 0], 4_000_001)), tooMany);
+  const packed = Buffer.concat([Buffer.from([0x1a]), varint(33_000_000), Buffer.alloc(33_000_000)]);
+  assert.throws(() => LoggingRequest.decode(packed), tooMany);
+  assert.is(GraphDef.decode(many([0x0a, 0], 1000)).node.length, 1000);
+  const ints = Buffer.concat([Buffer.from([0x3a]), varint(33_000_000), Buffer.alloc(33_000_000)]);
+  assert.is(TensorProto.decode(ints).intVal!.length, 33_000_000, "lists of tensors are typed arrays, and not bounded");
+});
 
 test("a recorded message that is cut anywhere is read or refused, never anything else", () => {
   for (const { name, type, bytes } of recordings) {
