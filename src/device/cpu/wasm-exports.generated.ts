@@ -163,10 +163,20 @@ export interface WasmExports {
   apply_gradient_descent_f64(v: number, g: number, n: number, lr: number): void;
   apply_momentum_f32(v: number, a: number, g: number, n: number, lr: number, m: number, nesterov: number): void;
   apply_momentum_f64(v: number, a: number, g: number, n: number, lr: number, m: number, nesterov: number): void;
+  apply_keras_momentum_f32(v: number, a: number, g: number, n: number, lr: number, m: number, nesterov: number): void;
+  apply_keras_momentum_f64(v: number, a: number, g: number, n: number, lr: number, m: number, nesterov: number): void;
   apply_adam_f32(v: number, m: number, u: number, g: number, n: number, alpha: number, b1: number, b2: number, eps: number, nesterov: number): void;
   apply_adam_f64(v: number, m: number, u: number, g: number, n: number, alpha: number, b1: number, b2: number, eps: number, nesterov: number): void;
   apply_rms_prop_f32(v: number, ms: number, mom: number, g: number, n: number, lr: number, rho: number, m: number, eps: number): void;
   apply_rms_prop_f64(v: number, ms: number, mom: number, g: number, n: number, lr: number, rho: number, m: number, eps: number): void;
+  apply_centered_rms_prop_f32(v: number, mg: number, ms: number, mom: number, g: number, n: number, lr: number, rho: number, m: number, eps: number): void;
+  apply_centered_rms_prop_f64(v: number, mg: number, ms: number, mom: number, g: number, n: number, lr: number, rho: number, m: number, eps: number): void;
   apply_adagrad_f32(v: number, a: number, g: number, n: number, lr: number, eps: number, update: number): void;
   apply_adagrad_f64(v: number, a: number, g: number, n: number, lr: number, eps: number, update: number): void;
+  apply_adadelta_f32(v: number, a: number, d: number, g: number, n: number, lr: number, rho: number, eps: number): void;
+  apply_adadelta_f64(v: number, a: number, d: number, g: number, n: number, lr: number, rho: number, eps: number): void;
+  apply_ftrl_f32(v: number, a: number, l: number, g: number, n: number, lr: number, l1: number, l2: number, shrinkage: number, power: number, byRate: number): void;
+  apply_ftrl_f64(v: number, a: number, l: number, g: number, n: number, lr: number, l1: number, l2: number, shrinkage: number, power: number, byRate: number): void;
+  apply_proximal_gradient_descent_f32(v: number, g: number, n: number, lr: number, l1: number, l2: number): void;
+  apply_proximal_gradient_descent_f64(v: number, g: number, n: number, lr: number, l1: number, l2: number): void;
 }
