@@ -128,9 +128,14 @@ export function readOpFamily(name: string): OpFamily {
   };
 }
 
-/** A status text as the recorder keeps it: task prefix and node suffix apart. */
+/** A status text as the recorder keeps it: no task prefix, node suffix apart, no counters of the process. */
 export function splitStatusText(text: string): { readonly text: string; readonly node: string | null } {
-  const plain = text.replace(/^From \/job:[^\n]*:\n/, "");
+  const plain = text
+    .replace(/^From \/job:[^\n]*:\n/, "")
+    .replace(/'_\d+_/g, "'_N_")
+    .replace(/(TensorArray |Stack\[)(\w+?)_\d+/g, "$1$2_N")
+    .replace(/\bstep \d+/g, "step N")
+    .replace(/;[0-9a-f]{16};/g, ";N;");
   const suffix = /\n\t \[\[(?:\{\{node )?([^\]}]*)(?:\}\})?\]\]/.exec(plain);
   return suffix === null ? { text: plain, node: null } : { text: plain.slice(0, suffix.index), node: suffix[1]! };
 }

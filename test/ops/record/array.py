@@ -199,6 +199,8 @@ def cases(family):
         x, v = np.array([[1, 3, 5, 7], [2, 2, 4, 8]], f32), np.array([[0, 3, 9], [2, 5, 8]], f32)
         family.op("LowerBound", [x, v], out_type=upper)
         family.op("UpperBound", [x, v], out_type=upper)
+    family.op("ApproxTopK", [np.array([3, 1, 4, 1, 5, 9, 2, 6], f32)], k=3, is_max_k=True)
+    family.op("ApproxTopK", [n((2, 9))], k=2, reduction_dimension=0, is_max_k=False)
     family.op("BroadcastTo", [n((2, 3)), np.array([2147483647, 2147483647, 2, 3], i32)], label="float too large")
 
 

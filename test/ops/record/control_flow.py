@@ -136,6 +136,33 @@ def dependencies():
     return [({}, [a]), ({}, [d]), ({}, [*e]), ({}, [loop]), ({}, [b, a])]
 
 
+def functional():
+    """If, While and Case themselves, with state in their bodies, lowered and not."""
+    w = v1.get_variable("w", initializer=f32(1), use_resource=True)
+    p, n = v1.placeholder(tf.bool, [], "p"), v1.placeholder(tf.int32, [], "n")
+
+    def count(amount):
+        with tf.control_dependencies([w.assign_add(amount, read_value=False)]):
+            return w.read_value()
+
+    r = v1.cond(p, lambda: count(1.0), lambda: count(-1.0))
+    i, total = v1.while_loop(lambda i, t: i < n, lambda i, t: (i + 1, t + count(0.5)), [0, 0.0])
+    one = tf.function(lambda v: v + 1.0, input_signature=[tf.TensorSpec([], tf.float32)]).get_concrete_function()
+    two = tf.function(lambda v: v * 2.0, input_signature=[tf.TensorSpec([], tf.float32)]).get_concrete_function()
+    for f in (one, two):
+        f.add_to_graph()
+    x = v1.placeholder(tf.float32, [], "x")
+    plain_if = raw.If(cond=p, input=[x], Tout=[tf.float32], then_branch=one, else_branch=two, output_shapes=[[]], name="plain_if")[0]
+    by_number = raw.StatelessIf(cond=n, input=[x], Tout=[tf.float32], then_branch=one, else_branch=two, output_shapes=[[]], name="by_number")[0]
+    case = raw.Case(branch_index=n, input=[x], Tout=[tf.float32], branches=[one, two], output_shapes=[[]], name="case")[0]
+    call = raw.PartitionedCall(args=[x], Tout=[tf.float32], f=two, name="call")[0]
+    stateful = raw.StatefulPartitionedCall(args=[x], Tout=[tf.float32], f=one, name="stateful")[0]
+    init = v1.global_variables_initializer()
+    steps = [({}, [init]), ({p: True}, [r]), ({p: False}, [r]), ({n: i32(3)}, [i, total]), ({n: i32(0)}, [i, total])]
+    steps += [({p: v, n: i32(k), x: f32(5)}, [plain_if, by_number, case, call, stateful]) for v in (True, False) for k in (0, 1, -1, 7)]
+    return steps
+
+
 def cases(family):
     for dtype in (tf.float32, tf.int32, tf.bool, tf.string):
         family.program(f"switch and merge of {dtype.name}", switch_merge(dtype))
@@ -148,6 +175,7 @@ def cases(family):
         family.program(f"switch_case {kind}", case_op, v2_control_flow=two)
     family.program("functions", functions)
     family.program("functions, v2", functions, v2_control_flow=True)
+    family.program("functional control flow with state", functional, v2_control_flow=True)
     family.program("assert", assertion)
     family.program("placeholders", placeholders)
     family.program("control dependencies", dependencies)
