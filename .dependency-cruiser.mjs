@@ -62,8 +62,8 @@ export default {
     only(
       "deadlines",
       "tests take test and suite from test/support/suite.ts, which gives them deadlines",
-      "^(test|bench|conformance)/",
-      "^test/support/suite\\.ts$",
+      "^dist/(test|bench|conformance)/",
+      "^dist/test/support/suite\\.js$",
       {
         path: "node_modules/uvu/dist/index",
       },
