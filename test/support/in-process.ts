@@ -17,7 +17,7 @@ import { type CaseError, type CaseStep, type CaseTensor, splitStatusText } from 
 import type { RunSteps, StepAnswer } from "./run-family.js";
 
 /** A recorded step that blocks is a failure; the next case must still find a clean task. */
-const DEADLINE_MS = 5_000;
+const DEADLINE_MS = 2_000;
 /** Values as each op computes them: no folding, no rewriting. */
 const META_OFF = { rewriteOptions: { disableMetaOptimizer: true }, optimizerOptions: { optLevel: -1 } };
 
