@@ -16,3 +16,4 @@ export * from "./kernels/strided";
 export * from "./kernels/cast";
 export * from "./kernels/random";
 export * from "./kernels/update";
+export * from "./kernels/segment";

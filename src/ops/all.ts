@@ -9,6 +9,7 @@ import { nnKernels } from "./nn.js";
 import { queueKernels } from "./queue.js";
 import { randomKernels } from "./random.js";
 import { reduceKernels } from "./reduce.js";
+import { segmentKernels } from "./segment.js";
 import { selectKernels } from "./select.js";
 import { shapeKernels } from "./shape.js";
 import { slicingKernels } from "./slicing.js";
@@ -28,6 +29,7 @@ export const allKernels: readonly Kernel[] = [
   ...binaryKernels,
   ...selectKernels,
   ...reduceKernels,
+  ...segmentKernels,
   ...matmulKernels,
   ...nnKernels,
   ...variableKernels,

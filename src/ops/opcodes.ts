@@ -1,5 +1,5 @@
 // Numbers of the elementwise and reduction ops in the WebAssembly kernels: assembly/kernels/{unary,binary,compare,
-// reduce}.ts have the same lists.
+// reduce,segment}.ts have the same lists.
 
 export const unaryCodes: Readonly<Record<string, number>> = {
   Neg: 0,
@@ -106,4 +106,13 @@ export const reduceCodes: Readonly<Record<string, number>> = {
   All: 5,
   L2Loss: 6,
   Mean: 7,
+};
+
+export const segmentCodes: Readonly<Record<string, number>> = {
+  Sum: 0,
+  Prod: 1,
+  Max: 2,
+  Min: 3,
+  Mean: 4,
+  SqrtN: 5,
 };

@@ -179,4 +179,13 @@ export interface WasmExports {
   apply_ftrl_f64(v: number, a: number, l: number, g: number, n: number, lr: number, l1: number, l2: number, shrinkage: number, power: number, byRate: number): void;
   apply_proximal_gradient_descent_f32(v: number, g: number, n: number, lr: number, l1: number, l2: number): void;
   apply_proximal_gradient_descent_f64(v: number, g: number, n: number, lr: number, l1: number, l2: number): void;
+  // ./kernels/segment
+  segment_f32(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
+  unsorted_segment_f32(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
+  segment_f64(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
+  unsorted_segment_f64(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
+  segment_i32(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
+  unsorted_segment_i32(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
+  segment_i64(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
+  unsorted_segment_i64(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
 }

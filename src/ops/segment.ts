@@ -1,0 +1,136 @@
+// Segment reductions: rows of the first input that share an id become one row. Sorted ids, ids in any order, and sorted
+// ids of rows picked by a list of indices.
+import { InvalidArgumentError } from "../errors/index.js";
+import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
+import type { Heap } from "../memory/heap.js";
+import { DataType } from "../tensor/dtype.js";
+import { shapeString } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { wasmFunction } from "./cpu.js";
+import { segmentCodes } from "./opcodes.js";
+import { readInt } from "./support/index-tensor.js";
+
+const NUMBERS = ["float", "double", "int32", "int64"];
+const INDICES = ["int32", "int64"];
+
+const isWide = ({ dtype }: Tensor): boolean => dtype === DataType.INT64;
+
+/** The i-th of a list of int32 or int64 numbers. */
+const at = (heap: Heap, list: Tensor, i: number): number =>
+  isWide(list) ? Number(heap.i64[list.ptr / 8 + i]!) : heap.i32[(list.ptr >>> 2) + i]!;
+
+/** Checks that ids start at 0 or above and don't decrease; gives how many segments there are. */
+function countSegments(heap: Heap, ids: Tensor): number {
+  const n = ids.size;
+  if (n === 0) return 0;
+  const segments = at(heap, ids, n - 1) + 1;
+  for (let i = 0; i < n; i++) {
+    const id = at(heap, ids, i);
+    if (i > 0 && id < at(heap, ids, i - 1)) throw new InvalidArgumentError("segment ids are not increasing");
+    if (id < 0 || id >= segments)
+      throw new InvalidArgumentError(
+        `Segment id ${id} out of range [0, ${segments}), possibly because 'segment_ids' input is not sorted.`,
+      );
+  }
+  return segments;
+}
+
+const sorted = (name: string): Kernel =>
+  kernel(`Segment${name}`, "CPU", { T: NUMBERS, Tindices: INDICES }, (node) => {
+    const compute = wasmFunction(node, "segment", node.inputTypes[0]!);
+    const code = segmentCodes[name]!;
+    return (step) => {
+      const data = step.input(0);
+      const ids = step.input(1);
+      if (data.shape.length < 1) throw new InvalidArgumentError("input must be at least rank 1");
+      if (ids.shape.length !== 1) throw new InvalidArgumentError("segment_ids should be a vector.");
+      if (ids.size !== data.shape[0])
+        throw new InvalidArgumentError("segment_ids should be the same size as dimension 0 of input.");
+      const segments = countSegments(step.heap, ids);
+      const y = step.allocateOutput(0, [segments, ...data.shape.slice(1)]);
+      if (y.size === 0) return DONE;
+      compute(code, data.ptr, 0, 0, ids.ptr, Number(isWide(ids)), y.ptr, ids.size, segments, y.size / segments);
+      return DONE;
+    };
+  });
+
+const unsorted = (name: string): Kernel =>
+  kernel(`UnsortedSegment${name}`, "CPU", { T: NUMBERS, Tindices: INDICES }, (node) => {
+    const compute = wasmFunction(node, "unsorted_segment", node.inputTypes[0]!);
+    const code = segmentCodes[name]!;
+    return (step) => {
+      const data = step.input(0);
+      const ids = step.input(1);
+      const count = step.input(2);
+      if (count.shape.length > 0)
+        throw new InvalidArgumentError(`num_segments should be a scalar, not shape ${shapeString(count.shape)}`);
+      if (ids.shape.some((dim, i) => dim !== data.shape[i]))
+        throw new InvalidArgumentError(
+          `data.shape = ${shapeString(data.shape)} does not start with segment_ids.shape = ${shapeString(ids.shape)}`,
+        );
+      const segments = readInt(step.heap, count);
+      if (segments < 0) throw new InvalidArgumentError(`Input num_segments == ${segments} must not be negative.`);
+      for (let i = 0; i < ids.size; i++) {
+        const id = at(step.heap, ids, i);
+        if (id >= segments)
+          throw new InvalidArgumentError(`segment_ids${place(ids, i)} = ${id} is out of range [0, ${segments})`);
+      }
+      const y = step.allocateOutput(0, [segments, ...data.shape.slice(ids.shape.length)]);
+      if (y.size === 0) return DONE;
+      compute(code, data.ptr, ids.ptr, Number(isWide(ids)), y.ptr, ids.size, segments, y.size / segments);
+      return DONE;
+    };
+  });
+
+/** Position of the i-th element as TensorFlow writes it: nothing for a scalar. */
+function place({ shape }: Tensor, i: number): string {
+  const position: number[] = [];
+  for (let d = shape.length - 1; d >= 0; d--) {
+    position.unshift(i % shape[d]!);
+    i = Math.floor(i / shape[d]!);
+  }
+  return shapeString(position);
+}
+
+const sparse = (name: string): Kernel =>
+  kernel(`SparseSegment${name}`, "CPU", { T: ["float", "double"], Tidx: INDICES, Tsegmentids: INDICES }, (node) => {
+    const compute = wasmFunction(node, "segment", node.inputTypes[0]!);
+    const code = segmentCodes[name]!;
+    return (step) => {
+      const data = step.input(0);
+      const indices = step.input(1);
+      const ids = step.input(2);
+      if (data.shape.length < 1) throw new InvalidArgumentError("input must be at least rank 1");
+      if (indices.shape.length !== 1) throw new InvalidArgumentError("indices should be a vector.");
+      if (ids.shape.length !== 1) throw new InvalidArgumentError("segment_ids should be a vector.");
+      if (ids.size !== indices.size) throw new InvalidArgumentError("segment_ids and indices should have same size.");
+      const segments = countSegments(step.heap, ids);
+      const rows = data.shape[0]!;
+      for (let i = 0; i < indices.size; i++) {
+        const row = at(step.heap, indices, i);
+        if (row < 0 || row >= rows)
+          throw new InvalidArgumentError(`Bad: indices[${i}] == ${row} out of range [0, ${rows})`);
+      }
+      const y = step.allocateOutput(0, [segments, ...data.shape.slice(1)]);
+      if (y.size === 0) return DONE;
+      compute(
+        code,
+        data.ptr,
+        indices.ptr,
+        Number(isWide(indices)),
+        ids.ptr,
+        Number(isWide(ids)),
+        y.ptr,
+        ids.size,
+        segments,
+        y.size / segments,
+      );
+      return DONE;
+    };
+  });
+
+export const segmentKernels: readonly Kernel[] = [
+  ...["Sum", "Mean", "Prod", "Min", "Max"].map(sorted),
+  ...["Sum", "Prod", "Min", "Max"].map(unsorted),
+  ...["Sum", "Mean", "SqrtN"].map(sparse),
+];
