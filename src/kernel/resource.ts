@@ -39,6 +39,8 @@ export interface ResourceStore {
   /** The resource of a handle; throws NOT_FOUND with TensorFlow's text. */
   resolve(handle: ResourceHandle): Resource;
   destroy(container: string, name: string, typeName: string): boolean;
+  /** A name for a resource that no other node shares, as TensorFlow makes it: `_0_q`. */
+  privateName(node: string): string;
 }
 
 /** Resources that die with their step. */

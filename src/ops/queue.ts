@@ -21,25 +21,24 @@ const QUEUE_TYPE = "N10tensorflow14QueueInterfaceE";
 
 const queueOp = (kind: QueueOptions["kind"]): Kernel =>
   kernel(`${kind}V2`, "CPU", {}, (node) => {
-    const options: QueueOptions = {
+    const shared = node.string("shared_name");
+    const settings = {
       kind,
-      name: node.string("shared_name") || node.name,
       types: node.types("component_types"),
       shapes: node.shapes("shapes"),
       capacity: node.int("capacity") < 0 ? Number.POSITIVE_INFINITY : node.int("capacity"),
       minAfterDequeue: node.has("min_after_dequeue") ? node.int("min_after_dequeue") : 0,
-      pick: kind === "RandomShuffleQueue" ? (size) => Math.floor(Math.random() * size) : () => 0,
+      pick: kind === "RandomShuffleQueue" ? (size: number) => Math.floor(Math.random() * size) : () => 0,
     };
     const container = node.string("container");
+    // Without a shared name the queue is this node's own, whatever other sessions call theirs.
+    let options: QueueOptions | null = null;
     return (step) => {
-      const queue = step.resources.findOrCreate(container, options.name, QUEUE_TYPE, () => new Queue(options));
-      const handle = new ResourceHandle(
-        step.device.name,
-        container || step.resources.defaultContainer,
-        options.name,
-        QUEUE_TYPE,
-        0n,
-      );
+      options ??= { ...settings, name: shared || step.resources.privateName(node.name) };
+      const made = options;
+      const queue = step.resources.findOrCreate(container, made.name, QUEUE_TYPE, () => new Queue(made));
+      const home = container || step.resources.defaultContainer;
+      const handle = new ResourceHandle(step.device.name, home, made.name, QUEUE_TYPE, 0n);
       handle.cached = queue;
       step.setOutput(0, Tensor.ofValues(DataType.RESOURCE, [], [handle]));
       return DONE;

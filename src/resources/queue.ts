@@ -72,33 +72,41 @@ export class Queue implements Resource {
     upTo: boolean,
     done: (error: Error | null, tuples: Tuple[]) => void,
   ): ((error: Error) => void) | null {
-    const { minAfterDequeue } = this.options;
+    const { minAfterDequeue, pick } = this.options;
+    // Elements are taken as they come: a batch may be larger than the queue's capacity.
+    const taken: Tuple[] = [];
+    const putBack = (error: Error) => {
+      this.#elements.unshift(...taken.splice(0));
+      done(error, []);
+    };
     const attempt = () => {
-      const available = this.closed ? this.size : this.size - minAfterDequeue;
-      const takes = upTo && this.closed ? Math.min(count, this.size) : count;
-      if (available >= takes && (takes > 0 || count === 0)) {
-        const taken = Array.from({ length: takes }, () => this.#elements.splice(this.options.pick(this.size), 1)[0]!);
-        done(null, taken);
+      const keep = this.closed ? 0 : minAfterDequeue;
+      while (taken.length < count && this.size > keep) {
+        taken.push(this.#elements.splice(pick(this.size), 1)[0]!);
         this.#wake(this.#enqueuers);
+      }
+      if (taken.length === count || (upTo && this.closed && taken.length > 0)) {
+        done(null, taken);
         return true;
       }
-      if (!this.closed) return false;
-      done(
+      if (!this.closed || this.#enqueuers.length > 0) return false;
+      const size = this.size + taken.length;
+      putBack(
         new OutOfRangeError(
-          `${this.#label} is closed and has insufficient elements (requested ${count}, current size ${this.size})`,
+          `${this.#label} is closed and has insufficient elements (requested ${count}, current size ${size})`,
         ),
-        [],
       );
       return true;
     };
-    return this.#wait(this.#dequeuers, { attempt, fail: (error) => done(error, []) });
+    return this.#wait(this.#dequeuers, { attempt, fail: putBack });
   }
 
   close(cancelPending: boolean): void {
     // Those who already wait to enqueue may still finish.
     this.closed = true;
     if (cancelPending)
-      for (const waiter of this.#enqueuers.splice(0)) waiter.fail(new CancelledError(`${this.#label} is closed.`));
+      for (const waiter of this.#enqueuers.splice(0))
+        waiter.fail(new CancelledError("Enqueue operation was cancelled"));
     this.#wake(this.#dequeuers);
   }
 

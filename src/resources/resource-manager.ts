@@ -10,6 +10,7 @@ const keyOf = (name: string, typeName: string): string => `${typeName}/${name}`;
 
 export class ResourceManager implements ResourceStore {
   readonly #containers = new Map<string, Container>();
+  #privateNames = 0;
 
   constructor(readonly defaultContainer: string) {}
 
@@ -60,6 +61,10 @@ export class ResourceManager implements ResourceStore {
     resources!.delete(key);
     dispose(found);
     return true;
+  }
+
+  privateName(node: string): string {
+    return `_${this.#privateNames++}_${node}`;
   }
 
   /** Empties the named containers, the default one when none is named (`CleanupAll`). */
