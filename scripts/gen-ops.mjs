@@ -25,7 +25,12 @@ function tensor(text) {
 function attribute(attr) {
   const fields = [attr.name, attr.type];
   if ("default" in attr) {
-    const value = attr.type === "tensor" ? tensor(attr.default) : attr.type === "list(tensor)" ? attr.default.map(tensor) : attr.default;
+    const value =
+      attr.type === "tensor"
+        ? tensor(attr.default)
+        : attr.type === "list(tensor)"
+          ? attr.default.map(tensor)
+          : attr.default;
     fields.push([value]);
   } else fields.push(0);
   fields.push(attr.min ?? 0, attr.allowed ?? 0);
@@ -41,7 +46,13 @@ const lines = readFileSync(source, "utf8")
   .sort((a, b) => (a.name < b.name ? -1 : 1))
   .map((op) => {
     const flags = FLAGS.reduce((bits, flag, i) => bits | (op[flag] ? 1 << i : 0), 0);
-    const fields = [op.name, (op.inputs ?? []).map(argument), (op.outputs ?? []).map(argument), (op.attrs ?? []).map(attribute), flags];
+    const fields = [
+      op.name,
+      (op.inputs ?? []).map(argument),
+      (op.outputs ?? []).map(argument),
+      (op.attrs ?? []).map(attribute),
+      flags,
+    ];
     return JSON.stringify(fields);
   });
 const text = lines.join("\n").replace(/[\\`$]/g, "\\$&");
