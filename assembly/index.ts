@@ -17,3 +17,4 @@ export * from "./kernels/cast";
 export * from "./kernels/random";
 export * from "./kernels/update";
 export * from "./kernels/segment";
+export * from "./kernels/select";

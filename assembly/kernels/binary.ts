@@ -35,11 +35,28 @@ const OR = 28;
 const XOR = 29;
 const SHIFT_LEFT = 30;
 const SHIFT_RIGHT = 31;
+const NEXT_AFTER = 32;
 
 const SELU_SCALE: f64 = 1.0507009873554804934193349852946;
 const SELU_SCALE_ALPHA: f64 = 1.7580993408473768599402175208123;
 
 let failure: i32 = 0;
+
+/** The representable number beside a on the way to b. */
+// @ts-ignore: decorator
+@inline
+function nextAfter<T>(a: T, b: T): T {
+  if (a != a || b != b) return (a + b) as T;
+  if (a == b) return b;
+  if (sizeof<T>() == 4) {
+    if (a == 0) return copysign<T>(<T>reinterpret<f32>(<u32>1), b);
+    const bits = reinterpret<u32>(<f32>a);
+    return <T>reinterpret<f32>(a < b == a > 0 ? bits + 1 : bits - 1);
+  }
+  if (a == 0) return copysign<T>(<T>reinterpret<f64>(<u64>1), b);
+  const bits = reinterpret<u64>(<f64>a);
+  return <T>reinterpret<f64>(a < b == a > 0 ? bits + 1 : bits - 1);
+}
 
 // @ts-ignore: decorator
 @inline
@@ -57,6 +74,7 @@ function floats<T>(op: i32, a: T, b: T): T {
   if (op == MUL_NO_NAN) return b == 0 ? <T>0 : ((a * b) as T);
   if (op == XDIVY) return a == 0 ? a : ((a / b) as T);
   if (op == XLOGY) return a == 0 ? a : <T>(<f64>a * Math.log(<f64>b));
+  if (op == NEXT_AFTER) return nextAfter<T>(a, b);
   if (op == ATAN2) return <T>Math.atan2(<f64>a, <f64>b);
   // Gradients: a is the output (or input) of the forward op as TensorFlow orders them, b what comes back.
   if (op == TANH_GRAD) return (b * (<T>1 - a * a)) as T;
@@ -223,6 +241,7 @@ function floating<T>(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i
   if (op == MUL_NO_NAN) loop<T>(MUL_NO_NAN, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == XDIVY) loop<T>(XDIVY, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == XLOGY) loop<T>(XLOGY, false, a, b, y, outer, inner, ao, bo, ai, bi);
+  else if (op == NEXT_AFTER) loop<T>(NEXT_AFTER, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == ATAN2) loop<T>(ATAN2, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == TANH_GRAD) loop<T>(TANH_GRAD, true, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == SIGMOID_GRAD) loop<T>(SIGMOID_GRAD, true, a, b, y, outer, inner, ao, bo, ai, bi);

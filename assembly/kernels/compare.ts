@@ -22,6 +22,32 @@ function test<T>(op: i32, a: T, b: T): bool {
   return a != 0 || b != 0;
 }
 
+/** Four comparisons at once: all ones where it holds. */
+// @ts-ignore: decorator
+@inline
+function vector<T>(op: i32, a: v128, b: v128): v128 {
+  if (op == EQUAL) return v128.eq<T>(a, b);
+  if (op == NOT_EQUAL) return v128.ne<T>(a, b);
+  if (op == LESS) return v128.lt<T>(a, b);
+  if (op == LESS_EQUAL) return v128.le<T>(a, b);
+  if (op == GREATER) return v128.gt<T>(a, b);
+  return v128.ge<T>(a, b);
+}
+
+/** Sixteen results of 4-byte types: their masks are narrowed twice to bytes. */
+// @ts-ignore: decorator
+@inline
+function sixteen<T>(op: i32, a: usize, b: usize, ai: i32, bi: i32): v128 {
+  const a0 = ai != 0 ? v128.load(a) : v128.load32_splat(a);
+  const b0 = bi != 0 ? v128.load(b) : v128.load32_splat(b);
+  const r0 = vector<T>(op, a0, b0);
+  const r1 = vector<T>(op, ai != 0 ? v128.load(a, 16) : a0, bi != 0 ? v128.load(b, 16) : b0);
+  const r2 = vector<T>(op, ai != 0 ? v128.load(a, 32) : a0, bi != 0 ? v128.load(b, 32) : b0);
+  const r3 = vector<T>(op, ai != 0 ? v128.load(a, 48) : a0, bi != 0 ? v128.load(b, 48) : b0);
+  const bytes = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(r0, r1), i16x8.narrow_i32x4_s(r2, r3));
+  return v128.and(bytes, i8x16.splat(1));
+}
+
 // @ts-ignore: decorator
 @inline
 function loop<T>(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): void {
@@ -30,7 +56,16 @@ function loop<T>(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, 
   for (let o = 0; o < outer; o++) {
     let pa = a + <usize>o * <usize>ao * sizeof<T>();
     let pb = b + <usize>o * <usize>bo * sizeof<T>();
-    for (let i = 0; i < inner; i++) {
+    let i = 0;
+    if (sizeof<T>() == 4 && op <= GREATER_EQUAL) {
+      for (; i + 16 <= inner; i += 16) {
+        v128.store(y, sixteen<T>(op, pa, pb, ai, bi));
+        pa += da << 4;
+        pb += db << 4;
+        y += 16;
+      }
+    }
+    for (; i < inner; i++) {
       store<u8>(y, <u8>test<T>(op, load<T>(pa), load<T>(pb)));
       pa += da;
       pb += db;
@@ -82,16 +117,4 @@ export function compare_u32(op: i32, a: usize, b: usize, y: usize, outer: i32, i
 }
 export function compare_u64(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
   return compare<u64>(op, a, b, y, outer, inner, ao, bo, ai, bi);
-}
-
-/** y = condition ? a : b, element by element of `size` bytes. */
-export function select(condition: usize, a: usize, b: usize, y: usize, n: i32, size: i32): void {
-  const step = <usize>size;
-  for (let i = 0; i < n; i++) {
-    memory.copy(y, load<u8>(condition) != 0 ? a : b, step);
-    condition++;
-    a += step;
-    b += step;
-    y += step;
-  }
 }

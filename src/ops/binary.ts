@@ -1,8 +1,8 @@
 // Elementwise ops of two inputs that broadcast: arithmetic, comparisons, boolean algebra, gradients of unary ops.
-import { InvalidArgumentError } from "../errors/index.js";
+import { InternalError, InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { dtypeSize } from "../tensor/dtype.js";
-import { sameShape } from "../tensor/shape.js";
+import { sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction } from "./cpu.js";
 import { binaryCodes, compareCodes } from "./opcodes.js";
@@ -15,8 +15,11 @@ const ALL = [...NUMBERS, ...SMALL];
 
 const DIVISION_BY_ZERO = 1;
 
-function check(result: number): void {
+function check(result: number, op: string): void {
   if (result === 0) return;
+  // TensorFlow's kernels of these two have no text for it.
+  if (op === "TruncateDiv" || op === "TruncateMod")
+    throw new InternalError("Unexpected error in binary operator (only integer div and mod should have errors)");
   throw new InvalidArgumentError(
     result === DIVISION_BY_ZERO ? "Integer division by zero" : "Integers to negative integer powers are not allowed",
   );
@@ -53,13 +56,13 @@ function pairCall(node: KernelNode, family: string, code: number, forward: boole
     const b = step.input(1);
     if (sameShape(a.shape, b.shape)) {
       const y = output(step, a, b, a.shape);
-      if (a.size > 0) check(compute(code, a.ptr, b.ptr, y.ptr, 1, a.size, 0, 0, 1, 1));
+      if (a.size > 0) check(compute(code, a.ptr, b.ptr, y.ptr, 1, a.size, 0, 0, 1, 1), node.op);
       return;
     }
     if (last === null || !sameShape(last.a, a.shape) || !sameShape(last.b, b.shape))
       last = planBroadcast(a.shape, b.shape);
     const y = output(step, a, b, last.shape);
-    if (y.size > 0) check(runBroadcast(last, loop, a.ptr, b.ptr, y.ptr, size, outSize));
+    if (y.size > 0) check(runBroadcast(last, loop, a.ptr, b.ptr, y.ptr, size, outSize), node.op);
   };
 }
 
@@ -160,7 +163,42 @@ const GRADIENTS = [
   "SoftsignGrad",
 ];
 
+const clipByValue = kernel("ClipByValue", "CPU", { T: NUMBERS }, (node) => {
+  const compute = wasmFunction(node, "clip", node.inputTypes[0]!);
+  return (step) => {
+    const [x, low, high] = [step.input(0), step.input(1), step.input(2)];
+    const fits = ({ shape }: Tensor) => shape.length === 0 || sameShape(shape, x.shape);
+    if (!fits(low) || !fits(high))
+      throw new InvalidArgumentError(
+        "clip_value_min and clip_value_max must be either of the same shape as input, or a scalar. " +
+          `input shape: ${shapeString(x.shape)}clip_value_min shape: ${shapeString(low.shape)}` +
+          `clip_value_max shape: ${shapeString(high.shape)}`,
+      );
+    const y = step.forwardOrAllocate(0, 0, x.shape);
+    const step1 = (bound: Tensor) => Math.sign(bound.shape.length);
+    if (x.size > 0) compute(x.ptr, low.ptr, high.ptr, y.ptr, x.size, step1(low), step1(high));
+    return DONE;
+  };
+});
+
+const approximateEqual = kernel("ApproximateEqual", "CPU", { T: FLOATS }, (node) => {
+  const compute = wasmFunction(node, "approximate_equal", node.inputTypes[0]!);
+  const tolerance = node.float("tolerance");
+  return (step) => {
+    const [a, b] = [step.input(0), step.input(1)];
+    if (!sameShape(a.shape, b.shape))
+      throw new InvalidArgumentError(
+        `x and y must be of the same shape. x shape: ${shapeString(a.shape)}. y shape: ${shapeString(b.shape)}`,
+      );
+    const y = step.allocateOutput(0, a.shape);
+    if (a.size > 0) compute(a.ptr, b.ptr, y.ptr, a.size, tolerance);
+    return DONE;
+  };
+});
+
 export const binaryKernels: readonly Kernel[] = [
+  clipByValue,
+  approximateEqual,
   ...["Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum", "FloorDiv", "Div"].map((op) => binary(op, ALL)),
   ...["FloorMod"].map((op) => binary(op, ALL)),
   ...["SquaredDifference"].map((op) => binary(op, NUMBERS)),
@@ -168,7 +206,7 @@ export const binaryKernels: readonly Kernel[] = [
   binary("RealDiv", FLOATS),
   ...["TruncateDiv"].map((op) => binary(op, ["int32", "int64", ...SMALL])),
   ...["Mod", "TruncateMod"].map((op) => binary(op, NUMBERS)),
-  ...["DivNoNan", "MulNoNan", "Xdivy", "Xlogy", "Atan2", ...GRADIENTS].map((op) => binary(op, FLOATS)),
+  ...["DivNoNan", "MulNoNan", "Xdivy", "Xlogy", "Atan2", "NextAfter", ...GRADIENTS].map((op) => binary(op, FLOATS)),
   ...["BitwiseAnd", "BitwiseOr", "BitwiseXor", "LeftShift", "RightShift"].map((op) =>
     binary(op, ["int32", "int64", ...SMALL]),
   ),

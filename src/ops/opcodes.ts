@@ -84,6 +84,7 @@ export const binaryCodes: Readonly<Record<string, number>> = {
   BitwiseXor: 29,
   LeftShift: 30,
   RightShift: 31,
+  NextAfter: 32,
 };
 
 export const compareCodes: Readonly<Record<string, number>> = {

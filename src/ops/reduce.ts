@@ -88,6 +88,9 @@ const argument = (op: string, smallest: number): Kernel =>
     return (step) => {
       const x = step.input(0);
       const rank = x.shape.length;
+      const dimension = step.input(1).shape;
+      if (dimension.length > 0)
+        throw new InvalidArgumentError(`dim must be a scalar, but received tensor of shape: ${shapeString(dimension)}`);
       const axis = normalizeAxis(
         readInt(step.heap, step.input(1)),
         rank,
@@ -119,10 +122,14 @@ const running = (op: string, product: number): Kernel =>
     const reverse = Number(node.bool("reverse"));
     return (step: KernelStep) => {
       const x = step.input(0);
+      const given = step.input(1);
+      if (given.shape.length > 0)
+        throw new InvalidArgumentError(`ScanOp: axis must be a scalar, not ${shapeString(given.shape)}`);
+      // TensorFlow names the axis after it has counted it from the end.
       const axis = normalizeAxis(
-        readInt(step.heap, step.input(1)),
+        readInt(step.heap, given),
         x.shape.length,
-        (a, r) => `ScanOp: Expected scan axis in the range [${-r}, ${r}), but got ${a}`,
+        (a, r) => `ScanOp: Expected scan axis in the range [${-r}, ${r}), but got ${a < 0 ? a + r : a}`,
       );
       const y = step.allocateOutput(0, x.shape);
       if (y.size > 0) {

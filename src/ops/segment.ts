@@ -20,10 +20,13 @@ const at = (heap: Heap, list: Tensor, i: number): number =>
   isWide(list) ? Number(heap.i64[list.ptr / 8 + i]!) : heap.i32[(list.ptr >>> 2) + i]!;
 
 /** Checks that ids start at 0 or above and don't decrease; gives how many segments there are. */
-function countSegments(heap: Heap, ids: Tensor): number {
+function countSegments(heap: Heap, ids: Tensor, orderFirst = false): number {
   const n = ids.size;
   if (n === 0) return 0;
   const segments = at(heap, ids, n - 1) + 1;
+  for (let i = 1; orderFirst && i < n; i++) {
+    if (at(heap, ids, i) < at(heap, ids, i - 1)) throw new InvalidArgumentError("segment ids are not increasing");
+  }
   for (let i = 0; i < n; i++) {
     const id = at(heap, ids, i);
     if (i > 0 && id < at(heap, ids, i - 1)) throw new InvalidArgumentError("segment ids are not increasing");
@@ -104,7 +107,7 @@ const sparse = (name: string): Kernel =>
       if (indices.shape.length !== 1) throw new InvalidArgumentError("indices should be a vector.");
       if (ids.shape.length !== 1) throw new InvalidArgumentError("segment_ids should be a vector.");
       if (ids.size !== indices.size) throw new InvalidArgumentError("segment_ids and indices should have same size.");
-      const segments = countSegments(step.heap, ids);
+      const segments = countSegments(step.heap, ids, true);
       const rows = data.shape[0]!;
       for (let i = 0; i < indices.size; i++) {
         const row = at(step.heap, indices, i);

@@ -73,6 +73,16 @@ const select = kernel("Select", "CPU", {}, (node) => {
     const condition = step.input(0);
     const a = step.input(1);
     const b = step.input(2);
+    const rows = condition.shape.length === 1 && a.shape.length > 1;
+    if (condition.shape.length > 0 && !rows) {
+      for (const i of [1, 2]) {
+        const { shape } = step.input(i);
+        if (sameShape(condition.shape, shape)) continue;
+        throw new InvalidArgumentError(
+          `Inputs to operation ${node.name} of type Select must have the same size and shape.  Input 0: ${shapeString(condition.shape)} != input ${i}: ${shapeString(shape)}`,
+        );
+      }
+    }
     if (!sameShape(a.shape, b.shape)) {
       throw new InvalidArgumentError(
         `'then' and 'else' must have the same size.  but received: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`,
@@ -81,12 +91,6 @@ const select = kernel("Select", "CPU", {}, (node) => {
     if (condition.shape.length === 0) {
       step.forwardInput(step.heap.u8[condition.ptr] !== 0 ? 1 : 2, 0);
       return DONE;
-    }
-    const rows = condition.shape.length === 1 && a.shape.length > 1;
-    if (!rows && !sameShape(condition.shape, a.shape)) {
-      throw new InvalidArgumentError(
-        `'cond' must be a scalar or have the same shape as 'then': ${shapeString(condition.shape)} vs. ${shapeString(a.shape)}`,
-      );
     }
     if (rows && condition.size !== a.shape[0]) {
       throw new InvalidArgumentError(

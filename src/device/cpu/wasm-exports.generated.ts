@@ -66,7 +66,6 @@ export interface WasmExports {
   compare_u16(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
   compare_u32(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
   compare_u64(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
-  select(condition: number, a: number, b: number, y: number, n: number, size: number): void;
   // ./kernels/binary
   binary_f32(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
   binary_f64(op: number, a: number, b: number, y: number, outer: number, inner: number, ao: number, bo: number, ai: number, bi: number): number;
@@ -188,4 +187,12 @@ export interface WasmExports {
   unsorted_segment_i32(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
   segment_i64(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
   unsorted_segment_i64(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
+  // ./kernels/select
+  select(condition: number, a: number, b: number, y: number, n: number, size: number): void;
+  clip_f32(x: number, low: number, high: number, y: number, n: number, lowStep: number, highStep: number): void;
+  clip_f64(x: number, low: number, high: number, y: number, n: number, lowStep: number, highStep: number): void;
+  clip_i32(x: number, low: number, high: number, y: number, n: number, lowStep: number, highStep: number): void;
+  clip_i64(x: number, low: number, high: number, y: number, n: number, lowStep: number, highStep: number): void;
+  approximate_equal_f32(a: number, b: number, y: number, n: number, tolerance: number): void;
+  approximate_equal_f64(a: number, b: number, y: number, n: number, tolerance: number): void;
 }
