@@ -26,6 +26,8 @@ export const Kind = {
   ARG: 10,
   RETVAL: 11,
   NO_OP: 12,
+  /** Waits for all its control inputs, and runs even if they are dead. */
+  CONTROL_TRIGGER: 13,
 } as const;
 
 const kinds = new Map<string, number>([
@@ -50,7 +52,7 @@ const kinds = new Map<string, number>([
   ["_Retval", Kind.RETVAL],
   ["_DeviceRetval", Kind.RETVAL],
   ["NoOp", Kind.NO_OP],
-  ["ControlTrigger", Kind.NO_OP],
+  ["ControlTrigger", Kind.CONTROL_TRIGGER],
 ]);
 
 /** Ops that the executor runs without a kernel: placement needs no kernel for them. */

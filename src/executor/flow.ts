@@ -132,7 +132,7 @@ export abstract class Flow {
 
   private sendAlong(node: number, iteration: Iteration, outputs: (Entry | null)[], dead: boolean): void {
     const { executable } = this;
-    const { edgeStart, edgeOutput, edgeTarget, edgeSlot, edgeFlags, local } = executable;
+    const { edgeStart, edgeOutput, edgeTarget, edgeSlot, edgeFlags, local, kind } = executable;
     const { pending, slots } = iteration;
     const looping = iteration.frame.parent !== null;
     const end = edgeStart[node + 1]!;
@@ -153,7 +153,8 @@ export abstract class Flow {
         }
         if (--pending[at]! === 0) {
           if (looping) iteration.outstandingNodes++;
-          this.readyNodes.push(iteration.sawDead && iteration.dead[at]! > 0 ? ~target : target);
+          const dies = iteration.sawDead && iteration.dead[at]! > 0 && kind[target] !== Kind.CONTROL_TRIGGER;
+          this.readyNodes.push(dies ? ~target : target);
           this.readyIterations.push(iteration);
         }
       }
