@@ -1,17 +1,19 @@
 // Elementwise ops of two inputs that broadcast: arithmetic, comparisons, boolean algebra, gradients of unary ops.
 import { InternalError, InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
-import { dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { wasmFunction } from "./cpu.js";
+import { wasmFunction, wasmOf } from "./cpu.js";
+import { scratch } from "./matmul.js";
 import { binaryCodes, compareCodes } from "./opcodes.js";
-import { type BroadcastPlan, planBroadcast, runBroadcast } from "./support/broadcast.js";
+import { type BroadcastPlan, type PairLoop, planBroadcast, runBroadcast } from "./support/broadcast.js";
 
 const FLOATS = ["float", "double"];
 const NUMBERS = [...FLOATS, "int32", "int64"];
 const SMALL = ["int8", "uint8", "int16", "uint16", "uint32", "uint64"];
 const ALL = [...NUMBERS, ...SMALL];
+const HALVES = ["half", "bfloat16"];
 
 const DIVISION_BY_ZERO = 1;
 
@@ -66,9 +68,34 @@ function pairCall(node: KernelNode, family: string, code: number, forward: boole
   };
 }
 
+/** Half and bfloat16 go through f32, as they do in TensorFlow. */
+function halfCall(node: KernelNode, code: number) {
+  const wasm = wasmOf(node);
+  const half = node.inputTypes[0] === DataType.HALF;
+  const widen = half ? wasm.half_to_f32 : wasm.bfloat16_to_f32;
+  const narrow = half ? wasm.f32_to_half : wasm.f32_to_bfloat16;
+  const loop: PairLoop = (a, b, y, outer, inner, ao, bo, ai, bi) =>
+    wasm.binary_f32(code, a, b, y, outer, inner, ao, bo, ai, bi);
+  return (step: KernelStep): void => {
+    const [a, b] = [step.input(0), step.input(1)];
+    const plan = planBroadcast(a.shape, b.shape);
+    const y = step.allocateOutput(0, plan.shape);
+    if (y.size === 0) return;
+    const block = scratch(step, 4 * (a.size + b.size + y.size));
+    const right = block.ptr + 4 * a.size;
+    const result = right + 4 * b.size;
+    widen(a.ptr, block.ptr, a.size);
+    widen(b.ptr, right, b.size);
+    runBroadcast(plan, loop, block.ptr, right, result, 4, 4);
+    narrow(result, y.ptr, y.size);
+    block.release();
+  };
+}
+
 const binary = (op: string, types: readonly string[]): Kernel =>
   kernel(op, "CPU", { T: types }, (node) => {
-    const call = pairCall(node, "binary", binaryCodes[op]!, true);
+    const narrow = node.inputTypes[0] === DataType.HALF || node.inputTypes[0] === DataType.BFLOAT16;
+    const call = narrow ? halfCall(node, binaryCodes[op]!) : pairCall(node, "binary", binaryCodes[op]!, true);
     return (step) => {
       call(step);
       return DONE;
@@ -199,11 +226,13 @@ const approximateEqual = kernel("ApproximateEqual", "CPU", { T: FLOATS }, (node)
 export const binaryKernels: readonly Kernel[] = [
   clipByValue,
   approximateEqual,
-  ...["Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum", "FloorDiv", "Div"].map((op) => binary(op, ALL)),
+  ...["Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum", "FloorDiv", "Div"].map((op) =>
+    binary(op, [...ALL, ...HALVES]),
+  ),
   ...["FloorMod"].map((op) => binary(op, ALL)),
-  ...["SquaredDifference"].map((op) => binary(op, NUMBERS)),
+  ...["SquaredDifference"].map((op) => binary(op, [...NUMBERS, ...HALVES])),
   binary("Pow", [...NUMBERS, "int8", "int16", "uint8", "uint16", "uint32", "uint64"]),
-  binary("RealDiv", FLOATS),
+  binary("RealDiv", [...FLOATS, ...HALVES]),
   ...["TruncateDiv"].map((op) => binary(op, ["int32", "int64", ...SMALL])),
   ...["Mod", "TruncateMod"].map((op) => binary(op, NUMBERS)),
   ...["DivNoNan", "MulNoNan", "Xdivy", "Xlogy", "Atan2", "NextAfter", ...GRADIENTS].map((op) => binary(op, FLOATS)),

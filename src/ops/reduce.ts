@@ -1,11 +1,12 @@
 // Reductions over any set of axes, arg-min and arg-max, running sums. Axes are merged; what isn't already
 // [outer, reduce, inner] is transposed first.
 import { InvalidArgumentError } from "../errors/index.js";
-import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
+import { DONE, type Kernel, type KernelStep, kernel, type Status } from "../kernel/kernel.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
-import { reduceCodes } from "./opcodes.js";
+import { reduceCodes, unaryCodes } from "./opcodes.js";
 import { normalizeAxis, readInt, readInts } from "./support/index-tensor.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 
@@ -37,18 +38,26 @@ function plan(shape: Shape, axes: readonly number[], keepDims: boolean) {
   return { result, runs };
 }
 
+/** EuclideanNorm is the root of what L2Loss sums. */
 const reduction = (op: string, types: Record<string, readonly string[]>): Kernel =>
   kernel(op, "CPU", types, (node) => {
+    const norm = op === "EuclideanNorm";
     const dtype = node.inputTypes[0]!;
     const compute = dtype === DataType.BOOL ? wasmOf(node).reduce_bool : wasmFunction(node, "reduce", dtype);
-    const code = reduceCodes[op]!;
+    const code = reduceCodes[norm ? "L2Loss" : op]!;
     const keepDims = node.bool("keep_dims");
     const wasm = wasmOf(node);
+    const root = norm ? wasmFunction(node, "unary", dtype) : null;
+    const finish = (y: Tensor): Status => {
+      root?.(unaryCodes.Sqrt!, y.ptr, y.ptr, y.size);
+      return DONE;
+    };
     return (step) => {
       const x = step.input(0);
       const { result, runs } = plan(x.shape, readInts(step.heap, step.input(1)), keepDims);
       if (!runs.some((run) => run.reduced) && x.size > 0) {
-        step.setOutput(0, x.share(result));
+        if (root === null) step.setOutput(0, x.share(result));
+        else root(unaryCodes.Abs!, x.ptr, step.allocateOutput(0, result).ptr, x.size);
         return DONE;
       }
       const y = step.allocateOutput(0, result);
@@ -59,7 +68,7 @@ const reduction = (op: string, types: Record<string, readonly string[]>): Kernel
         const at = runs.findIndex((run) => run.reduced);
         const size = (list: typeof runs) => list.reduce((n, run) => n * run.size, 1);
         compute(code, x.ptr, y.ptr, size(runs.slice(0, at)), runs[at]!.size, size(runs.slice(at + 1)));
-        return DONE;
+        return finish(y);
       }
       // Kept axes first, reduced ones last.
       const sizes = runs.map((run) => run.size);
@@ -77,7 +86,7 @@ const reduction = (op: string, types: Record<string, readonly string[]>): Kernel
       );
       compute(code, moved.ptr, y.ptr, total(false), total(true), 1);
       moved.release();
-      return DONE;
+      return finish(y);
     };
   });
 
@@ -155,6 +164,7 @@ const l2Loss = kernel("L2Loss", "CPU", { T: ["float", "double"] }, (node) => {
 
 export const reduceKernels: readonly Kernel[] = [
   ...["Sum", "Prod", "Max", "Min", "Mean"].map((op) => reduction(op, { T: NUMBERS })),
+  reduction("EuclideanNorm", { T: ["float", "double"] }),
   ...["Any", "All"].map((op) => reduction(op, {})),
   argument("ArgMax", 0),
   argument("ArgMin", 1),
