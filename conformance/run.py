@@ -66,6 +66,7 @@ def brief(error):
 
 def child(program, target, write):
     tf.compat.v1.disable_eager_execution()
+    tf.get_logger().setLevel("ERROR")
     record = Record()
     error = None
     try:
@@ -180,6 +181,8 @@ def main(words):
     if not chosen:
         print(f"no program matches {' '.join(words)}")
         failed = 1
+    gaps = json.loads((HERE / "gaps.json").read_text())
+    known = []
     try:
         for program in chosen:
             started = time.monotonic()
@@ -188,6 +191,14 @@ def main(words):
             except RuntimeError as error:
                 found = str(error)
             seconds = time.monotonic() - started
+            # A gap that is known must still be there: the list may only shrink.
+            if program.name in gaps:
+                if found is None:
+                    found = "matches now: take it off gaps.json"
+                else:
+                    known.append(program.name)
+                    print(f"gap  {program.name}  {seconds:.1f} s: {gaps[program.name]}", flush=True)
+                    continue
             if found is None:
                 passed += 1
                 print(f"ok   {program.name}  {seconds:.1f} s", flush=True)
@@ -196,6 +207,8 @@ def main(words):
                 print(f"FAIL {program.name}  {seconds:.1f} s\n    {found}", flush=True)
     finally:
         pool.close()
+    if known:
+        print(f"\n{len(known)} programs differ from TensorFlow in a known way: {', '.join(known)}")
     print(f"\n{passed} passed, {failed} failed")
     return 0 if failed == 0 else 1
 
