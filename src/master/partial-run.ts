@@ -94,14 +94,16 @@ export class PartialRun {
   #checkComputable(fetch: string, missing: ReadonlySet<string>): void {
     const { graph } = this.plan;
     const { node: name, index } = parseTensorName(fetch);
-    const unfed = new Set([...missing].map((feed) => `_recv_${feed.replace(/:(\d+)$/, "_$1")}`));
+    const unfed = new Map([...missing].map((feed) => [`_recv_${feed.replace(/:(\d+)$/, "_$1")}`, feed]));
     const pending: Node[] = [];
     const start = graph.find(`_send_${name}_${index}`);
     if (start !== undefined) pending.push(start);
     const seen = new Set(pending);
     for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-      if (unfed.has(node.name)) {
-        throw new InvalidArgumentError(`Fetch ${fetch} can't be computed from the feeds that have been fed so far.`);
+      const feed = unfed.get(node.name);
+      if (feed !== undefined) {
+        // It is the feed that TensorFlow names.
+        throw new InvalidArgumentError(`Fetch ${feed} can't be computed from the feeds that have been fed so far.`);
       }
       for (const source of [...node.inputs.map((input) => input.node), ...node.controlInputs]) {
         if (!seen.has(source)) {
