@@ -165,7 +165,7 @@ def cases(family):
             family.op("MatrixDiagPart", [n((3, 3), t)], [n((2, 3, 4), t)])
             family.op("MatrixSetDiag", [n((3, 4), t), n((3,), t)])
         crops = np.array([[0, 0], [0, 1]], i32)
-        if t is not object:
+        if t not in (object, bool):
             family.op("BatchToSpaceND", [n((4, 2, 2, 1), t), I(2, 2), np.zeros((2, 2), i32)], [n((4, 2, 2, 1), t), I(2, 2), crops], [n((3, 2, 2, 1), t), I(2, 2), crops],
                       [n((4, 2, 2, 1), t), I(0, 2), crops], [n((4, 2, 2, 1), t), I(2, 2), np.array([[4, 4], [0, 0]], i32)])
             family.op("SpaceToBatchND", [n((1, 4, 4, 1), t), I(2, 2), np.zeros((2, 2), i32)], [n((2, 4, 3, 2), t), I(2, 2), crops], [n((1, 5, 4, 1), t), I(2, 2), crops],
@@ -200,7 +200,12 @@ def cases(family):
         family.op("LowerBound", [x, v], out_type=upper)
         family.op("UpperBound", [x, v], out_type=upper)
     family.op("ApproxTopK", [np.array([3, 1, 4, 1, 5, 9, 2, 6], f32)], k=3, is_max_k=True)
-    family.op("ApproxTopK", [n((2, 9))], k=2, reduction_dimension=0, is_max_k=False)
+    for mode in ("MIN_COMBINED", "MIN_FIRST", "SCALED"):
+        for t in (tf.quint8, tf.qint8, tf.qint32):
+            if t == tf.qint32 and mode != "MIN_FIRST":
+                continue
+            x = np.array([-1.5, -1, 0, 0.3, 1, 1.9, 2, 9], f32)
+            family.op("QuantizeV2", [x, f32(-1), f32(2)], [x[:2], f32(0), f32(6)], [x, f32(2), f32(-1)], T=t, mode=mode)
     family.op("BroadcastTo", [n((2, 3)), np.array([2147483647, 2147483647, 2, 3], i32)], label="float too large")
 
 
