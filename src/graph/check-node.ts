@@ -38,14 +38,15 @@ export function checkInputName(node: string, input: string): void {
 /** The node's attributes with defaults added. */
 export function withDefaults(node: NodeDef, op: OpDef): Map<string, AttrValue> {
   const attrs = node.attr;
+  let missing = "";
   for (const { name, defaultValue } of op.attrs) {
     if (attrs.has(name)) continue;
-    if (defaultValue === null) {
-      throw new NotFoundError(`No attr named '${name}' in NodeDef:${suffix(node.name)}\n\t [[${node.name}]]`);
-    }
-    attrs.set(name, defaultValue);
+    if (defaultValue !== null) attrs.set(name, defaultValue);
+    // What the outputs' dtypes hang on is missed first.
+    else if (missing === "" || op.outputs.some(({ typeAttr }) => typeAttr === name)) missing = name;
   }
-  return attrs;
+  if (missing === "") return attrs;
+  throw new NotFoundError(`No attr named '${missing}' in NodeDef:${suffix(node.name)}\n\t [[${node.name}]]`);
 }
 
 /**

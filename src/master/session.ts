@@ -114,18 +114,19 @@ export class MasterSession {
     return this.#track(cancellation, async () => {
       let plan: Plan;
       try {
-        plan = await this.#plan({ feeds: feeds.map((feed) => feed.name), fetches, targets });
+        plan = await this.#plan({ feeds: feeds.map((feed) => feed.name), fetches: [...new Set(fetches)], targets });
         if (cancellation.reason !== null) throw cancellation.reason;
       } catch (error) {
         for (const { tensor } of feeds) tensor.release();
         throw error;
       }
       const stepId = this.context.newStepId();
-      return runStep(
+      const result = await runStep(
         plan,
         { sessionHandle: this.handle, stepId, feeds: feeds.map((feed) => feed.tensor), options },
         cancellation,
       );
+      return plan.signature.fetches.length === fetches.length ? result : repeated(result, plan, fetches);
     });
   }
 
@@ -239,4 +240,12 @@ export class MasterSession {
     plan.catch(() => this.#plans.delete(key));
     return plan;
   }
+}
+
+/** The values of a step for fetches that name some tensor more than once. */
+function repeated(result: StepResult, plan: Plan, fetches: readonly string[]): StepResult {
+  const named = fetches.map((name) => result.fetches[plan.signature.fetches.indexOf(name)]!);
+  for (const tensor of named) tensor.retain();
+  for (const tensor of result.fetches) tensor.release();
+  return { fetches: named, metadata: result.metadata };
 }
