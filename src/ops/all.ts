@@ -8,6 +8,7 @@ import { matmulKernels } from "./matmul.js";
 import { nnKernels } from "./nn.js";
 import { queueKernels } from "./queue.js";
 import { randomKernels } from "./random.js";
+import { randomChoiceKernels } from "./random-choice.js";
 import { reduceKernels } from "./reduce.js";
 import { segmentKernels } from "./segment.js";
 import { selectKernels } from "./select.js";
@@ -35,6 +36,7 @@ export const allKernels: readonly Kernel[] = [
   ...variableKernels,
   ...trainingKernels,
   ...randomKernels,
+  ...randomChoiceKernels,
   ...statelessRandomKernels,
   ...functionalKernels,
   ...queueKernels,
