@@ -180,7 +180,7 @@ function loop<T>(op: i32, simd: bool, a: usize, b: usize, y: usize, outer: i32, 
     let pa = a + (<usize>o * <usize>aOuter) * size;
     let pb = b + (<usize>o * <usize>bOuter) * size;
     let i = 0;
-    if (simd && inner >= lanes) {
+    if (simd && inner >= lanes && (aInner | bInner) != 0) {
       const whole = inner - lanes;
       if (aInner == 0) {
         const va = v128.splat<T>(load<T>(pa));
