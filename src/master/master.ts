@@ -1,13 +1,14 @@
 // MasterService as a plain class: sessions by handle, and the requests that name one. Takes the local worker and those
 // of other tasks; it must not know gRPC, sockets or messages. Handles of unknown sessions get TensorFlow's texts.
 import type { DeviceAttributes } from "../device/device.js";
-import { AbortedError, InvalidArgumentError } from "../errors/index.js";
+import { AbortedError, InvalidArgumentError, UnimplementedError } from "../errors/index.js";
 import type { Node } from "../graph/graph.js";
 import type { OpRegistry } from "../graph/op-def.js";
 import type { Cancellation } from "../kernel/cancellation.js";
 import type { Signature } from "../optimize/signature.js";
 import type { Tensor } from "../tensor/tensor.js";
-import type { ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
+import type { ClusterDef, ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
+import { printText } from "../wire/text-format.js";
 import type { WorkerInterface } from "../worker/worker-interface.js";
 import { type Callable, type Feed, MasterSession } from "./session.js";
 import { newStepId, type StepResult } from "./step-runner.js";
@@ -43,11 +44,13 @@ export class Master {
     return steps;
   }
 
-  async createSession(graphDef: GraphDef, given: ConfigProto | null): Promise<string> {
+  /** @param target what the client dialled: a `cluster_def` in its configuration must name it */
+  async createSession(graphDef: GraphDef, given: ConfigProto | null, target = ""): Promise<string> {
     const config = given ?? this.context.defaultConfig;
     if (config !== null && config.sessionInterOpThreadPool.length > 0) {
       throw new InvalidArgumentError("Distributed session does not support session thread pool options.");
     }
+    if (config?.clusterDef !== undefined) this.#refuseClusterDef(config.clusterDef, target);
     const { local, registry, hostname, hasKernel, random } = this.context;
     const workers = [local, ...this.context.peers(config)];
     const status = await Promise.all(workers.map((worker) => worker.getStatus()));
@@ -187,6 +190,26 @@ export class Master {
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     await Promise.all(sessions.map((session) => session.close()));
+  }
+
+  /** A session may not bring a cluster of its own yet; what TensorFlow refuses is refused in its words. */
+  #refuseClusterDef(cluster: ClusterDef, target: string): never {
+    const address = target.replace(/^grpc:\/\//, "");
+    for (const { name, tasks } of cluster.job) {
+      for (const [index, taskAddress] of tasks) {
+        if (taskAddress !== address) continue;
+        if (this.context.task === `/job:${name}/replica:0/task:${index}`) {
+          throw new InvalidArgumentError(
+            "The ClusterSpec names the job and task index to be the same names that were provided when the server " +
+              `booted. This is currently not allowed. Job: ${name}, task index: ${index}`,
+          );
+        }
+        throw new UnimplementedError("A session with a cluster_def of its own is not supported");
+      }
+    }
+    throw new InvalidArgumentError(
+      `The master (current machine) is not included in the provided cluster_def. goo.gle/debugonly   \n${printText("ClusterDef", cluster)}`,
+    );
   }
 
   #newHandle(): string {

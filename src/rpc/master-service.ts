@@ -72,7 +72,11 @@ export function masterHandlers(context: MasterServiceContext): Map<string, RawHa
   const handlers: Record<string, RawHandler> = {
     async CreateSession(bytes) {
       const request = CreateSessionRequest.decode(bytes);
-      const sessionHandle = await master.createSession(request.graphDef ?? GraphDef.create(), request.config ?? null);
+      const sessionHandle = await master.createSession(
+        request.graphDef ?? GraphDef.create(),
+        request.config ?? null,
+        request.target,
+      );
       return CreateSessionResponse.encode({ sessionHandle });
     },
     async ExtendSession(bytes) {
