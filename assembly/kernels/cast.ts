@@ -50,8 +50,23 @@ function from<S>(target: i32, x: usize, y: usize, n: i32): void {
   else toBool<S>(x, y, n);
 }
 
+/** Four at a time; what isn't within the range of i32 is its lowest value. */
+function floatToInt(x: usize, y: usize, n: i32): void {
+  const limit = f32x4.splat(2147483648);
+  const lowest = i32x4.splat(i32.MIN_VALUE);
+  let i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const v = v128.load(x);
+    v128.store(y, v128.bitselect(i32x4.trunc_sat_f32x4_s(v), lowest, f32x4.lt(v, limit)));
+    x += 16;
+    y += 16;
+  }
+  convert<f32, i32>(x, y, n - i);
+}
+
 export function cast(source: i32, target: i32, x: usize, y: usize, n: i32): void {
-  if (source == 0) from<f32>(target, x, y, n);
+  if (source == 0 && target == 2) floatToInt(x, y, n);
+  else if (source == 0) from<f32>(target, x, y, n);
   else if (source == 1) from<f64>(target, x, y, n);
   else if (source == 2) from<i32>(target, x, y, n);
   else if (source == 3) from<i64>(target, x, y, n);
@@ -109,4 +124,14 @@ export function f32_to_bfloat16(x: usize, y: usize, n: i32): void {
     const nan = (bits & 0x7fffffff) > 0x7f800000;
     store<u16>(y + (<usize>i << 1), nan ? <u16>0x7fc0 : <u16>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16));
   }
+}
+
+/** Clears the lowest `bits` bits of the fraction: casts that truncate do so first. */
+export function truncate_f32(x: usize, y: usize, n: i32, bits: i32): void {
+  const mask = <u32>-1 << bits;
+  for (let i = 0; i < n; i++) store<u32>(y + (<usize>i << 2), load<u32>(x + (<usize>i << 2)) & mask);
+}
+export function truncate_f64(x: usize, y: usize, n: i32, bits: i32): void {
+  const mask = <u64>-1 << bits;
+  for (let i = 0; i < n; i++) store<u64>(y + (<usize>i << 3), load<u64>(x + (<usize>i << 3)) & mask);
 }

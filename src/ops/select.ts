@@ -131,10 +131,19 @@ const NARROW = new Map([
   [DataType.BFLOAT16 as number, "bfloat16"],
 ]);
 
+/** How many bits of the source's fraction a cast that truncates clears before it rounds. */
+function clearedBits(from: DataType, to: DataType): number {
+  if (from === DataType.FLOAT) return to === DataType.HALF ? 13 : to === DataType.BFLOAT16 ? 16 : 0;
+  if (from === DataType.DOUBLE) return to === DataType.HALF ? 42 : to === DataType.FLOAT ? 29 : 0;
+  return 0;
+}
+
 const cast = kernel("Cast", "CPU", {}, (node) => {
   const from = node.type("SrcT");
   const to = node.type("DstT");
   const wasm = wasmOf(node) as unknown as Record<string, (...args: number[]) => number>;
+  const cleared = node.bool("Truncate") ? clearedBits(from, to) : 0;
+  const truncate = from === DataType.DOUBLE ? "truncate_f64" : "truncate_f32";
   const known = (dtype: number) => castCodes[dtype] !== undefined || NARROW.has(dtype);
   if (from !== to && (!known(from) || !known(to))) {
     throw new UnimplementedError(`Cast ${dtypeName(from)} to ${dtypeName(to)} is not supported`);
@@ -147,8 +156,10 @@ const cast = kernel("Cast", "CPU", {}, (node) => {
     }
     const y = step.allocateOutput(0, x.shape);
     if (x.size === 0) return DONE;
+    const truncated = cleared > 0 ? scratch(step, x.bytes) : null;
+    if (truncated !== null) wasm[truncate]!(x.ptr, truncated.ptr, x.size, cleared);
     // Half-width floats go by way of float.
-    let source = x.ptr;
+    let source = truncated?.ptr ?? x.ptr;
     const wide = NARROW.has(from) || NARROW.has(to) ? scratch(step, 4 * x.size) : null;
     if (NARROW.has(from)) {
       wasm[`${NARROW.get(from)}_to_f32`]!(x.ptr, wide!.ptr, x.size);
@@ -162,6 +173,7 @@ const cast = kernel("Cast", "CPU", {}, (node) => {
       wasm.cast!(sourceCode, castCodes[to]!, source, y.ptr, x.size);
     }
     wide?.release();
+    truncated?.release();
     return DONE;
   };
 });

@@ -146,6 +146,8 @@ export interface WasmExports {
   f32_to_half(x: number, y: number, n: number): void;
   bfloat16_to_f32(x: number, y: number, n: number): void;
   f32_to_bfloat16(x: number, y: number, n: number): void;
+  truncate_f32(x: number, y: number, n: number, bits: number): void;
+  truncate_f64(x: number, y: number, n: number, bits: number): void;
   // ./kernels/random
   random_uniform_f32(state: number, y: number, n: number): void;
   random_uniform_f64(state: number, y: number, n: number): void;
