@@ -57,7 +57,8 @@ export function difference(actual: CaseTensor, expected: CaseTensor, rule: Rule)
 
 function within(actual: number, expected: number, ulp: number, { ulp: most, rel, abs }: Limits): boolean {
   if (Number.isNaN(actual) || Number.isNaN(expected)) return Number.isNaN(actual) && Number.isNaN(expected);
-  if (ulp <= most) return true;
+  // Zeros of either sign are no unit apart, but they aren't the same bits.
+  if (most > 0 && ulp <= most) return true;
   if (!Number.isFinite(actual) || !Number.isFinite(expected)) return actual === expected;
   return rel + abs > 0 && Math.abs(actual - expected) <= rel * Math.abs(expected) + abs;
 }
