@@ -3,8 +3,10 @@ import type { Kernel } from "../kernel/kernel.js";
 import { arrayKernels } from "./array.js";
 import { basicKernels } from "./basic.js";
 import { binaryKernels } from "./binary.js";
+import { bincountKernels } from "./bincount.js";
 import { functionalKernels } from "./functional.js";
 import { matmulKernels } from "./matmul.js";
+import { miscKernels } from "./misc.js";
 import { nnKernels } from "./nn.js";
 import { queueKernels } from "./queue.js";
 import { randomKernels } from "./random.js";
@@ -20,6 +22,7 @@ import { tensorListKernels } from "./tensor-list.js";
 import { trainingKernels } from "./training.js";
 import { unaryKernels } from "./unary.js";
 import { variableKernels } from "./variables.js";
+import { whereKernels } from "./where.js";
 
 export const allKernels: readonly Kernel[] = [
   ...basicKernels,
@@ -31,6 +34,7 @@ export const allKernels: readonly Kernel[] = [
   ...selectKernels,
   ...reduceKernels,
   ...segmentKernels,
+  ...bincountKernels,
   ...matmulKernels,
   ...nnKernels,
   ...variableKernels,
@@ -42,4 +46,6 @@ export const allKernels: readonly Kernel[] = [
   ...queueKernels,
   ...tensorListKernels,
   ...tensorArrayKernels,
+  ...miscKernels,
+  ...whereKernels,
 ];

@@ -70,9 +70,14 @@ export class Engine {
       peers: () => [],
       registry: createOpRegistry(),
       hostname: node.machineName(),
-      hasKernel: (op: Node, type: string) =>
-        isExecutorOp(op.op.name) ||
-        byType.get(type)?.findKernel(op.op.name, (attr) => op.attrs.get(attr)?.type ?? 0) !== undefined,
+      // An op that has no kernel here yet is refused by the step that needs it, not by the graph that holds it.
+      hasKernel: (op: Node, type: string) => {
+        const device = byType.get(type);
+        if (device === undefined) return false;
+        if (isExecutorOp(op.op.name)) return true;
+        if (device.findKernel(op.op.name, (attr) => op.attrs.get(attr)?.type ?? 0) !== undefined) return true;
+        return type === "CPU" && device.kernelsOf(op.op.name).length === 0;
+      },
       random: node.random,
       now: node.now,
       defaultConfig: config,

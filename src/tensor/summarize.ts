@@ -1,0 +1,71 @@
+// A tensor's first elements as text, as TensorFlow's `SummarizeValue` shows them in messages: `[1 2]...`, `1`.
+import type { Heap } from "../memory/heap.js";
+import { DataType } from "./dtype.js";
+import type { Tensor } from "./tensor.js";
+
+const decoder = new TextDecoder();
+
+/** @param most elements to show, all if negative; three unless told otherwise */
+export function summarize(tensor: Tensor, heap: Heap, most: number): string {
+  const limit = most < 0 ? tensor.size : Math.min(most, tensor.size);
+  if (tensor.shape.length === 0) return elementText(tensor, heap, 0);
+  let next = 0;
+  const visit = (depth: number): string => {
+    const size = tensor.shape[depth]!;
+    const last = depth === tensor.shape.length - 1;
+    const parts: string[] = [];
+    for (let i = 0; i < size && next < limit; i++)
+      parts.push(last ? elementText(tensor, heap, next++) : visit(depth + 1));
+    const body = parts.join(last ? " " : "");
+    // The innermost row that was cut says so.
+    const cut = last && parts.length < size;
+    return `[${body}${cut ? "..." : ""}]`;
+  };
+  const text = tensor.shape.length === 1 ? flat(tensor, heap, limit) : visit(0);
+  return tensor.size > limit && tensor.shape.length > 1 ? `${text}...` : text;
+}
+
+/** A vector stands without brackets of its own. */
+function flat(tensor: Tensor, heap: Heap, limit: number): string {
+  const parts = Array.from({ length: limit }, (_, i) => elementText(tensor, heap, i));
+  return `${parts.join(" ")}${limit < tensor.size ? "..." : ""}`;
+}
+
+function elementText(tensor: Tensor, heap: Heap, i: number): string {
+  if (tensor.values !== null) {
+    const value = tensor.values[i];
+    return value instanceof Uint8Array ? decoder.decode(value) : "?";
+  }
+  switch (tensor.dtype) {
+    case DataType.FLOAT:
+      return shortest(heap.f32[(tensor.ptr >>> 2) + i]!);
+    case DataType.DOUBLE:
+      return shortest(heap.f64[tensor.ptr / 8 + i]!);
+    case DataType.INT32:
+      return String(heap.i32[(tensor.ptr >>> 2) + i]);
+    case DataType.INT64:
+      return String(heap.i64[tensor.ptr / 8 + i]);
+    case DataType.UINT64:
+      return String(heap.u64[tensor.ptr / 8 + i]);
+    case DataType.INT16:
+      return String(heap.i16[(tensor.ptr >>> 1) + i]);
+    case DataType.UINT16:
+      return String(heap.u16[(tensor.ptr >>> 1) + i]);
+    case DataType.INT8:
+      return String(heap.i8[tensor.ptr + i]);
+    default:
+      return String(heap.u8[tensor.ptr + i]);
+  }
+}
+
+/** C++'s default: six significant digits. */
+function shortest(value: number): string {
+  if (Number.isNaN(value)) return "nan";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  const text = String(Number(value.toPrecision(6)));
+  const match = /^(-?[\d.]+)e([+-])(\d+)$/.exec(
+    value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e6) ? value.toExponential(5) : text,
+  );
+  if (match === null) return text;
+  return `${String(Number(match[1]))}e${match[2]}${match[3]!.padStart(2, "0")}`;
+}
