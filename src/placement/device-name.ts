@@ -42,11 +42,29 @@ export function parseDeviceSpec(name: string): DeviceSpec | null {
 const open = (text: string): string | null => (text === "*" ? null : text);
 const number = (text: string): number | null => (text === "*" ? null : Number(text));
 
+/** What two constraints contradict each other in, in TensorFlow's words; `null` where they agree. */
+export function conflict(a: DeviceSpec, b: DeviceSpec): string | null {
+  const differs = (x: string | number | null, y: string | number | null) => x !== null && y !== null && x !== y;
+  if (differs(a.job, b.job)) return "jobs";
+  if (differs(a.replica, b.replica)) return "replicas";
+  if (differs(a.task, b.task)) return "tasks";
+  if (differs(a.type, b.type)) return "types";
+  return differs(a.index, b.index) ? "ids" : null;
+}
+
+/** A name that parses to this: `/job:ps/task:0`, `/device:CPU:*`. */
+export function formatDeviceSpec({ job, replica, task, type, index }: DeviceSpec): string {
+  let name = "";
+  if (job !== null) name += `/job:${job}`;
+  if (replica !== null) name += `/replica:${replica}`;
+  if (task !== null) name += `/task:${task}`;
+  if (type !== null || index !== null) name += `/device:${type ?? "*"}:${index ?? "*"}`;
+  return name;
+}
+
 /** What two constraints ask together, `null` when they contradict each other. */
 export function mergeSpecs(a: DeviceSpec, b: DeviceSpec): DeviceSpec | null {
-  const differs = (x: string | number | null, y: string | number | null) => x !== null && y !== null && x !== y;
-  if (differs(a.job, b.job) || differs(a.replica, b.replica) || differs(a.task, b.task)) return null;
-  if (differs(a.type, b.type) || differs(a.index, b.index)) return null;
+  if (conflict(a, b) !== null) return null;
   return {
     job: a.job ?? b.job,
     replica: a.replica ?? b.replica,

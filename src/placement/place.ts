@@ -2,8 +2,17 @@
 // edges, resource handles), and where nothing is asked the master's own task. Near linear; nothing recursive.
 import { InvalidArgumentError } from "../errors/index.js";
 import type { Graph, Node } from "../graph/graph.js";
+import { summarizeAttrs, summarizeNode } from "../graph/summarize.js";
 import { DataType, isRef } from "../tensor/dtype.js";
-import { type DeviceSpec, matches, mergeSpecs, parseDeviceSpec } from "./device-name.js";
+import {
+  conflict,
+  type DeviceSpec,
+  formatDeviceSpec,
+  matches,
+  mergeSpecs,
+  parseDeviceSpec,
+  taskOf,
+} from "./device-name.js";
 
 export interface PlacementDevice {
   readonly name: string;
@@ -16,6 +25,8 @@ export interface PlacementOptions {
   readonly allowSoftPlacement: boolean;
   /** Whether a device of this type can run the node. */
   readonly hasKernel: (node: Node, type: string) => boolean;
+  /** The registered kernels of an op, a line each, for the text of an error. */
+  readonly kernelsOf?: (op: string) => string;
 }
 
 interface Group {
@@ -25,6 +36,7 @@ interface Group {
 }
 
 const ANYWHERE: DeviceSpec = { job: null, replica: null, task: null, type: null, index: null };
+const NO_KERNELS = "  <no registered kernels>\n";
 const decoder = new TextDecoder();
 
 /** Places nodes from `first` on; earlier ones keep their devices and colocate others. */
@@ -44,9 +56,25 @@ export function place(graph: Graph, first: number, options: PlacementOptions): v
     return group;
   };
   const { nodes } = graph;
+  // Who a class names, or where nobody has that name, the first node that asked for it.
+  const classes = new Map<string, Node>();
   for (let i = first; i < nodes.length; i++) {
     const node = nodes[i]!;
-    for (const other of colocated(graph, node)) join(groupOf(node), groupOf(other), node, other);
+    for (const bytes of node.attrs.get("_class")?.list?.s ?? []) {
+      const name = decoder.decode(bytes);
+      if (!name.startsWith("loc:@")) continue;
+      const other = graph.find(name.slice(5)) ?? classes.get(name) ?? node;
+      classes.set(name, other);
+      if (other !== node) joinClass(groupOf(node), groupOf(other), node, other);
+    }
+  }
+  for (let i = first; i < nodes.length; i++) {
+    const { inputs, inputTypes } = nodes[i]!;
+    for (let k = 0; k < inputs.length; k++) {
+      const type = inputTypes[k]!;
+      if (!isRef(type) && type !== DataType.RESOURCE) continue;
+      joinHandle(groupOf(nodes[i]!), groupOf(inputs[k]!.node));
+    }
   }
   const byKey = new Map<string, string>();
   const chosen = new Map<Group, string>();
@@ -76,38 +104,37 @@ function requestOf(node: Node): DeviceSpec {
 
 /** TensorFlow's `Node::DebugString`, as its error texts show it; ids start behind source and sink. */
 function debugString(node: Node): string {
-  const inputs = node.inputs.map(({ node: source, index }) => (index === 0 ? source.name : `${source.name}:${index}`));
   return (
     `{name:'${node.name}' id:${node.id + 2} op device:{requested: '${node.requestedDevice}', assigned: ''} ` +
-    `def:{{{node ${node.name}}} = ${node.op.name}[_device="${node.requestedDevice}"](${inputs.join(", ")})}}`
+    `def:{${summarizeNode(node)}}}`
   );
 }
 
-/** Nodes that must share this node's device. */
-function colocated(graph: Graph, node: Node): Node[] {
-  const others: Node[] = [];
-  for (const bytes of node.attrs.get("_class")?.list?.s ?? []) {
-    const text = decoder.decode(bytes);
-    if (!text.startsWith("loc:@")) continue;
-    const other = graph.find(text.slice(5));
-    if (other !== undefined && other !== node) others.push(other);
-  }
-  for (let i = 0; i < node.inputs.length; i++) {
-    const type = node.inputTypes[i]!;
-    if (isRef(type) || type === DataType.RESOURCE) others.push(node.inputs[i]!.node);
-  }
-  return others;
-}
-
-function join(a: Group, b: Group, node: Node, other: Node): void {
+function joinClass(a: Group, b: Group, node: Node, other: Node): void {
   if (a === b) return;
   const spec = mergeSpecs(a.spec, b.spec);
   if (spec === null) {
     throw new InvalidArgumentError(
-      `Cannot colocate nodes {{colocation_node ${node.name}}} and {{colocation_node ${other.name}}} because no device ` +
-        `type supports both of those nodes and the other nodes colocated with them.\n\t [[{{node ${node.name}}}]]`,
+      `Cannot colocate nodes {{colocation_node ${node.name}}} and {{colocation_node ${other.name}}}: Cannot merge ` +
+        `devices with incompatible ${conflict(a.spec, b.spec)}: '${formatDeviceSpec(a.spec)}' and ` +
+        `'${formatDeviceSpec(b.spec)}'\n\t [[{{node ${node.name}}}]]`,
     );
   }
+  unite(a, b, spec);
+}
+
+/**
+ * Who takes a reference or a handle runs where it was made, whatever it asked for. A node that takes handles of two
+ * places stays with the first.
+ */
+function joinHandle(taker: Group, maker: Group): void {
+  if (taker === maker) return;
+  const spec = mergeSpecs(maker.spec, taker.spec);
+  if (spec !== null) unite(taker, maker, spec);
+  else if (taker.members.length === 1 && taker.members[0]!.assignedDevice === "") unite(taker, maker, maker.spec);
+}
+
+function unite(a: Group, b: Group, spec: DeviceSpec): void {
   const [large, small] = a.members.length >= b.members.length ? [a, b] : [b, a];
   for (const member of small.members) large.members.push(member);
   small.parent = large;
@@ -128,8 +155,11 @@ function choose(
   const known = key === null ? undefined : cache.get(key);
   if (known !== undefined) return known;
   const fitting = devices.filter((device) => matches(group.spec, device.spec));
-  const able = fitting.filter((device) => group.members.every((member) => options.hasKernel(member, device.type)));
-  const device = able[0] ?? softChoice(group, devices, options) ?? null;
+  const able = (device: Candidate) => group.members.every((member) => options.hasKernel(member, device.type));
+  // Which kernels another task has is its own affair: it says so when it gets its part.
+  const elsewhere = fitting.every((device) => taskOf(device.name) !== taskOf(devices[0]!.name));
+  const device =
+    fitting.find(able) ?? (elsewhere ? fitting[0] : undefined) ?? softChoice(group, devices, options, able) ?? null;
   if (device === null) throw fitting.length === 0 ? noDevice(node, group, options) : noKernel(node, group, options);
   if (key !== null) cache.set(key, device.name);
   return device.name;
@@ -140,13 +170,15 @@ function kernelKey(node: Node): string {
 }
 
 /** With soft placement an impossible device type becomes a CPU of the same task; never another job or task. */
-function softChoice(group: Group, devices: readonly Candidate[], options: PlacementOptions): Candidate | undefined {
+function softChoice(
+  group: Group,
+  devices: readonly Candidate[],
+  options: PlacementOptions,
+  able: (device: Candidate) => boolean,
+): Candidate | undefined {
   if (!options.allowSoftPlacement) return undefined;
   const relaxed = { ...group.spec, type: null, index: null };
-  return devices.find(
-    (device) =>
-      matches(relaxed, device.spec) && group.members.every((member) => options.hasKernel(member, device.type)),
-  );
+  return devices.find((device) => matches(relaxed, device.spec) && able(device));
 }
 
 function noDevice(node: Node, group: Group, options: PlacementOptions): Error {
@@ -163,11 +195,11 @@ function noDevice(node: Node, group: Group, options: PlacementOptions): Error {
 }
 
 function noKernel(node: Node, group: Group, options: PlacementOptions): Error {
-  const types = new Set(options.devices.map((device) => device.type));
-  const lacking = group.members.find((member) => ![...types].some((type) => options.hasKernel(member, type))) ?? node;
+  const types = [...new Set(options.devices.map((device) => device.type))].sort();
+  const lacking = group.members.find((member) => !types.some((type) => options.hasKernel(member, type))) ?? node;
   return new InvalidArgumentError(
-    `Cannot assign a device for operation ${lacking.name}: Could not satisfy explicit device specification ` +
-      `'${lacking.requestedDevice}' because no supported kernel for ${[...types].join(", ")} devices is available.` +
-      `\n\t [[{{node ${lacking.name}}}]]`,
+    `No OpKernel was registered to support Op '${lacking.op.name}' used by {{node ${lacking.name}}} with these attrs: ` +
+      `[${summarizeAttrs(lacking)}]\nRegistered devices: [${types.join(", ")}]\nRegistered kernels:\n` +
+      `${options.kernelsOf?.(lacking.op.name) ?? NO_KERNELS}\n\t [[${lacking.name}]]`,
   );
 }
