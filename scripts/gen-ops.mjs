@@ -32,9 +32,9 @@ function attribute(attr) {
           ? attr.default.map(tensor)
           : attr.default;
     fields.push([value]);
-  } else fields.push(0);
-  fields.push(attr.min ?? 0, attr.allowed ?? 0);
-  while (fields.at(-1) === 0) fields.pop();
+  } else fields.push(null);
+  fields.push(attr.min ?? null, attr.allowed ?? null);
+  while (fields.at(-1) === null) fields.pop();
   return fields;
 }
 

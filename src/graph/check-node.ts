@@ -124,8 +124,15 @@ function hasType(value: AttrValue, type: string): boolean {
     case "func":
       return value.func !== undefined;
     default:
-      return type.startsWith("list(") && value.list !== undefined;
+      return type.startsWith("list(") && value.list !== undefined && isListOf(value, type.slice(5, -1));
   }
+}
+
+/** Whether the list has no element of another type. */
+function isListOf(value: AttrValue, item: string): boolean {
+  const { s, i, f, b, type, shape, tensor, func } = value.list!;
+  const lengths = { string: s, int: i, float: f, bool: b, type, shape, tensor, func };
+  return Object.entries(lengths).every(([kind, list]) => kind === item || list.length === 0);
 }
 
 function listLength(value: AttrValue): number {

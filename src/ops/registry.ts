@@ -5,7 +5,13 @@ import { AttrValue, AttrValue_ListValue, TensorProto, TensorShapeProto } from ".
 import { definitions } from "./definitions.generated.js";
 
 type Line = [name: string, inputs: string[], outputs: string[], attrs: AttrLine[], flags: number];
-type AttrLine = [name: string, type: string, defaultValue?: [unknown] | 0, minimum?: number, allowed?: string[] | 0];
+type AttrLine = [
+  name: string,
+  type: string,
+  defaultValue?: [unknown] | null,
+  minimum?: number | null,
+  allowed?: string[] | null,
+];
 
 const STATEFUL = 1;
 const COMMUTATIVE = 2;
