@@ -4,7 +4,6 @@ import { arrayKernels } from "./array.js";
 import { basicKernels } from "./basic.js";
 import { binaryKernels } from "./binary.js";
 import { bincountKernels } from "./bincount.js";
-import { bincountKernels } from "./bincount.js";
 import { functionalKernels } from "./functional.js";
 import { matmulKernels } from "./matmul.js";
 import { miscKernels } from "./misc.js";
@@ -35,7 +34,6 @@ export const allKernels: readonly Kernel[] = [
   ...selectKernels,
   ...reduceKernels,
   ...segmentKernels,
-  ...bincountKernels,
   ...bincountKernels,
   ...matmulKernels,
   ...nnKernels,
