@@ -84,8 +84,6 @@ function floats<T>(op: i32, a: T, b: T): T {
   if (op == RSQRT_GRAD) return b == 0 ? <T>0 : ((<T>-0.5 * b * a * a * a) as T);
   if (op == RECIPROCAL_GRAD) return b == 0 ? <T>0 : ((-b * a * a) as T);
   // These take (gradient, features).
-  if (op == RELU_GRAD) return b > 0 ? a : <T>0;
-  if (op == RELU6_GRAD) return b > 0 && b < 6 ? a : <T>0;
   if (op == ELU_GRAD) return b < 0 ? ((a * (b + <T>1)) as T) : a;
   if (op == SELU_GRAD) return b < 0 ? ((a * (b + <T>SELU_SCALE_ALPHA)) as T) : ((a * <T>SELU_SCALE) as T);
   if (op == SOFTPLUS_GRAD) return <T>(<f64>a / (Math.exp(-(<f64>b)) + 1));
@@ -146,6 +144,9 @@ function apply<T>(op: i32, a: T, b: T): T {
   // NaN wins on either side, as in TensorFlow.
   if (op == MAXIMUM) return a != a ? a : b != b ? b : a > b ? a : b;
   if (op == MINIMUM) return a != a ? a : b != b ? b : a < b ? a : b;
+  // (gradient, features): a product, so that signs of zeros, infinities and NaN come out as in TensorFlow.
+  if (op == RELU_GRAD) return (a * (b > 0 ? <T>1 : <T>0)) as T;
+  if (op == RELU6_GRAD) return (a * (b > 0 && b < 6 ? <T>1 : <T>0)) as T;
   if (isFloat<T>()) return floats<T>(op, a, b);
   return integers<T>(op, a, b);
 }
@@ -157,7 +158,9 @@ function vector<T>(op: i32, a: v128, b: v128): v128 {
   if (op == SUB) return v128.sub<T>(a, b);
   if (isFloat<T>()) {
     if (op == DIV) return v128.div<T>(a, b);
-    if (op == RELU_GRAD) return v128.and(a, v128.gt<T>(b, v128.splat<T>(<T>0)));
+    if (op == RELU_GRAD) {
+      return v128.mul<T>(a, v128.and(v128.gt<T>(b, v128.splat<T>(<T>0)), v128.splat<T>(<T>1)));
+    }
     if (op == TANH_GRAD) return v128.mul<T>(b, v128.sub<T>(v128.splat<T>(<T>1), v128.mul<T>(a, a)));
     if (op == SIGMOID_GRAD) return v128.mul<T>(v128.mul<T>(b, a), v128.sub<T>(v128.splat<T>(<T>1), a));
   }
@@ -264,6 +267,8 @@ function integral<T>(simd: bool, op: i32, a: usize, b: usize, y: usize, outer: i
   if (op == AND) loop<T>(AND, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == OR) loop<T>(OR, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == XOR) loop<T>(XOR, false, a, b, y, outer, inner, ao, bo, ai, bi);
+  else if (op == RELU_GRAD) loop<T>(RELU_GRAD, false, a, b, y, outer, inner, ao, bo, ai, bi);
+  else if (op == RELU6_GRAD) loop<T>(RELU6_GRAD, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == SHIFT_LEFT) loop<T>(SHIFT_LEFT, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == SHIFT_RIGHT) loop<T>(SHIFT_RIGHT, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else return arithmetic<T>(simd, op, a, b, y, outer, inner, ao, bo, ai, bi);

@@ -215,3 +215,12 @@ export function leaky_relu_f32(x: usize, y: usize, n: i32, alpha: f32): void {
     y += 4;
   }
 }
+
+/** y = x > 0 ? gradient : alpha · gradient. */
+export function leaky_relu_grad_f32(gradient: usize, x: usize, y: usize, n: i32, alpha: f32): void {
+  for (let i = 0; i < n; i++) {
+    const at = <usize>i << 2;
+    const g = load<f32>(gradient + at);
+    store<f32>(y + at, load<f32>(x + at) > 0 ? g : alpha * g);
+  }
+}

@@ -274,6 +274,15 @@ export function leaky_relu_f64(x: usize, y: usize, n: i32, alpha: f64): void {
   }
 }
 
+/** y = x > 0 ? gradient : alpha · gradient. */
+export function leaky_relu_grad_f64(gradient: usize, x: usize, y: usize, n: i32, alpha: f64): void {
+  for (let i = 0; i < n; i++) {
+    const at = <usize>i << 3;
+    const g = load<f64>(gradient + at);
+    store<f64>(y + at, load<f64>(x + at) > 0 ? g : alpha * g);
+  }
+}
+
 const IS_NAN = 0;
 const IS_INF = 1;
 

@@ -174,21 +174,42 @@ const logical = (op: string): Kernel =>
     };
   });
 
-/** Gradients of unary ops: shapes are equal, TensorFlow doesn't broadcast them. */
-const GRADIENTS = [
-  "TanhGrad",
-  "SigmoidGrad",
-  "SqrtGrad",
-  "RsqrtGrad",
-  "ReciprocalGrad",
-  "InvGrad",
-  "ReluGrad",
-  "Relu6Grad",
-  "EluGrad",
-  "SeluGrad",
-  "SoftplusGrad",
-  "SoftsignGrad",
-];
+/** Gradients of coefficient-wise ops: TensorFlow counts elements, whatever the shapes. */
+const GRADIENTS = ["TanhGrad", "SigmoidGrad", "SqrtGrad", "RsqrtGrad", "ReciprocalGrad", "InvGrad"];
+/** Gradients of activations: shapes are equal. */
+const ACTIVATION_GRADIENTS = ["EluGrad", "SeluGrad", "SoftplusGrad", "SoftsignGrad"];
+
+function checkCounts(a: Tensor, b: Tensor): void {
+  if (a.size === b.size) return;
+  throw new InvalidArgumentError(
+    `The two arguments to a cwise op must have same number of elements, got ${a.size} and ${b.size}`,
+  );
+}
+
+function checkShapes(a: Tensor, b: Tensor, node: KernelNode): void {
+  if (sameShape(a.shape, b.shape)) return;
+  throw new InvalidArgumentError(
+    `Inputs to operation ${node.name} of type ${node.op} must have the same size and shape.  ` +
+      `Input 0: ${shapeString(a.shape)} != input 1: ${shapeString(b.shape)}`,
+  );
+}
+
+const gradient = (op: string, types: readonly string[], check: typeof checkShapes): Kernel =>
+  kernel(op, "CPU", { T: types }, (node) => {
+    const leaky = op === "LeakyReluGrad";
+    const compute = wasmFunction(node, leaky ? "leaky_relu_grad" : "binary", node.inputTypes[0]!);
+    const alpha = leaky ? node.float("alpha") : 0;
+    const code = binaryCodes[op]!;
+    return (step) => {
+      const [a, b] = [step.input(0), step.input(1)];
+      check(a, b, node);
+      const y = step.forwardOrAllocate(0, 0, a.shape);
+      if (a.size === 0) return DONE;
+      if (leaky) compute(a.ptr, b.ptr, y.ptr, a.size, alpha);
+      else compute(code, a.ptr, b.ptr, y.ptr, 1, a.size, 0, 0, 1, 1);
+      return DONE;
+    };
+  });
 
 const clipByValue = kernel("ClipByValue", "CPU", { T: NUMBERS }, (node) => {
   const compute = wasmFunction(node, "clip", node.inputTypes[0]!);
@@ -235,7 +256,10 @@ export const binaryKernels: readonly Kernel[] = [
   binary("RealDiv", [...FLOATS, ...HALVES]),
   ...["TruncateDiv"].map((op) => binary(op, ["int32", "int64", ...SMALL])),
   ...["Mod", "TruncateMod"].map((op) => binary(op, NUMBERS)),
-  ...["DivNoNan", "MulNoNan", "Xdivy", "Xlogy", "Atan2", "NextAfter", ...GRADIENTS].map((op) => binary(op, FLOATS)),
+  ...["DivNoNan", "MulNoNan", "Xdivy", "Xlogy", "Atan2", "NextAfter"].map((op) => binary(op, FLOATS)),
+  ...GRADIENTS.map((op) => gradient(op, FLOATS, checkCounts)),
+  ...[...ACTIVATION_GRADIENTS, "LeakyReluGrad"].map((op) => gradient(op, FLOATS, checkShapes)),
+  ...["ReluGrad", "Relu6Grad"].map((op) => gradient(op, ALL, checkShapes)),
   ...["BitwiseAnd", "BitwiseOr", "BitwiseXor", "LeftShift", "RightShift"].map((op) =>
     binary(op, ["int32", "int64", ...SMALL]),
   ),

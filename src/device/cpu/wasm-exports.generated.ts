@@ -103,6 +103,7 @@ export interface WasmExports {
   softsign_f32(x: number, y: number, n: number): void;
   erf_f32(x: number, y: number, n: number): void;
   leaky_relu_f32(x: number, y: number, n: number, alpha: number): void;
+  leaky_relu_grad_f32(gradient: number, x: number, y: number, n: number, alpha: number): void;
   // ./kernels/unary
   unary_f32(op: number, x: number, y: number, n: number): void;
   unary_f64(op: number, x: number, y: number, n: number): void;
@@ -113,6 +114,7 @@ export interface WasmExports {
   unary_u8(op: number, x: number, y: number, n: number): void;
   logical_not(x: number, y: number, n: number): void;
   leaky_relu_f64(x: number, y: number, n: number, alpha: number): void;
+  leaky_relu_grad_f64(gradient: number, x: number, y: number, n: number, alpha: number): void;
   classify_f32(op: number, x: number, y: number, n: number): void;
   classify_f64(op: number, x: number, y: number, n: number): void;
   // ./kernels/reduce
