@@ -5,7 +5,8 @@ import { boolValue, intValue, stringValue, tensorValue, typeValue } from "../gra
 import { Graph, type Node, type Output, outputName } from "../graph/graph.js";
 import { copyNode } from "../optimize/signature.js";
 import { baseDtype, DataType } from "../tensor/dtype.js";
-import { TensorProto, TensorShapeProto } from "../wire/core.js";
+import { type AttrValue, TensorProto, TensorShapeProto } from "../wire/core.js";
+import { type Frame, findFrames } from "./frames.js";
 
 export interface PartitionOptions {
   /** A name that no node of the session had: `base` with a rising number. */
@@ -29,6 +30,9 @@ class Cut {
   readonly #copies = new Map<Node, Node>();
   /** Receiving nodes by what they bring and where. */
   readonly #received = new Map<string, Node>();
+  readonly #frames: ReadonlyMap<Node, Frame>;
+  /** What fires once per iteration of a frame at a location. */
+  readonly #pivots = new Map<string, Node>();
   #edges = 0;
 
   constructor(
@@ -36,6 +40,7 @@ class Cut {
     readonly locationOf: (node: Node) => string,
     readonly options: PartitionOptions,
   ) {
+    this.#frames = findFrames(graph);
     for (const node of graph.nodes) {
       this.#copies.set(node, copyNode(this.#piece(locationOf(node)), node));
     }
@@ -84,57 +89,92 @@ class Cut {
     const key = `^${control.id} ${consumer.assignedDevice}`;
     const known = this.#received.get(key);
     if (known !== undefined) return known;
-    const { registry } = this.graph.library;
-    const piece = this.#piece(this.locationOf(control));
-    const shape = { ...TensorShapeProto.create(), dim: [{ size: 0n, name: "" }] };
-    const value = { ...TensorProto.create(), dtype: DataType.FLOAT, tensorShape: shape };
-    const attrs = new Map([
-      ["dtype", typeValue(DataType.FLOAT)],
-      ["value", tensorValue(value)],
-    ]);
-    const dummy = piece.add(
-      this.options.nextName(control.name),
-      registry.find("Const")!,
-      attrs,
-      control.requestedDevice,
-    );
-    dummy.assignedDevice = control.assignedDevice;
+    const dummy = this.#dummy(control.name, control);
     dummy.controlInputs.push(this.#copies.get(control)!);
     const recv = this.#pair({ node: dummy, index: 0 }, control, consumer, control.name);
-    const identity = this.#piece(this.locationOf(consumer)).add(
-      this.options.nextName(control.name),
-      registry.find("Identity")!,
-      new Map([["T", typeValue(DataType.FLOAT)]]),
-    );
-    identity.assignedDevice = consumer.assignedDevice;
+    const identity = this.#add(control.name, "Identity", { T: typeValue(DataType.FLOAT) }, consumer);
     identity.inputs.push({ node: recv, index: 0 });
     this.#received.set(key, identity);
     return identity;
   }
 
   #pair(source: Output, sender: Node, consumer: Node, name: string): Node {
-    const { registry } = this.graph.library;
     const type = typeValue(baseDtype(source.node.outputTypes[source.index]!));
-    const attrs = new Map([
-      ["tensor_name", stringValue(`edge_${this.#edges++}_${name.replace(":", "_")}`)],
-      ["send_device", stringValue(sender.assignedDevice)],
-      ["recv_device", stringValue(consumer.assignedDevice)],
-      ["send_device_incarnation", intValue(BigInt.asIntN(64, this.options.incarnationOf(sender.assignedDevice)))],
-      ["client_terminated", boolValue(false)],
-      ["_src", stringValue(sender.name)],
-      ["_dst", stringValue(consumer.name)],
-    ]);
-    const here = this.#piece(this.locationOf(sender));
-    const send = here.add(this.options.nextName(sender.name), registry.find("_Send")!, new Map(attrs).set("T", type));
-    send.assignedDevice = sender.assignedDevice;
+    const attrs = {
+      tensor_name: stringValue(`edge_${this.#edges++}_${name.replace(":", "_")}`),
+      send_device: stringValue(sender.assignedDevice),
+      recv_device: stringValue(consumer.assignedDevice),
+      send_device_incarnation: intValue(BigInt.asIntN(64, this.options.incarnationOf(sender.assignedDevice))),
+      client_terminated: boolValue(false),
+      _src: stringValue(sender.name),
+      _dst: stringValue(consumer.name),
+    };
+    const send = this.#add(sender.name, "_Send", { ...attrs, T: type }, sender);
     send.inputs.push(source);
-    const there = this.#piece(this.locationOf(consumer));
-    const recv = there.add(
-      this.options.nextName(sender.name),
-      registry.find("_Recv")!,
-      new Map(attrs).set("tensor_type", type),
-    );
-    recv.assignedDevice = consumer.assignedDevice;
+    const recv = this.#add(sender.name, "_Recv", { ...attrs, tensor_type: type }, consumer);
+    const pivot = this.#pivot(this.#frames.get(sender), consumer);
+    if (pivot !== null) recv.controlInputs.push(pivot);
     return recv;
   }
+
+  /**
+   * The node beside `beside` that fires once per iteration of the frame, `null` in the root frame: a loop head, or
+   * where the loop has none there, the head of a control loop that turns as the loop's condition says.
+   */
+  #pivot(frame: Frame | null | undefined, beside: Node): Node | null {
+    if (frame === null || frame === undefined || frame.loopCond === null) return null;
+    const location = this.locationOf(beside);
+    const key = `${frame.id} ${location}`;
+    const known = this.#pivots.get(key);
+    if (known !== undefined) return known;
+    const head = frame.merges.find((merge) => this.locationOf(merge) === location);
+    const pivot = head === undefined ? this.#controlLoop(frame, frame.loopCond, beside, key) : this.#copies.get(head)!;
+    this.#pivots.set(key, pivot);
+    return pivot;
+  }
+
+  #controlLoop(frame: Frame, loopCond: Node, beside: Node, key: string): Node {
+    const base = `_cloop${beside.name}`;
+    const T = typeValue(DataType.FLOAT);
+    const enter = this.#add(base, "Enter", { ...loopAttrs(frame.enter), T }, beside);
+    const merge = this.#add(base, "Merge", { T, N: intValue(2) }, beside);
+    const branch = this.#add(base, "Switch", { T }, beside);
+    const next = this.#add(base, "NextIteration", { T }, beside);
+    const start = this.#dummy(beside.name, beside);
+    const outer = this.#pivot(frame.parent, beside);
+    if (outer !== null) start.controlInputs.push(outer);
+    enter.inputs.push({ node: start, index: 0 });
+    merge.inputs.push({ node: enter, index: 0 }, { node: next, index: 0 });
+    // The condition is received inside the loop: it needs the head that it drives.
+    this.#pivots.set(key, merge);
+    branch.inputs.push(
+      { node: merge, index: 0 },
+      { node: this.#transfer({ node: loopCond, index: 0 }, beside), index: 0 },
+    );
+    next.inputs.push({ node: branch, index: 1 });
+    return merge;
+  }
+
+  /** An empty tensor at the side of `beside`. */
+  #dummy(base: string, beside: Node): Node {
+    const shape = { ...TensorShapeProto.create(), dim: [{ size: 0n, name: "" }] };
+    const value = { ...TensorProto.create(), dtype: DataType.FLOAT, tensorShape: shape };
+    return this.#add(base, "Const", { dtype: typeValue(DataType.FLOAT), value: tensorValue(value) }, beside);
+  }
+
+  #add(base: string, op: string, attrs: Record<string, AttrValue>, beside: Node): Node {
+    const definition = this.graph.library.registry.find(op)!;
+    const all = new Map(Object.entries(attrs));
+    for (const { name, defaultValue } of definition.attrs) {
+      if (defaultValue !== null && !all.has(name)) all.set(name, defaultValue);
+    }
+    const added = this.#piece(this.locationOf(beside)).add(this.options.nextName(base), definition, all);
+    added.assignedDevice = beside.assignedDevice;
+    return added;
+  }
 }
+
+const loopAttrs = ({ attrs }: Node): Record<string, AttrValue> => ({
+  frame_name: attrs.get("frame_name")!,
+  parallel_iterations: attrs.get("parallel_iterations")!,
+});

@@ -30,8 +30,8 @@ export class InProcess implements AsyncDisposable {
     this.#handlers = masterHandlers({ master, allocator, describe: (name) => `goo.gle/debugonly  ${name}` });
   }
 
-  static async create(): Promise<InProcess> {
-    return new InProcess(await Engine.open("/job:worker/replica:0/task:0", "worker", null, { log: () => {} }));
+  static async create(config: ConfigProto | null = null): Promise<InProcess> {
+    return new InProcess(await Engine.open("/job:worker/replica:0/task:0", "worker", config, { log: () => {} }));
   }
 
   /** A call that is cancelled, as a client's deadline does, when it takes longer. */

@@ -1,0 +1,89 @@
+// Which loop frame each node's outputs belong to, found statically from Enter and Exit nodes. The cut needs it: a value
+// that crosses inside a loop must be received once per iteration. `null` is the root frame.
+import { stringAttr } from "../graph/attr.js";
+import type { Graph, Node } from "../graph/graph.js";
+
+export interface Frame {
+  readonly id: number;
+  readonly parent: Frame | null;
+  readonly depth: number;
+  /** One of the nodes that lead into it. */
+  readonly enter: Node;
+  loopCond: Node | null;
+  /** Loop heads: they fire once per iteration. */
+  readonly merges: Node[];
+}
+
+/** The frame of each node's outputs; nodes of the root frame are absent. Empty where the graph has no loop. */
+export function findFrames(graph: Graph): ReadonlyMap<Node, Frame> {
+  const outer = new Map<Node, Frame>();
+  if (!graph.nodes.some(isEnter)) return outer;
+  const frames = new Map<string, Frame>();
+  for (const node of inOrder(graph)) {
+    const frame = frameOfInputs(node, outer);
+    if (isEnter(node)) outer.set(node, childFrame(node, frame, frames));
+    else if (frame !== null) {
+      const { name } = node.op;
+      if (name === "LoopCond") frame.loopCond = node;
+      else if (isMerge(node) && node.inputs.some((input) => isNextIteration(input.node))) frame.merges.push(node);
+      const out = name === "Exit" || name === "RefExit" ? frame.parent : frame;
+      if (out !== null) outer.set(node, out);
+    }
+  }
+  return outer;
+}
+
+function frameOfInputs(node: Node, outer: ReadonlyMap<Node, Frame>): Frame | null {
+  let deepest: Frame | null = null;
+  const look = (source: Node) => {
+    const frame = outer.get(source);
+    if (frame !== undefined && (deepest === null || frame.depth > deepest.depth)) deepest = frame;
+  };
+  for (const input of node.inputs) look(input.node);
+  for (const control of node.controlInputs) look(control);
+  return deepest;
+}
+
+function childFrame(enter: Node, parent: Frame | null, frames: Map<string, Frame>): Frame {
+  const key = `${parent?.id ?? ""} ${stringAttr(enter, "frame_name")}`;
+  let frame = frames.get(key);
+  if (frame === undefined) {
+    frame = { id: frames.size, parent, depth: (parent?.depth ?? 0) + 1, enter, loopCond: null, merges: [] };
+    frames.set(key, frame);
+  }
+  return frame;
+}
+
+/** Sources first; the edges that close a loop don't count. */
+function inOrder(graph: Graph): Node[] {
+  const waiting = new Map<Node, number>();
+  const consumers = new Map<Node, Node[]>();
+  const order: Node[] = [];
+  for (const node of graph.nodes) {
+    let count = 0;
+    const waitFor = (source: Node) => {
+      if (isNextIteration(source) && isMerge(node)) return;
+      count++;
+      const list = consumers.get(source);
+      if (list === undefined) consumers.set(source, [node]);
+      else list.push(node);
+    };
+    for (const input of node.inputs) waitFor(input.node);
+    for (const control of node.controlInputs) waitFor(control);
+    waiting.set(node, count);
+    if (count === 0) order.push(node);
+  }
+  for (let i = 0; i < order.length; i++) {
+    for (const consumer of consumers.get(order[i]!) ?? []) {
+      const left = waiting.get(consumer)! - 1;
+      waiting.set(consumer, left);
+      if (left === 0) order.push(consumer);
+    }
+  }
+  return order;
+}
+
+const isEnter = (node: Node): boolean => node.op.name === "Enter" || node.op.name === "RefEnter";
+const isMerge = (node: Node): boolean => node.op.name === "Merge" || node.op.name === "RefMerge";
+const isNextIteration = (node: Node): boolean =>
+  node.op.name === "NextIteration" || node.op.name === "RefNextIteration";
