@@ -38,12 +38,14 @@ const randomShuffle = kernel("RandomShuffle", "CPU", {}, (node) => {
       step.forwardInput(0, 0);
       return DONE;
     }
-    const calls = Math.ceil(rows / 4);
+    // The last place has nothing to swap with: it draws no word, so 9 rows take two results of four words, not three.
+    const draws = rows - 1;
+    const calls = Math.ceil(draws / 4);
     const block = scratch(step, STATE + 16 * calls + 4 * rows);
     state.take(step.heap, block.ptr, calls);
     const words = block.ptr + STATE;
     const order = words + 16 * calls;
-    wasm.random_bits(block.ptr, words, rows);
+    wasm.random_bits(block.ptr, words, draws);
     shuffle(step.heap, words, order, rows);
     const width = x.size / rows;
     if (x.values === null) {

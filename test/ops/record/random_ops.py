@@ -50,7 +50,7 @@ def cases(family):
                                stateful(lambda s: raw.RandomUniformInt(shape=s, minval=tf.constant(low, dtype), maxval=tf.constant(high, dtype), seed=seeds[0], seed2=seeds[1], name="r")))
     family.program("one op under several signatures", shared_signatures)
     family.program("seeded by Python", seeded_by_python, compare="ulp:2,abs:1e-6")
-    for n in (0, 1, 7, 20):
+    for n in (0, 1, 2, 5, 7, 9, 20):
         family.program(f"RandomShuffle {n}", lambda: [({}, [r]) for r in [raw.RandomShuffle(value=tf.range(n), seed=3, seed2=4, name="r")] for _ in range(3)])
     family.program("RandomShuffle of rows", lambda: [({}, [raw.RandomShuffle(value=tf.reshape(tf.range(12.0), [6, 2]), seed=3, seed2=4)])])
     family.program("Multinomial", lambda: [({}, [r]) for r in [raw.Multinomial(logits=[[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]], num_samples=7, seed=1, seed2=2, name="r")] for _ in range(2)])
