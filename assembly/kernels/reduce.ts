@@ -55,6 +55,10 @@ function vector<T>(op: i32, a: v128, x: v128): v128 {
   return v128.add<T>(a, x);
 }
 
+// Elements that one set of accumulators sees: the error of a long sum grows with this and with the number of chunks,
+// not with their product.
+const CHUNK = 8192;
+
 /** One row of `n` elements, contiguous. */
 // @ts-ignore: decorator
 @inline
@@ -64,20 +68,24 @@ function row<T>(op: i32, x: usize, n: i32): T {
   if (isFloat<T>()) {
     const lanes = <i32>(16 / sizeof<T>());
     if (n >= 4 * lanes) {
-      let a0 = v128.splat<T>(result);
-      let a1 = a0;
-      let a2 = a0;
-      let a3 = a0;
-      const whole = n - 4 * lanes;
-      for (; i <= whole; i += 4 * lanes) {
-        a0 = vector<T>(op, a0, v128.load(x));
-        a1 = vector<T>(op, a1, v128.load(x, 16));
-        a2 = vector<T>(op, a2, v128.load(x, 32));
-        a3 = vector<T>(op, a3, v128.load(x, 48));
-        x += 64;
-      }
       const join = op == SUM_SQUARES ? SUM : op;
-      const total = vector<T>(join, vector<T>(join, a0, a1), vector<T>(join, a2, a3));
+      const start = v128.splat<T>(result);
+      let total = start;
+      while (i + 4 * lanes <= n) {
+        const end = min(n, i + CHUNK);
+        let a0 = start;
+        let a1 = start;
+        let a2 = start;
+        let a3 = start;
+        for (; i + 4 * lanes <= end; i += 4 * lanes) {
+          a0 = vector<T>(op, a0, v128.load(x));
+          a1 = vector<T>(op, a1, v128.load(x, 16));
+          a2 = vector<T>(op, a2, v128.load(x, 32));
+          a3 = vector<T>(op, a3, v128.load(x, 48));
+          x += 64;
+        }
+        total = vector<T>(join, total, vector<T>(join, vector<T>(join, a0, a1), vector<T>(join, a2, a3)));
+      }
       result = v128.extract_lane<T>(total, 0);
       result = combine<T>(join, result, v128.extract_lane<T>(total, 1));
       if (sizeof<T>() == 4) {
