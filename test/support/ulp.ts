@@ -1,7 +1,7 @@
 // Distances between floating-point numbers in units in the last place of the exact value.
 
 /** One unit in the last place of a number of this magnitude: 24 bits of precision for f32, 53 for f64. */
-export function ulp(value: number, bits: 24 | 53): number {
+function ulp(value: number, bits: 24 | 53): number {
   const magnitude = Math.abs(value);
   const lowest = bits === 24 ? -149 : -1074;
   if (magnitude === 0) return 2 ** lowest;
