@@ -25,6 +25,8 @@ export function lowerGraph(graph: Graph, first: number, outer: Chain = []): void
 class Lowering {
   /** Functions that a node came from; absent for the graph's own. */
   readonly #chains = new Map<Node, Chain>();
+  /** What the outputs of a lowered node are. */
+  readonly #results = new Map<Node, readonly Output[]>();
 
   constructor(
     readonly graph: Graph,
@@ -41,6 +43,7 @@ class Lowering {
       else if (LOOPS.has(name)) this.#loop(node);
       else if (this.graph.library.has(name)) this.#call(node, { name, attr: node.attrs });
     }
+    this.#linkResults(first);
   }
 
   #chain(node: Node): Chain {
@@ -169,6 +172,8 @@ class Lowering {
   }
 
   #loop(node: Node): void {
+    // Nothing to turn: it runs as a kernel.
+    if (node.inputs.length === 0) return;
     const cond = this.#body(node, funcAttr(node, "cond"));
     const body = this.#body(node, funcAttr(node, "body"));
     if (cond === null || body === null) return;
@@ -224,14 +229,41 @@ class Lowering {
     this.#becomeIdentity(node, results, []);
   }
 
-  /** The node keeps its name and stands for the results. */
+  /** The node keeps its name and stands for the results, which carry what must have run before them. */
   #becomeIdentity(node: Node, results: readonly Output[], controls: readonly Node[]): void {
     const { registry } = this.graph.library;
+    const waitFor = new Set(controls);
+    const outputs =
+      waitFor.size === 0
+        ? results
+        : results.map((result, i): Output => {
+            const output = this.#add(node, `output_${i}`, "Identity", { T: typeOf(result) }, [result]);
+            for (const control of waitFor) output.controlInputs.push(control);
+            return { node: output, index: 0 };
+          });
     node.op = registry.find(results.length === 0 ? "NoOp" : "IdentityN")!;
     node.attrs = results.length === 0 ? new Map() : new Map([["T", typesValue(node.outputTypes)]]);
-    node.inputs.splice(0, node.inputs.length, ...results);
-    node.controlInputs.splice(0, node.controlInputs.length, ...new Set(controls));
+    node.inputs.splice(0, node.inputs.length, ...outputs);
+    node.controlInputs.splice(0, node.controlInputs.length, ...waitFor);
     node.inputTypes = results.length === 0 ? [] : node.outputTypes;
+    this.#results.set(node, outputs);
+  }
+
+  /** Consumers of one result take it without waiting for the others, which pruning may then drop. */
+  #linkResults(first: number): void {
+    if (this.#results.size === 0) return;
+    const { nodes } = this.graph;
+    for (let i = first; i < nodes.length; i++) {
+      const { inputs } = nodes[i]!;
+      for (let k = 0; k < inputs.length; k++) {
+        let input = inputs[k]!;
+        for (let results = this.#results.get(input.node); results !== undefined; ) {
+          input = results[input.index]!;
+          results = this.#results.get(input.node);
+        }
+        inputs[k] = input;
+      }
+    }
   }
 }
 
