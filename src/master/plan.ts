@@ -2,7 +2,6 @@
 // Made once per (feeds, fetches, targets); Extend never drops one.
 import type { Graph } from "../graph/graph.js";
 import { type ClientDevice, cutSignature, type Signature } from "../optimize/signature.js";
-import { simplify } from "../optimize/simplify.js";
 import { taskOf } from "../placement/device-name.js";
 import { partition } from "../placement/partition.js";
 import { createKey } from "../rendezvous/key.js";
@@ -40,8 +39,7 @@ export interface PlanContext {
 export async function makePlan(context: PlanContext, signature: Signature): Promise<Plan> {
   const { client } = context;
   const cut = cutSignature(context.graph, signature, client);
-  const graph = simplify(cut.graph, context.config);
-  const pieces = partition(graph, (node) => taskOf(node.assignedDevice), context);
+  const pieces = partition(cut.graph, (node) => taskOf(node.assignedDevice), context);
   const parts = await Promise.all(
     [...pieces].map(async ([task, piece]): Promise<PlanPart> => {
       const worker = context.workers.get(task)!;
