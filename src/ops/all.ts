@@ -17,6 +17,7 @@ import { selectKernels } from "./select.js";
 import { shapeKernels } from "./shape.js";
 import { slicingKernels } from "./slicing.js";
 import { statelessRandomKernels } from "./stateless-random.js";
+import { stringKernels } from "./strings.js";
 import { tensorArrayKernels } from "./tensor-array.js";
 import { tensorListKernels } from "./tensor-list.js";
 import { trainingKernels } from "./training.js";
@@ -48,4 +49,5 @@ export const allKernels: readonly Kernel[] = [
   ...tensorArrayKernels,
   ...miscKernels,
   ...whereKernels,
+  ...stringKernels,
 ];
