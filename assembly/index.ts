@@ -5,6 +5,7 @@ export * from "./kernels/conv2d";
 export * from "./kernels/conv2d-backprop";
 export * from "./kernels/depthwise";
 export * from "./kernels/pool";
+export * from "./kernels/pool-winner";
 export * from "./kernels/softmax";
 export * from "./kernels/transpose";
 export * from "./kernels/compare";

@@ -4,10 +4,12 @@ import { arrayKernels } from "./array.js";
 import { basicKernels } from "./basic.js";
 import { binaryKernels } from "./binary.js";
 import { bincountKernels } from "./bincount.js";
+import { convolutionKernels } from "./convolution.js";
 import { functionalKernels } from "./functional.js";
 import { matmulKernels } from "./matmul.js";
 import { miscKernels } from "./misc.js";
 import { nnKernels } from "./nn.js";
+import { poolingKernels } from "./pooling.js";
 import { queueKernels } from "./queue.js";
 import { randomKernels } from "./random.js";
 import { randomChoiceKernels } from "./random-choice.js";
@@ -38,6 +40,8 @@ export const allKernels: readonly Kernel[] = [
   ...bincountKernels,
   ...matmulKernels,
   ...nnKernels,
+  ...convolutionKernels,
+  ...poolingKernels,
   ...variableKernels,
   ...trainingKernels,
   ...randomKernels,

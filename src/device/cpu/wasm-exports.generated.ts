@@ -37,6 +37,11 @@ export interface WasmExports {
   avg_pool_f64(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   max_pool_grad_f64(x: number, dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   avg_pool_grad_f64(dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  // ./kernels/pool-winner
+  max_pool_argmax_f32(x: number, y: number, where: number, wide: number, fromBatch: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  max_pool_argmax_f64(x: number, y: number, where: number, wide: number, fromBatch: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  max_pool_grad_grad_f32(x: number, from: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  max_pool_grad_grad_f64(x: number, from: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   // ./kernels/softmax
   softmax_f32(x: number, y: number, rows: number, columns: number): void;
   softmax_f64(x: number, y: number, rows: number, columns: number): void;
