@@ -9,11 +9,13 @@ import { functionalKernels } from "./functional.js";
 import { matmulKernels } from "./matmul.js";
 import { miscKernels } from "./misc.js";
 import { nnKernels } from "./nn.js";
+import { normalizationKernels } from "./normalization.js";
 import { poolingKernels } from "./pooling.js";
 import { queueKernels } from "./queue.js";
 import { randomKernels } from "./random.js";
 import { randomChoiceKernels } from "./random-choice.js";
 import { reduceKernels } from "./reduce.js";
+import { resizeKernels } from "./resize.js";
 import { segmentKernels } from "./segment.js";
 import { selectKernels } from "./select.js";
 import { shapeKernels } from "./shape.js";
@@ -42,6 +44,8 @@ export const allKernels: readonly Kernel[] = [
   ...nnKernels,
   ...convolutionKernels,
   ...poolingKernels,
+  ...normalizationKernels,
+  ...resizeKernels,
   ...variableKernels,
   ...trainingKernels,
   ...randomKernels,

@@ -42,6 +42,34 @@ export interface WasmExports {
   max_pool_argmax_f64(x: number, y: number, where: number, wide: number, fromBatch: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   max_pool_grad_grad_f32(x: number, from: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   max_pool_grad_grad_f64(x: number, from: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  // ./kernels/batch-norm
+  channel_sums_f32(x: number, sums: number, rows: number, channels: number): void;
+  channel_squares_f32(x: number, mean: number, sums: number, rows: number, channels: number): void;
+  channel_products_f32(dy: number, x: number, mean: number, sums: number, rows: number, channels: number): void;
+  batch_norm_f32(x: number, mean: number, factor: number, shift: number, y: number, rows: number, channels: number): void;
+  batch_norm_grad_f32(x: number, dy: number, mean: number, factor: number, shift: number, gain: number, dx: number, rows: number, channels: number): void;
+  // ./kernels/lrn
+  lrn_f32(x: number, y: number, rows: number, depth: number, radius: number, bias: number, alpha: number, beta: number): void;
+  lrn_grad_f32(dy: number, x: number, y: number, dx: number, rows: number, depth: number, radius: number, bias: number, alpha: number, beta: number): void;
+  // ./kernels/resize
+  resize_nearest(x: number, y: number, batch: number, inH: number, inW: number, pixelBytes: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_bilinear_f32(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_bilinear_f64(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_bilinear_i32(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_bilinear_i64(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_bilinear_u8(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_bilinear_i8(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_bilinear_i16(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_bilinear_u16(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_bilinear_u32(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_bilinear_u64(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_bilinear_grad_f32(dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_bilinear_grad_f64(dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_nearest_grad_f32(dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_nearest_grad_f64(dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_nearest_grad_i32(dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_nearest_grad_u8(dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
+  resize_nearest_grad_i8(dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, corners: number, half: number): void;
   // ./kernels/softmax
   softmax_f32(x: number, y: number, rows: number, columns: number): void;
   softmax_f64(x: number, y: number, rows: number, columns: number): void;

@@ -120,6 +120,33 @@ def cases(family):
         for op in ("FusedBatchNorm", "FusedBatchNormV3"):
             extra = {} if op == "FusedBatchNorm" else {"U": f32}
             family.op(op, [n((2, 3, 4, 3)), n((3,)), n((3,)), mean, var], epsilon=0.001, is_training=training, compare="rel:1e-5,abs:2e-6", fetch=range(5) if training else range(3), **extra)
-    family.op("ResizeNearestNeighbor", [n((1, 2, 3, 2)), I(4, 5)], align_corners=False, half_pixel_centers=False)
-    family.op("ResizeBilinear", [n((1, 2, 3, 2)), I(4, 5)], align_corners=False, half_pixel_centers=False, compare=CLOSE[f32])
-    family.op("ResizeBilinear", [n((1, 2, 3, 2)), I(4, 5)], align_corners=False, half_pixel_centers=True, compare=CLOSE[f32])
+        variance = np.abs(n((3,))) + f32(0.5)
+        for op in ("FusedBatchNormGrad", "FusedBatchNormGradV3"):
+            extra = {} if op == "FusedBatchNormGrad" else {"U": f32}
+            reserved = [] if op == "FusedBatchNormGrad" else [np.zeros((0,), f32)]
+            for format, image in (("NHWC", (2, 3, 4, 3)), ("NCHW", (2, 3, 4, 2))):
+                family.op(op, [n(image), n(image), n((3,)), n((3,)), variance, *reserved], [n(image), n(image), n((4,)), n((3,)), variance, *reserved],
+                          epsilon=0.001, is_training=training, data_format=format, compare="rel:1e-5,abs:5e-6", **extra)
+    family.op("FusedBatchNormV3", [n((2, 3, 4, 2)), n((3,)), n((3,)), n((3,)), np.abs(n((3,)))], [n((2, 2)), n((3,)), n((3,)), n((3,)), n((3,))], [n((2, 3, 4, 2)), n((2,)), n((3,)), n((3,)), n((3,))],
+              [n((2, 3, 4, 2)), n((3,)), n((3,)), n((0,)), n((0,))], data_format="NCHW", is_training=True, exponential_avg_factor=0.25, U=f32, compare="rel:1e-5,abs:2e-6")
+    image = n((1, 2, 2, 9))
+    family.op("LRN", [image], [n((2, 2, 9))], depth_radius=1, bias=2.0, alpha=0.25, beta=0.75, compare="rel:1e-5")
+    family.op("LRNGrad", [n((1, 2, 2, 9)), image, n((1, 2, 2, 9))], [n((1, 2, 2, 9)), n((1, 2, 2, 8)), n((1, 2, 2, 9))], depth_radius=2, bias=1.0, alpha=0.5, beta=0.75, compare="rel:1e-5,abs:1e-6")
+    for corners, half in ((False, False), (False, True), (True, False)):
+        flags = {"align_corners": corners, "half_pixel_centers": half}
+        bad = [[n((2, 3, 2)), I(4, 5)], [n((1, 2, 3, 2)), I(4, 5, 6)], [n((1, 2, 3, 2)), I(0, 5)], [n((1, 0, 3, 2)), I(4, 5)]]
+        sizes = [[n((1, 2, 3, 2)), I(4, 5)], [n((2, 5, 7, 3)), I(3, 4)], [n((1, 4, 4, 5)), I(1, 9)]]
+        family.op("ResizeNearestNeighbor", *sizes, *bad, **flags)
+        family.op("ResizeNearestNeighbor", [n((1, 3, 3, 2), i32), I(5, 2)], **flags)
+        family.op("ResizeBilinear", *sizes, *bad, compare=CLOSE[f32], **flags)
+        family.op("ResizeBilinear", [n((1, 3, 3, 2), i32), I(5, 2)], compare=CLOSE[f32], **flags)
+        family.op("ResizeNearestNeighborGrad", [n((1, 4, 5, 2)), I(2, 3)], [n((2, 3, 4, 3)), I(5, 7)], [n((1, 4, 5, 2)), I(0, 3)], compare=CLOSE[f32], **flags)
+        family.op("ResizeBilinearGrad", [n((1, 4, 5, 2)), n((1, 2, 3, 2))], [n((2, 3, 4, 3)), n((2, 5, 7, 3))], [n((4, 5, 2)), n((1, 2, 3, 2))], compare=CLOSE[f32], **flags)
+    x = n((2, 4, 6, 3))
+    window = {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1], "padding": "VALID"}
+    most = x.reshape(2, 2, 2, 3, 2, 3).max((2, 4))
+    family.op("MaxPoolGradGrad", [x, most, n((2, 4, 6, 3))], [x, most, n((2, 4, 5, 3))], **window)
+    family.op("MaxPoolGradV2", [x, most, n((2, 2, 3, 3)), I(1, 2, 2, 1), I(1, 2, 2, 1)], padding="VALID")
+    family.op("MaxPoolWithArgmax", [x], [x[0]], include_batch_in_index=True, Targmax=i32, **window)
+    family.op("MaxPool", [n((1, 3, 3, 4))], [n((1, 3, 3, 3))], ksize=[1, 1, 1, 2], strides=[1, 1, 1, 2], padding="VALID")
+    family.op("MaxPool", [n((1, 5, 5, 2))], ksize=[1, 3, 3, 1], strides=[1, 2, 2, 1], padding="EXPLICIT", explicit_paddings=[0, 0, 1, 2, 0, 1, 0, 0])
