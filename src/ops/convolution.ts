@@ -1,5 +1,6 @@
 // Conv2D, DepthwiseConv2dNative and their gradients on NHWC images. A node's attributes are read and refused when it is
 // prepared; a call checks sizes, places the windows and leaves the arithmetic to the WebAssembly kernels.
+import type { WasmKernels } from "../device/cpu/wasm-kernels.js";
 import { InvalidArgumentError, UnimplementedError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { dtypeSize } from "../tensor/dtype.js";
@@ -8,6 +9,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
 import { readInts } from "./support/index-tensor.js";
+import { stridedCopy } from "./support/strided.js";
 import { isShape4, type Padding, paddingOf, placeWindows, type Shape4, type Windows } from "./support/windows.js";
 
 const FLOATS = ["float", "double"];
@@ -104,7 +106,36 @@ function clear(step: KernelStep, tensor: Tensor): void {
   step.heap.u8.fill(0, tensor.ptr, tensor.ptr + tensor.bytes);
 }
 
-const conv2d = kernel("Conv2D", "CPU", { T: FLOATS }, (node) => {
+/** Copies each group's channels of image and filter together, and what `compute` makes of them to its place in y. */
+function inGroups(
+  step: KernelStep,
+  wasm: WasmKernels,
+  groups: number,
+  x: Tensor,
+  filter: Tensor,
+  y: Tensor,
+  compute: (x: Tensor, filter: Tensor, y: Tensor) => void,
+): void {
+  const elementSize = dtypeSize(x.dtype);
+  const [, , depth, outC] = filter.shape as Shape4;
+  const inC = depth * groups;
+  const part = outC / groups;
+  const xPart = step.allocate(x.dtype, [x.size / inC, depth]);
+  const filterPart = step.allocate(x.dtype, [filter.size / outC, part]);
+  const yPart = step.allocate(x.dtype, [y.size / outC, part]);
+  for (let g = 0; g < groups; g++) {
+    stridedCopy(step, wasm, elementSize, x.ptr + g * depth * elementSize, xPart.ptr, xPart.shape, [inC, 1]);
+    stridedCopy(step, wasm, elementSize, filter.ptr + g * part * elementSize, filterPart.ptr, filterPart.shape, [
+      outC,
+      1,
+    ]);
+    compute(xPart, filterPart, yPart);
+    stridedCopy(step, wasm, elementSize, yPart.ptr, y.ptr + g * part * elementSize, yPart.shape, [part, 1], [outC, 1]);
+  }
+  for (const tensor of [xPart, filterPart, yPart]) tensor.release();
+}
+
+const conv2d = kernel("Conv2D", "CPU", { T: [...FLOATS, "int32"] }, (node) => {
   const slide = slideOf(node, "forward");
   const wasm = wasmOf(node);
   const compute = wasmFunction(node, "conv2d", node.outputTypes[0]!);
@@ -123,7 +154,6 @@ const conv2d = kernel("Conv2D", "CPU", { T: FLOATS }, (node) => {
       throw new InvalidArgumentError(`output depth must be evenly divisible by number of groups: ${outC} vs ${groups}`);
     if (f.size === 0)
       throw new InvalidArgumentError("filter must not have zero elements (i.e. all dimensions must be non-zero)");
-    if (groups > 1) throw new UnimplementedError("Grouped convolutions are not yet supported on the CPU.");
     const w = place(slide, image, filter);
     const y = step.allocateOutput(0, [image[0], w.outH, w.outW, outC]);
     if (y.size === 0) return DONE;
@@ -131,8 +161,15 @@ const conv2d = kernel("Conv2D", "CPU", { T: FLOATS }, (node) => {
       clear(step, y);
       return DONE;
     }
-    const block = scratch(step, wasm.conv2d_scratch_bytes(image[3], kH, kW, outC, elementSize));
-    compute(x.ptr, f.ptr, y.ptr, ...sizesOf(slide, image, filter, outC, w), block.ptr);
+    const part = outC / groups;
+    const sizes = sizesOf(slide, [image[0], image[1], image[2], depth], filter, part, w);
+    const block = scratch(step, wasm.conv2d_scratch_bytes(depth, kH, kW, part, elementSize));
+    if (groups === 1) compute(x.ptr, f.ptr, y.ptr, ...sizes, block.ptr);
+    else {
+      inGroups(step, wasm, groups, x, f, y, (from, by, to) => {
+        compute(from.ptr, by.ptr, to.ptr, ...sizes, block.ptr);
+      });
+    }
     block.release();
     return DONE;
   };

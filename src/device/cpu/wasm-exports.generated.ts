@@ -14,6 +14,7 @@ export interface WasmExports {
   conv2d_scratch_bytes(inC: number, kH: number, kW: number, outC: number, size: number): number;
   conv2d_f32(x: number, filter: number, y: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
   conv2d_f64(x: number, filter: number, y: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
+  conv2d_i32(x: number, filter: number, y: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
   // ./kernels/conv2d-backprop
   conv2d_backprop_input_scratch_bytes(inC: number, kH: number, kW: number, outC: number, size: number): number;
   conv2d_backprop_filter_scratch_bytes(inC: number, kH: number, kW: number, outC: number, size: number): number;

@@ -40,6 +40,10 @@ def convolutions(family):
                 shape = out_shape(image, (3, 2, 3, 6), strides, [1] * 4, padding)
                 family.op("DepthwiseConv2dNativeBackpropInput", [np.array(image, i32), n(filter, dtype), n(shape, dtype)], label=dtype.__name__, **attrs)
                 family.op("DepthwiseConv2dNativeBackpropFilter", [n(image, dtype), np.array(filter, i32), n(shape, dtype)], **attrs)
+    for dtype in (*FLOATS, i32):
+        rule = SUM.get(dtype, "bits")
+        bad = [[n((1, 5, 4, 4), dtype), n((2, 2, 2, 3), dtype)], [n((1, 5, 4, 2), dtype), n((0, 2, 2, 3), dtype)], [n((1, 5, 4, 2), dtype), n((2, 2, 0, 3), dtype)]]
+        family.op("Conv2D", [n((2, 5, 4, 6), dtype), n((3, 2, 2, 9), dtype)], [n((1, 5, 4, 2), dtype), n((1, 1, 2, 7), dtype)], *bad, strides=[1, 2, 1, 1], padding="SAME", compare=rule, label=f"{dtype.__name__} groups")
 
 
 def out_shape(image, filter, strides, dilations, padding):
