@@ -73,21 +73,9 @@ function expOf<T>(keeps: bool, x: usize, y: usize, columns: i32, m: T): T {
     const k9 = expOne();
     const k10 = expFlush();
     let s0 = f32x4.splat(0);
-    let s1 = s0;
     let i = 0;
-    for (; i + 8 <= columns; i += 8) {
-      const e0 = exp_nonpositive_f32x4(f32x4.sub(v128.load(x), shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
-      const e1 = exp_nonpositive_f32x4(f32x4.sub(v128.load(x, 16), shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
-      s0 = f32x4.add(s0, e0);
-      s1 = f32x4.add(s1, e1);
-      if (keeps) {
-        v128.store(y, e0);
-        v128.store(y, e1, 16);
-        y += 32;
-      }
-      x += 32;
-    }
-    if (i + 4 <= columns) {
+    // Two vectors at a time would need more registers than there are.
+    for (; i + 4 <= columns; i += 4) {
       const e = exp_nonpositive_f32x4(f32x4.sub(v128.load(x), shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
       s0 = f32x4.add(s0, e);
       if (keeps) {
@@ -95,14 +83,12 @@ function expOf<T>(keeps: bool, x: usize, y: usize, columns: i32, m: T): T {
         y += 16;
       }
       x += 16;
-      i += 4;
     }
     if (i < columns) {
       const e = exp_nonpositive_f32x4(f32x4.sub(loadTail(x, columns - i, f32x4.splat(-Infinity)), shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
-      s1 = f32x4.add(s1, e);
+      s0 = f32x4.add(s0, e);
       if (keeps) storeTail(y, e, columns - i);
     }
-    s0 = f32x4.add(s0, s1);
     s0 = f32x4.add(s0, v128.shuffle<u64>(s0, s0, 1, 0));
     return <T>(f32x4.extract_lane(s0, 0) + f32x4.extract_lane(s0, 1));
   }
