@@ -4,6 +4,8 @@ import { InvalidArgumentError } from "../../errors/index.js";
 import type { KernelNode } from "../../kernel/kernel.js";
 import type { Shape } from "../../tensor/shape.js";
 
+const FARTHEST = 2 ** 30;
+
 export interface Padding {
   /** `SAME`, `VALID` or `EXPLICIT`. */
   readonly kind: string;
@@ -57,6 +59,9 @@ export function paddingOf(node: KernelNode): Padding {
 /** How many windows fit along one axis. @throws InvalidArgumentError where the filter is too large for any */
 function windowCount(size: number, filter: number, stride: number, dilation: number, same: boolean, pads: number) {
   if (stride <= 0) throw new InvalidArgumentError(`Stride must be > 0, but got ${stride}`);
+  // The kernels count pixels in 32 bits.
+  if ((filter - 1) * dilation >= FARTHEST)
+    throw new InvalidArgumentError(`A filter of ${filter} with dilation ${dilation} reaches too far`);
   if (same) return Math.ceil(size / stride);
   const reach = (filter - 1) * dilation + 1;
   const count = Math.trunc((size + pads - reach + stride) / stride);
