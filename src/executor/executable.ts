@@ -5,58 +5,35 @@ import { NotFoundError, OpError } from "../errors/index.js";
 import { bigintAttr, boolAttr, intAttr, stringAttr } from "../graph/attr.js";
 import type { Graph, Node } from "../graph/graph.js";
 import type { Compute, Kernel } from "../kernel/kernel.js";
-import { type DataType, isRef } from "../tensor/dtype.js";
+import { baseDtype, type DataType, isRef } from "../tensor/dtype.js";
 import { assignFrames } from "./control-flow.js";
 import type { FramePlan } from "./frames.js";
 import type { FunctionRuntime } from "./functions.js";
 import { NodeKernel } from "./kernel-node.js";
-
-/** What the executor does with a node itself; everything else is a kernel call. */
-export const Kind = {
-  KERNEL: 0,
-  SWITCH: 1,
-  SWITCH_N: 2,
-  MERGE: 3,
-  ENTER: 4,
-  EXIT: 5,
-  NEXT_ITERATION: 6,
-  LOOP_COND: 7,
-  SEND: 8,
-  RECV: 9,
-  ARG: 10,
-  RETVAL: 11,
-  NO_OP: 12,
-  /** Waits for all its control inputs, and runs even if they are dead. */
-  CONTROL_TRIGGER: 13,
-} as const;
-
-const kinds = new Map<string, number>([
-  ["Switch", Kind.SWITCH],
-  ["RefSwitch", Kind.SWITCH],
-  ["_SwitchN", Kind.SWITCH_N],
-  ["Merge", Kind.MERGE],
-  ["RefMerge", Kind.MERGE],
-  ["Enter", Kind.ENTER],
-  ["RefEnter", Kind.ENTER],
-  ["Exit", Kind.EXIT],
-  ["RefExit", Kind.EXIT],
-  ["NextIteration", Kind.NEXT_ITERATION],
-  ["RefNextIteration", Kind.NEXT_ITERATION],
-  ["LoopCond", Kind.LOOP_COND],
-  ["_Send", Kind.SEND],
-  ["_HostSend", Kind.SEND],
-  ["_Recv", Kind.RECV],
-  ["_HostRecv", Kind.RECV],
-  ["_Arg", Kind.ARG],
-  ["_DeviceArg", Kind.ARG],
-  ["_Retval", Kind.RETVAL],
-  ["_DeviceRetval", Kind.RETVAL],
-  ["NoOp", Kind.NO_OP],
-  ["ControlTrigger", Kind.CONTROL_TRIGGER],
-]);
-
-/** Ops that the executor runs without a kernel: placement needs no kernel for them. */
-export const isExecutorOp = (op: string): boolean => kinds.has(op);
+import {
+  ALLOWS_UNINITIALIZED,
+  EDGE,
+  EDGES,
+  EDGES_END,
+  FLAGS,
+  GIVES_INDEX,
+  HAS_UNUSED,
+  INPUTS,
+  KIND,
+  Kind,
+  kindOf,
+  LAST_EDGE,
+  LOCAL,
+  OUTPUT,
+  OUTPUT_TYPE,
+  READS_REFS,
+  ROW,
+  SLOT,
+  TARGET,
+  TARGET_LOCAL,
+  TARGET_SLOT,
+  TO_MERGE,
+} from "./layout.js";
 
 /** Prepared kernels of stateful nodes by name: they live as long as the session and serve every plan of it. */
 export type KernelCache = Map<string, { readonly op: string; readonly kernel: NodeKernel }>;
@@ -69,35 +46,15 @@ export interface CompileOptions {
   readonly scope?: string;
 }
 
-/** Edge that nobody else takes over: the entry's hold passes along it instead of being shared. */
-export const LAST_EDGE = 1;
-/** Edge into a merge: its counts differ. */
-export const TO_MERGE = 2;
-
 export class Executable {
   readonly names: string[];
   readonly ops: string[];
-  readonly kind: Uint8Array;
+  readonly rows: Int32Array;
+  readonly edges: Int32Array;
   readonly compute: (Compute | null)[];
-  readonly frameOf: Int32Array;
   readonly frames: FramePlan[];
-  /** Index of a node's counts in its frame's arrays. */
-  readonly local: Int32Array;
-  /** First slot of a node's inputs in its frame's array, and how many. */
-  readonly inputStart: Int32Array;
-  readonly inputCount: Int32Array;
-  readonly outputCount: Int32Array;
   readonly outputTypes: (readonly DataType[])[];
   readonly inputTypes: (readonly DataType[])[];
-  /** Bit per node: some input arrives as a variable but is read as a value. */
-  readonly readsRefs: Uint8Array;
-  readonly allowsUninitialized: Uint8Array;
-  /** Edges of node n: edgeStart[n] .. edgeStart[n + 1], by output, control edges (output −1) last. */
-  readonly edgeStart: Int32Array;
-  readonly edgeOutput: Int32Array;
-  readonly edgeTarget: Int32Array;
-  readonly edgeSlot: Int32Array;
-  readonly edgeFlags: Uint8Array;
   /** Outputs that no edge takes, as node → indices; `null` where there are none. */
   readonly unused: (readonly number[] | null)[];
   /** Nodes of the root frame that wait for nothing. */
@@ -111,7 +68,6 @@ export class Executable {
   readonly aux: Int32Array;
   readonly keys: (string | null)[];
   readonly retvalCount: number;
-  /** `_Recv` nodes that wait for nothing: started first, so that peers hear of them at once. */
   readonly device: Device;
   readonly #owned: NodeKernel[] = [];
 
@@ -121,15 +77,11 @@ export class Executable {
     this.device = options.device;
     this.names = nodes.map((node) => node.name);
     this.ops = nodes.map((node) => node.op.name);
-    this.kind = Uint8Array.from(nodes, (node) => kinds.get(node.op.name) ?? Kind.KERNEL);
     this.outputTypes = nodes.map((node) => node.outputTypes);
     this.inputTypes = nodes.map((node) => node.inputTypes);
-    this.inputCount = Int32Array.from(nodes, (node) => node.inputs.length);
-    this.outputCount = Int32Array.from(nodes, (node) => node.outputTypes.length);
-    this.allowsUninitialized = Uint8Array.from(nodes, (node) => Number(node.op.allowsUninitializedInput));
     this.sourceNames = nodes.map((node) => node.inputs.map((input) => input.node.name));
     this.inputSources = nodes.map((node) => node.inputs.map((input) => input.node.id));
-    this.maxOutputs = this.outputCount.reduce((a, b) => Math.max(a, b), 1);
+    this.maxOutputs = nodes.reduce((most, { outputTypes }) => Math.max(most, outputTypes.length), 1);
 
     const consumers: Node[][] = nodes.map(() => []);
     for (const node of nodes) {
@@ -137,17 +89,20 @@ export class Executable {
       for (const control of node.controlInputs) consumers[control.id]!.push(node);
     }
     const { frames, frameOf, enterTarget } = assignFrames(graph, consumers);
-    this.frameOf = Int32Array.from(nodes, (node) => frameOf[node.id]!.index);
     this.enterTarget = Int32Array.from(nodes, (node) => enterTarget.get(node)?.index ?? -1);
 
-    this.local = new Int32Array(n);
-    this.inputStart = new Int32Array(n);
+    this.rows = new Int32Array(n * ROW);
     const nodeCounts = new Array<number>(frames.length).fill(0);
     const slotCounts = new Array<number>(frames.length).fill(0);
     for (const node of nodes) {
-      const frame = this.frameOf[node.id]!;
-      this.local[node.id] = nodeCounts[frame]!++;
-      this.inputStart[node.id] = slotCounts[frame]!;
+      const frame = frameOf[node.id]!.index;
+      const row = node.id * ROW;
+      this.rows[row + KIND] = kindOf(node.op.name);
+      this.rows[row + SLOT] = slotCounts[frame]!;
+      this.rows[row + INPUTS] = node.inputs.length;
+      this.rows[row + FLAGS] = flagsOf(node);
+      this.rows[row + LOCAL] = nodeCounts[frame]!++;
+      this.rows[row + OUTPUT_TYPE] = node.outputTypes.length === 1 ? baseDtype(node.outputTypes[0]!) : -1;
       slotCounts[frame]! += node.inputs.length;
     }
     this.frames = frames.map((frame, i) => ({
@@ -158,35 +113,25 @@ export class Executable {
     }));
     const roots: number[] = [];
     for (const node of nodes) {
-      const merge = this.kind[node.id] === Kind.MERGE;
+      const row = node.id * ROW;
+      const merge = this.rows[row + KIND] === Kind.MERGE;
       const pending = merge ? 1 + 2 * node.controlInputs.length : node.inputs.length + node.controlInputs.length;
-      this.frames[this.frameOf[node.id]!]!.pending[this.local[node.id]!] = pending;
+      this.frames[frameOf[node.id]!.index]!.pending[this.rows[row + LOCAL]!] = pending;
       if (pending === 0) roots.push(node.id);
     }
     // The stack runs its top first: receives go on top so that peers learn of them at once.
-    roots.sort((a, b) => Number(this.kind[a] === Kind.RECV) - Number(this.kind[b] === Kind.RECV) || b - a);
+    const receives = (node: number) => Number(this.rows[node * ROW + KIND] === Kind.RECV);
+    roots.sort((a, b) => receives(a) - receives(b) || b - a);
     this.roots = Int32Array.from(roots);
 
-    const edges = this.#edges(nodes);
-    this.edgeStart = edges.start;
-    this.edgeOutput = edges.output;
-    this.edgeTarget = edges.target;
-    this.edgeSlot = edges.slot;
-    this.edgeFlags = edges.flags;
-    this.unused = edges.unused;
+    this.edges = this.#layEdges(nodes);
+    this.unused = nodes.map((node) => this.#markLast(node));
 
-    this.readsRefs = new Uint8Array(n);
     this.aux = new Int32Array(n);
     this.keys = new Array<string | null>(n).fill(null);
     this.compute = new Array<Compute | null>(n).fill(null);
     let retvals = 0;
-    for (const node of nodes) {
-      for (let i = 0; i < node.inputs.length; i++) {
-        const { node: source, index } = node.inputs[i]!;
-        if (isRef(source.outputTypes[index]!) && !isRef(node.inputTypes[i]!)) this.readsRefs[node.id] = 1;
-      }
-      retvals = Math.max(retvals, this.#prepare(node, options));
-    }
+    for (const node of nodes) retvals = Math.max(retvals, this.#prepare(node, options));
     this.retvalCount = retvals;
   }
 
@@ -196,51 +141,64 @@ export class Executable {
     this.#owned.length = 0;
   }
 
-  #edges(nodes: readonly Node[]) {
-    const start = new Int32Array(nodes.length + 1);
+  /** All edges, those of a node side by side: first the ones that carry values, then the control edges. */
+  #layEdges(nodes: readonly Node[]): Int32Array {
+    const { rows } = this;
+    const counts = new Int32Array(nodes.length);
     for (const node of nodes) {
-      for (const input of node.inputs) start[input.node.id + 1]!++;
-      for (const control of node.controlInputs) start[control.id + 1]!++;
+      for (const input of node.inputs) counts[input.node.id]!++;
+      for (const control of node.controlInputs) counts[control.id]!++;
     }
-    for (let i = 0; i < nodes.length; i++) start[i + 1]! += start[i]!;
-    const count = start[nodes.length]!;
-    const output = new Int32Array(count);
-    const target = new Int32Array(count);
-    const slot = new Int32Array(count);
-    const flags = new Uint8Array(count);
-    const next = start.slice(0, nodes.length);
-    const put = (source: number, out: number, node: Node, at: number) => {
-      const e = next[source]!++;
-      output[e] = out;
-      target[e] = node.id;
-      slot[e] = at;
-      flags[e] = this.kind[node.id] === Kind.MERGE ? TO_MERGE : 0;
+    let end = 0;
+    for (const node of nodes) {
+      const row = node.id * ROW;
+      rows[row + EDGES] = end;
+      rows[row + EDGES_END] = end;
+      end += counts[node.id]! * EDGE;
+    }
+    const edges = new Int32Array(end);
+    const put = (source: Node, output: number, target: Node, slot: number) => {
+      const row = target.id * ROW;
+      const edge = rows[source.id * ROW + EDGES_END]!;
+      rows[source.id * ROW + EDGES_END] = edge + EDGE;
+      edges[edge + TARGET] = target.id;
+      edges[edge + TARGET_SLOT] = slot;
+      edges[edge + TARGET_LOCAL] = rows[row + LOCAL]!;
+      edges[edge + OUTPUT] = output * 4 + (rows[row + KIND] === Kind.MERGE ? TO_MERGE : 0);
     };
     for (const node of nodes) {
-      node.inputs.forEach((input, i) => put(input.node.id, input.index, node, this.inputStart[node.id]! + i));
+      const first = rows[node.id * ROW + SLOT]!;
+      node.inputs.forEach((input, i) => put(input.node, input.index, node, first + i));
     }
-    for (const node of nodes) for (const control of node.controlInputs) put(control.id, -1, node, -1);
-    const unused = nodes.map((node) => {
-      const used = new Uint8Array(node.outputTypes.length);
-      // Backwards: the first edge met of an output is its last.
-      for (let e = start[node.id + 1]! - 1; e >= start[node.id]!; e--) {
-        const out = output[e]!;
-        if (out < 0 || used[out] === 1) continue;
-        used[out] = 1;
-        flags[e]! |= LAST_EDGE;
-      }
-      const rest: number[] = [];
-      used.forEach((taken, i) => {
-        if (taken === 0) rest.push(i);
-      });
-      return rest.length === 0 ? null : rest;
+    for (const node of nodes) for (const control of node.controlInputs) put(control, -1, node, -1);
+    return edges;
+  }
+
+  /** Marks the last edge of each output. @returns the outputs that have none, `null` where all have */
+  #markLast(node: Node): readonly number[] | null {
+    const { rows, edges } = this;
+    const row = node.id * ROW;
+    const used = new Uint8Array(node.outputTypes.length);
+    // Backwards: the first edge met of an output is its last.
+    for (let edge = rows[row + EDGES_END]! - EDGE; edge >= rows[row + EDGES]!; edge -= EDGE) {
+      const output = edges[edge + OUTPUT]! >> 2;
+      if (output < 0 || used[output] === 1) continue;
+      used[output] = 1;
+      edges[edge + OUTPUT]! |= LAST_EDGE;
+    }
+    const unused: number[] = [];
+    used.forEach((taken, i) => {
+      if (taken === 0) unused.push(i);
     });
-    return { start, output, target, slot, flags, unused };
+    if (rows[row + KIND] === Kind.MERGE && used[1] === 1) rows[row + FLAGS]! |= GIVES_INDEX;
+    if (unused.length === 0) return null;
+    rows[row + FLAGS]! |= HAS_UNUSED;
+    return unused;
   }
 
   /** Reads what the executor needs of a node, or prepares its kernel. Returns how many results it makes sure of. */
   #prepare(node: Node, options: CompileOptions): number {
-    const kind = this.kind[node.id]!;
+    const kind = this.rows[node.id * ROW + KIND]!;
     if (kind === Kind.ARG || kind === Kind.RETVAL) {
       const index = intAttr(node, "index");
       this.aux[node.id] = index;
@@ -275,6 +233,13 @@ export class Executable {
       throw error instanceof OpError ? withNode(error, node.name) : error;
     }
   }
+}
+
+function flagsOf(node: Node): number {
+  const reads = node.inputs.some(
+    (input, i) => isRef(input.node.outputTypes[input.index]!) && !isRef(node.inputTypes[i]!),
+  );
+  return (reads ? READS_REFS : 0) | (node.op.allowsUninitializedInput ? ALLOWS_UNINITIALIZED : 0);
 }
 
 /** The same error, naming the node as TensorFlow does, so that a Python client can find it in its graph. */

@@ -2,15 +2,40 @@
 // as deadness where a branch wasn't taken. Follows TensorFlow's executor. What a node does is the step's business.
 import { InternalError } from "../errors/index.js";
 import { baseDtype, dtypeName } from "../tensor/dtype.js";
-import { type Executable, Kind, LAST_EDGE, TO_MERGE } from "./executable.js";
+import type { Executable } from "./executable.js";
 import { type Entry, type Frame, Iteration } from "./frames.js";
+import {
+  EDGE,
+  EDGES,
+  EDGES_END,
+  FLAGS,
+  HAS_UNUSED,
+  INPUTS,
+  KIND,
+  Kind,
+  LAST_EDGE,
+  OUTPUT,
+  OUTPUT_TYPE,
+  ROW,
+  SLOT,
+  TARGET,
+  TARGET_LOCAL,
+  TARGET_SLOT,
+  TO_MERGE,
+} from "./layout.js";
 
 export abstract class Flow {
   /** The ready stack: node, or its complement where it is dead, and its iteration. */
   protected readonly readyNodes: number[] = [];
   protected readonly readyIterations: Iteration[] = [];
+  protected readyCount = 0;
+  protected readonly rows: Int32Array;
+  protected readonly edges: Int32Array;
 
-  constructor(readonly executable: Executable) {}
+  constructor(readonly executable: Executable) {
+    this.rows = executable.rows;
+    this.edges = executable.edges;
+  }
 
   /** Ends the step with this error. */
   protected abstract stop(error: Error): void;
@@ -73,9 +98,7 @@ export abstract class Flow {
   /** A node of a loop is through: its iteration may be over, and with it the frame. */
   protected nodeDone(iteration: Iteration): void {
     const { frame } = iteration;
-    if (frame.parent === null) return;
-    iteration.outstandingNodes--;
-    this.cleanUp(frame);
+    if (iteration.looping && --iteration.outstandingNodes === 0) this.cleanUp(frame);
   }
 
   private cleanUp(frame: Frame): void {
@@ -117,95 +140,115 @@ export abstract class Flow {
   private readonly single: (Entry | null)[] = [null];
 
   protected propagate(node: number, iteration: Iteration, outputs: (Entry | null)[], dead: boolean): void {
-    const { executable } = this;
-    const types = executable.outputTypes[node]!;
-    for (let i = 0; i < types.length; i++) {
-      const entry = outputs[i]!;
-      if (entry !== null && baseDtype(types[i]!) !== entry.dtype) {
-        this.refuseOutput(node, i, outputs);
-        return;
-      }
+    const type = this.rows[node * ROW + OUTPUT_TYPE]!;
+    const entry = outputs[0]!;
+    const wrong = type < 0 ? this.wrongOutput(node, outputs) : entry === null || entry.dtype === type ? -1 : 0;
+    if (wrong >= 0) {
+      this.refuseOutput(node, wrong, outputs);
+      return;
     }
     this.sendAlong(node, iteration, outputs, dead);
-    this.nodeDone(iteration);
+    if (iteration.looping) this.nodeDone(iteration);
+  }
+
+  /** Index of the first output of another dtype than the node declares, or −1. */
+  private wrongOutput(node: number, outputs: (Entry | null)[]): number {
+    const types = this.executable.outputTypes[node]!;
+    for (let i = 0; i < types.length; i++) {
+      const entry = outputs[i]!;
+      if (entry !== null && baseDtype(types[i]!) !== entry.dtype) return i;
+    }
+    return -1;
   }
 
   private sendAlong(node: number, iteration: Iteration, outputs: (Entry | null)[], dead: boolean): void {
-    const { executable } = this;
-    const { edgeStart, edgeOutput, edgeTarget, edgeSlot, edgeFlags, local, kind } = executable;
+    const { rows, edges } = this;
     const { pending, slots } = iteration;
-    const looping = iteration.frame.parent !== null;
-    const end = edgeStart[node + 1]!;
-    for (let e = edgeStart[node]!; e < end; e++) {
-      const out = edgeOutput[e]!;
-      const target = edgeTarget[e]!;
-      const flags = edgeFlags[e]!;
-      const entry = out < 0 ? null : outputs[out]!;
-      const isDead = dead || (out >= 0 && entry === null);
-      if ((flags & TO_MERGE) !== 0) {
-        this.intoMerge(e, iteration, entry, isDead, looping);
+    const row = node * ROW;
+    const end = rows[row + EDGES_END]!;
+    for (let edge = rows[row + EDGES]!; edge < end; edge += EDGE) {
+      const output = edges[edge + OUTPUT]!;
+      const entry = output < 0 ? null : outputs[output >> 2]!;
+      const isDead = dead || (output >= 0 && entry === null);
+      if ((output & TO_MERGE) !== 0) {
+        this.intoMerge(edge, iteration, entry, isDead);
       } else {
-        const at = local[target]!;
-        if (entry !== null) slots[edgeSlot[e]!] = (flags & LAST_EDGE) !== 0 ? entry : retained(entry);
+        const target = edges[edge + TARGET]!;
+        const at = edges[edge + TARGET_LOCAL]!;
+        if (entry !== null) {
+          slots[edges[edge + TARGET_SLOT]!] = entry;
+          if ((output & LAST_EDGE) === 0) entry.retain();
+        }
         if (isDead) {
           iteration.sawDead = true;
           iteration.dead[at]!++;
         }
         if (--pending[at]! === 0) {
-          if (looping) iteration.outstandingNodes++;
-          const dies = iteration.sawDead && iteration.dead[at]! > 0 && kind[target] !== Kind.CONTROL_TRIGGER;
-          this.readyNodes.push(dies ? ~target : target);
-          this.readyIterations.push(iteration);
+          const dies =
+            iteration.sawDead && iteration.dead[at]! > 0 && rows[target * ROW + KIND] !== Kind.CONTROL_TRIGGER;
+          this.makeReady(dies ? ~target : target, iteration);
         }
       }
-      if ((flags & LAST_EDGE) !== 0) outputs[out] = null;
+      if ((output & LAST_EDGE) !== 0) outputs[output >> 2] = null;
     }
-    const unused = executable.unused[node]!;
-    if (unused !== null) {
-      for (let i = 0; i < unused.length; i++) {
-        const out = unused[i]!;
-        outputs[out]?.release();
-        outputs[out] = null;
-      }
+    if ((rows[row + FLAGS]! & HAS_UNUSED) !== 0) this.dropUnused(node, outputs);
+  }
+
+  private dropUnused(node: number, outputs: (Entry | null)[]): void {
+    const unused = this.executable.unused[node]!;
+    for (let i = 0; i < unused.length; i++) {
+      const output = unused[i]!;
+      outputs[output]?.release();
+      outputs[output] = null;
     }
+  }
+
+  protected makeReady(code: number, iteration: Iteration): void {
+    if (iteration.looping) iteration.outstandingNodes++;
+    this.readyNodes[this.readyCount] = code;
+    this.readyIterations[this.readyCount++] = iteration;
   }
 
   /**
    * A merge runs when its control inputs are there and the first live input is, or all inputs are dead.
    * Its count holds 2 for each control input missing and 1 while no live input came.
    */
-  private intoMerge(e: number, iteration: Iteration, entry: Entry | null, isDead: boolean, looping: boolean): void {
-    const { executable } = this;
-    const { edgeOutput, edgeTarget, edgeSlot, edgeFlags } = executable;
-    const target = edgeTarget[e]!;
-    const at = executable.local[target]!;
+  private intoMerge(edge: number, iteration: Iteration, entry: Entry | null, isDead: boolean): void {
+    const { rows, edges } = this;
+    const output = edges[edge + OUTPUT]!;
+    const target = edges[edge + TARGET]!;
+    const slot = edges[edge + TARGET_SLOT]!;
+    const at = edges[edge + TARGET_LOCAL]!;
     const { pending, dead } = iteration;
-    const inputs = executable.inputCount[target]!;
+    const inputs = rows[target * ROW + INPUTS]!;
     let ready: boolean;
     let isDeadMerge = false;
-    if (edgeOutput[e]! < 0) {
+    if (output < 0) {
       pending[at]! -= 2;
       isDeadMerge = dead[at] === inputs;
       ready = pending[at] === 0 || (pending[at] === 1 && isDeadMerge);
     } else if (!isDead && entry !== null) {
       if ((pending[at]! & 1) === 0) {
-        if ((edgeFlags[e]! & LAST_EDGE) !== 0) entry.release();
+        if ((output & LAST_EDGE) !== 0) entry.release();
         return;
       }
-      iteration.slots[edgeSlot[e]!] = (edgeFlags[e]! & LAST_EDGE) !== 0 ? entry : retained(entry);
+      iteration.slots[slot] = entry;
+      if ((output & LAST_EDGE) === 0) entry.retain();
       pending[at]! -= 1;
       ready = pending[at] === 0;
     } else {
       iteration.sawDead = true;
       dead[at]!++;
       // A loop whose Enter is dead never begins: its merge must not wait for the next iteration.
-      isDeadMerge = dead[at] === inputs || executable.kind[sourceOf(executable, target, edgeSlot[e]!)] === Kind.ENTER;
+      isDeadMerge = dead[at] === inputs || this.kindOfSource(target, slot) === Kind.ENTER;
       ready = pending[at] === 1 && isDeadMerge;
     }
-    if (!ready) return;
-    if (looping) iteration.outstandingNodes++;
-    this.readyNodes.push(isDeadMerge ? ~target : target);
-    this.readyIterations.push(iteration);
+    if (ready) this.makeReady(isDeadMerge ? ~target : target, iteration);
+  }
+
+  private kindOfSource(node: number, slot: number): number {
+    const source = this.executable.inputSources[node]![slot - this.rows[node * ROW + SLOT]!]!;
+    return this.rows[source * ROW + KIND]!;
   }
 
   private refuseOutput(node: number, index: number, outputs: (Entry | null)[]): void {
@@ -223,13 +266,4 @@ export abstract class Flow {
       ),
     );
   }
-}
-
-function retained(entry: Entry): Entry {
-  entry.retain();
-  return entry;
-}
-
-function sourceOf(executable: Executable, node: number, slot: number): number {
-  return executable.inputSources[node]![slot - executable.inputStart[node]!]!;
 }

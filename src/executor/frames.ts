@@ -30,9 +30,12 @@ export class Iteration {
   index = 0;
   /** Any dead input seen since it was taken from the pool. */
   sawDead = false;
+  /** Whether it belongs to a loop: only there its nodes are counted. */
+  readonly looping: boolean;
   readonly #children: Frame[] = [];
 
   constructor(readonly plan: FramePlan) {
+    this.looping = plan.frame.parent !== null;
     this.slots = new Array<Entry | null>(plan.slotCount).fill(null);
     this.pending = plan.pending.slice();
     this.dead = new Int32Array(plan.pending.length);
@@ -55,12 +58,14 @@ export class Iteration {
         slots[i] = null;
       }
     }
-    this.pending.set(plan.pending);
-    if (this.sawDead) this.dead.fill(0);
+    // Loops of a few nodes turn often: a call of `set` or `fill` costs more than their elements.
+    const { pending, dead } = this;
+    for (let i = 0; i < pending.length; i++) pending[i] = plan.pending[i]!;
+    if (this.sawDead) for (let i = 0; i < dead.length; i++) dead[i] = 0;
     this.sawDead = false;
     this.outstandingNodes = 0;
     this.outstandingFrames = 0;
-    this.#children.length = 0;
+    if (this.#children.length > 0) this.#children.length = 0;
     plan.pool.push(this);
   }
 

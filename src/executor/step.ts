@@ -3,7 +3,7 @@
 // A step ends when nothing is ready and no call is open; a failed step first waits for its open calls.
 import { InternalError, toOpError } from "../errors/index.js";
 import type { Cancellation } from "../kernel/cancellation.js";
-import { type CallDone, type FunctionHandle, PENDING } from "../kernel/kernel.js";
+import { type CallDone, type Compute, type FunctionHandle, PENDING } from "../kernel/kernel.js";
 import type { StepRendezvous } from "../kernel/rendezvous.js";
 import type { ResourceStore, StepResources } from "../kernel/resource.js";
 import { copyTensor } from "../tensor/copy.js";
@@ -11,10 +11,11 @@ import { DataType, isRef } from "../tensor/dtype.js";
 import { SCALAR, type Shape } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Call, uninitialized } from "./call.js";
-import { type Executable, Kind, withNode } from "./executable.js";
+import { type Executable, withNode } from "./executable.js";
 import { Flow } from "./flow.js";
 import { type Entry, Frame, type Iteration } from "./frames.js";
 import type { FunctionRuntime } from "./functions.js";
+import { ALLOWS_UNINITIALIZED, FLAGS, GIVES_INDEX, INPUTS, KIND, Kind, READS_REFS, ROW, SLOT } from "./layout.js";
 
 /** What a step needs from outside; one object serves the step and all functions that it calls. */
 export interface StepServices {
@@ -54,6 +55,8 @@ export class Step extends Flow {
   #ended = false;
   #error: Error | null = null;
   #cursor: Call;
+  readonly #compute: readonly (Compute | null)[];
+  readonly #trace: NodeTrace | null;
 
   constructor(
     executable: Executable,
@@ -67,15 +70,14 @@ export class Step extends Flow {
     this.#root = new Frame(executable.frames[0]!, null);
     this.#results = new Array<Tensor | null>(executable.retvalCount).fill(null);
     this.#cursor = new Call(this);
+    this.#compute = executable.compute;
+    this.#trace = services.trace;
   }
 
   start(): void {
     const root = this.#root.iterations[0]!;
     const { roots } = this.executable;
-    for (let i = 0; i < roots.length; i++) {
-      this.readyNodes.push(roots[i]!);
-      this.readyIterations.push(root);
-    }
+    for (let i = 0; i < roots.length; i++) this.makeReady(roots[i]!, root);
     this.#loop();
   }
 
@@ -121,19 +123,17 @@ export class Step extends Flow {
   #loop(): void {
     if (this.#running || this.#yielding) return;
     this.#running = true;
-    const { executable, services } = this;
-    const nodes = this.readyNodes;
-    const iterations = this.readyIterations;
+    const { rows, services, readyNodes, readyIterations } = this;
     const deadline = services.now() + SLICE_MS;
     let ticks = 0;
-    while (nodes.length > 0) {
-      const code = nodes.pop()!;
-      const iteration = iterations.pop()!;
+    while (this.readyCount > 0) {
+      const code = readyNodes[--this.readyCount]!;
+      const iteration = readyIterations[this.readyCount]!;
       if (this.#error !== null) continue;
       if (code < 0) this.#runDead(~code, iteration);
-      else if (executable.kind[code] === Kind.KERNEL) this.#runKernel(code, iteration);
+      else if (rows[code * ROW + KIND] === Kind.KERNEL) this.#runKernel(code, iteration);
       else this.#runControl(code, iteration, false);
-      if ((++ticks & CLOCK_MASK) === 0 && services.now() > deadline && nodes.length > 0) {
+      if ((++ticks & CLOCK_MASK) === 0 && services.now() > deadline && this.readyCount > 0) {
         this.#running = false;
         this.#yielding = true;
         services.yieldThen(() => {
@@ -148,18 +148,18 @@ export class Step extends Flow {
   }
 
   #runKernel(node: number, iteration: Iteration): void {
-    const { executable, services } = this;
+    const { rows } = this;
     const call = this.#cursor;
+    const row = node * ROW;
     call.node = node;
     call.iteration = iteration;
     call.inputs = iteration.slots;
-    call.base = executable.inputStart[node]!;
-    call.inputCount = executable.inputCount[node]!;
-    const traced = services.trace !== null;
-    if (traced) call.startedAt = services.now();
+    call.base = rows[row + SLOT]!;
+    call.inputCount = rows[row + INPUTS]!;
+    if (this.#trace !== null) call.startedAt = this.services.now();
     try {
-      if (executable.readsRefs[node] === 1) this.#readRefs(call);
-      if (executable.compute[node]!(call) === PENDING) {
+      if ((rows[row + FLAGS]! & READS_REFS) !== 0) this.#readRefs(call);
+      if (this.#compute[node]!(call) === PENDING) {
         if (!call.suspended) throw new InternalError(`${call.opName} is pending but did not suspend`);
         return;
       }
@@ -184,7 +184,7 @@ export class Step extends Flow {
       const entry = call.inputs[call.base + i]!;
       if (entry === null || entry instanceof Tensor || isRef(types[i]!)) continue;
       if (entry.value === null) {
-        if (executable.allowsUninitialized[call.node] === 1) continue;
+        if ((this.rows[call.node * ROW + FLAGS]! & ALLOWS_UNINITIALIZED) !== 0) continue;
         throw uninitialized(executable.sourceNames[call.node]![i]!);
       }
       call.inputs[call.base + i] = entry.value.retain();
@@ -193,17 +193,16 @@ export class Step extends Flow {
 
   /** After a call: passes the outputs on, lets go of the inputs. */
   #finish(call: Call, dead: boolean): void {
-    const { executable, services } = this;
     const { node, iteration } = call;
-    if (services.trace !== null) services.trace(executable, node, call.startedAt, services.now());
+    if (this.#trace !== null) this.#trace(this.executable, node, call.startedAt, this.services.now());
     call.releaseInputs();
     this.propagate(node, iteration, call.outputs, dead);
   }
 
   /** A node whose inputs are dead doesn't run: its outputs are dead. Transfers run all the same. */
   #runDead(node: number, iteration: Iteration): void {
-    const { executable } = this;
-    const kind = executable.kind[node]!;
+    const row = node * ROW;
+    const kind = this.rows[row + KIND]!;
     if (kind === Kind.SEND || kind === Kind.RECV) {
       this.#runControl(node, iteration, true);
       return;
@@ -212,8 +211,8 @@ export class Step extends Flow {
     call.node = node;
     call.iteration = iteration;
     call.inputs = iteration.slots;
-    call.base = executable.inputStart[node]!;
-    call.inputCount = executable.inputCount[node]!;
+    call.base = this.rows[row + SLOT]!;
+    call.inputCount = this.rows[row + INPUTS]!;
     call.releaseInputs();
     if (kind === Kind.EXIT && iteration.frame.parent !== null) {
       // Only the last iteration's dead exits count: the loop may still turn and leave through them alive.
@@ -232,10 +231,10 @@ export class Step extends Flow {
   #runControl(node: number, iteration: Iteration, dead: boolean): void {
     const { executable } = this;
     const { slots } = iteration;
-    const base = executable.inputStart[node]!;
+    const base = this.rows[node * ROW + SLOT]!;
     const outputs = this.#cursor.outputs;
     try {
-      switch (executable.kind[node]) {
+      switch (this.rows[node * ROW + KIND]) {
         case Kind.SWITCH: {
           const predicate = this.#take(node, slots, base + 1);
           const index = this.#boolean(predicate, node) ? 1 : 0;
@@ -244,7 +243,7 @@ export class Step extends Flow {
         }
         case Kind.SWITCH_N: {
           const selector = this.#take(node, slots, base + 1);
-          const count = executable.outputCount[node]!;
+          const count = executable.outputTypes[node]!.length;
           const chosen = selector.block === null ? 0 : executable.device.heap.i32[selector.ptr >>> 2]!;
           selector.release();
           outputs[chosen < 0 || chosen >= count ? count - 1 : chosen] = this.#takeEntry(node, slots, base, 0);
@@ -301,14 +300,14 @@ export class Step extends Flow {
     const entry = slots[at]!;
     slots[at] = null;
     if (entry instanceof Tensor) return entry;
-    const index = at - this.executable.inputStart[node]!;
+    const index = at - this.rows[node * ROW + SLOT]!;
     if (entry === null || entry.value === null) throw uninitialized(this.executable.sourceNames[node]![index]!);
     return entry.value.retain();
   }
 
   /** Takes an input as it is, unless the node wants the value of a variable. */
   #takeEntry(node: number, slots: (Entry | null)[], base: number, index: number): Entry {
-    if (this.executable.readsRefs[node] === 1 && !isRef(this.executable.inputTypes[node]![index]!)) {
+    if ((this.rows[node * ROW + FLAGS]! & READS_REFS) !== 0 && !isRef(this.executable.inputTypes[node]![index]!)) {
       return this.#take(node, slots, base + index);
     }
     const entry = slots[base + index]!;
@@ -328,14 +327,14 @@ export class Step extends Flow {
 
   #merge(node: number, iteration: Iteration): void {
     const { executable } = this;
-    const base = executable.inputStart[node]!;
-    const count = executable.inputCount[node]!;
+    const base = this.rows[node * ROW + SLOT]!;
+    const count = this.rows[node * ROW + INPUTS]!;
     const outputs = this.#cursor.outputs;
     for (let i = 0; i < count; i++) {
       if (iteration.slots[base + i] === null) continue;
       outputs[0] = this.#takeEntry(node, iteration.slots, base, i);
       // Which input it was is seldom asked for, and a loop passes here at every turn.
-      if (executable.unused[node]?.includes(1) !== true) {
+      if ((this.rows[node * ROW + FLAGS]! & GIVES_INDEX) !== 0) {
         const index = this.#cursor.allocate(DataType.INT32, SCALAR);
         executable.device.heap.i32[index.ptr >>> 2] = i;
         outputs[1] = index;
@@ -349,7 +348,7 @@ export class Step extends Flow {
   #send(node: number, iteration: Iteration, dead: boolean): void {
     const { executable, services } = this;
     const key = executable.keys[node]! + this.#frameIter(iteration);
-    const base = executable.inputStart[node]!;
+    const base = this.rows[node * ROW + SLOT]!;
     if (dead || iteration.slots[base] === null) {
       iteration.slots[base]?.release();
       iteration.slots[base] = null;
@@ -368,7 +367,7 @@ export class Step extends Flow {
     call.node = node;
     call.iteration = iteration;
     call.inputs = iteration.slots;
-    call.base = executable.inputStart[node]!;
+    call.base = this.rows[node * ROW + SLOT]!;
     call.inputCount = 0;
     if (services.trace !== null) call.startedAt = services.now();
     this.detach(call);
@@ -406,8 +405,7 @@ export class Step extends Flow {
   protected stop(error: Error): void {
     if (this.#error !== null || this.#ended) return;
     this.#error = error;
-    this.readyNodes.length = 0;
-    this.readyIterations.length = 0;
+    this.readyCount = 0;
     // A nested function shares its caller's cancellation: the caller decides whether its failure ends the step.
     if (this.depth === 0) this.services.cancellation.cancel(error);
   }

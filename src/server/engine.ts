@@ -5,7 +5,7 @@ import { createKernelMemory, instantiateKernels, selectVariant } from "../device
 import type { Device } from "../device/device.js";
 import { DeviceRegistry } from "../device/registry.js";
 import { UnavailableError } from "../errors/index.js";
-import { isExecutorOp } from "../executor/executable.js";
+import { isExecutorOp } from "../executor/layout.js";
 import type { Node } from "../graph/graph.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { MasterClient } from "../master/client.js";
