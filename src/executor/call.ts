@@ -88,24 +88,25 @@ export class Call implements Activation {
     return tensor;
   }
 
-  forwardOrAllocate(input: number, output: number, shape: Shape): Tensor {
-    const dtype = this.step.executable.outputTypes[this.node]![output]!;
+  forward(input: number, output: number, shape: Shape): Tensor | null {
     const at = this.base + input;
     const entry = this.inputs[at]!;
-    if (entry instanceof Tensor && entry.exclusive && dtypeSize(entry.dtype) === dtypeSize(dtype)) {
-      if (entry.dtype === dtype && sameShape(entry.shape, shape)) {
-        this.inputs[at] = null;
-        this.outputs[output] = entry;
-        return entry;
-      }
-      if (entry.size === numElements(shape)) {
-        // The input stays in its slot (the kernel may still ask for its shape); both share the block until it is let go.
-        const tensor = entry.share(shape, baseDtype(dtype));
-        this.outputs[output] = tensor;
-        return tensor;
-      }
+    if (!(entry instanceof Tensor) || !entry.exclusive) return null;
+    const dtype = this.step.executable.outputTypes[this.node]![output]!;
+    if (entry.dtype === dtype && sameShape(entry.shape, shape)) {
+      this.inputs[at] = null;
+      this.outputs[output] = entry;
+      return entry;
     }
-    return this.allocateOutput(output, shape);
+    if (dtypeSize(entry.dtype) !== dtypeSize(dtype) || entry.size !== numElements(shape)) return null;
+    // The input stays in its slot (the kernel may still ask for its shape); both share the block until it is let go.
+    const tensor = entry.share(shape, baseDtype(dtype));
+    this.outputs[output] = tensor;
+    return tensor;
+  }
+
+  forwardOrAllocate(input: number, output: number, shape: Shape): Tensor {
+    return this.forward(input, output, shape) ?? this.allocateOutput(output, shape);
   }
 
   setOutput(index: number, tensor: Tensor): void {

@@ -85,7 +85,7 @@ export abstract class Flow {
 
   private newIteration(frame: Frame): Iteration {
     frame.newest++;
-    frame.deadExits.length = 0;
+    frame.deadExits = 0;
     const next = Iteration.take(frame.plan, frame, frame.newest);
     frame.iterations.push(next);
     for (const { node, entry } of frame.invariants) {
@@ -123,7 +123,7 @@ export abstract class Flow {
     frame.done = true;
     const parent = frame.parent!;
     for (const { entry } of frame.invariants) entry?.release();
-    for (const node of frame.deadExits) this.deliver(node, parent, null);
+    for (let i = 0; i < frame.deadExits; i++) this.deliver(frame.deadExitNodes[i]!, parent, null);
     parent.removeChild(frame);
     this.cleanUp(parent.frame);
   }
@@ -184,9 +184,8 @@ export abstract class Flow {
           iteration.dead[at]!++;
         }
         if (--pending[at]! === 0) {
-          const dies =
-            iteration.sawDead && iteration.dead[at]! > 0 && rows[target * ROW + KIND] !== Kind.CONTROL_TRIGGER;
-          this.makeReady(dies ? ~target : target, iteration);
+          if (iteration.sawDead && iteration.dead[at]! > 0) this.makeReadyDead(target, iteration);
+          else this.makeReady(target, iteration);
         }
       }
       if ((output & LAST_EDGE) !== 0) outputs[output >> 2] = null;
@@ -201,6 +200,14 @@ export abstract class Flow {
       outputs[output]?.release();
       outputs[output] = null;
     }
+  }
+
+  private makeReadyDead(node: number, iteration: Iteration): void {
+    const kind = this.rows[node * ROW + KIND]!;
+    if (kind === Kind.CONTROL_TRIGGER) this.makeReady(node, iteration);
+    // A loop meets its dead exits at every turn: they have nothing to run.
+    else if (kind === Kind.EXIT) iteration.exitDead(node);
+    else this.makeReady(~node, iteration);
   }
 
   protected makeReady(code: number, iteration: Iteration): void {

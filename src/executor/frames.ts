@@ -69,6 +69,12 @@ export class Iteration {
     plan.pool.push(this);
   }
 
+  /** Only the last iteration's dead exits count: the loop may still turn and leave through them alive. */
+  exitDead(node: number): void {
+    const { frame } = this;
+    if (this.index === frame.newest) frame.deadExitNodes[frame.deadExits++] = node;
+  }
+
   /** The frame that `frame_name` names, entered from this iteration. */
   child(plan: FramePlan): Frame {
     for (const child of this.#children) if (child.plan === plan) return child;
@@ -100,8 +106,9 @@ export class Frame {
   readonly invariants: { node: number; entry: Entry | null }[] = [];
   /** NextIteration nodes that wait because `parallel_iterations` are running. */
   readonly waiting: { node: number; entry: Entry | null }[] = [];
-  /** Exit nodes that were dead: they pass it on when the frame is done. */
-  readonly deadExits: number[] = [];
+  /** Exit nodes that were dead in the newest iteration, and how many: they pass it on when the frame is done. */
+  readonly deadExitNodes: number[] = [];
+  deadExits = 0;
 
   /** All inputs came, all iterations are over. */
   done = false;

@@ -38,9 +38,9 @@ export type NodeTrace = (executable: Executable, node: number, startMs: number, 
 
 export type StepDone = (error: Error | null, results: readonly Tensor[]) => void;
 
-/** The loop gives way to the event loop after this long; it looks at the clock every 16 nodes. */
+/** The loop gives way to the event loop after this long; it looks at the clock every 32 nodes. */
 const SLICE_MS = 8;
-const CLOCK_MASK = 15;
+const CLOCK_MASK = 31;
 /** The shape of a dead tensor. */
 const EMPTY: Shape = [0];
 const NO_TENSORS: readonly Tensor[] = [];
@@ -214,11 +214,7 @@ export class Step extends Flow {
     call.base = this.rows[row + SLOT]!;
     call.inputCount = this.rows[row + INPUTS]!;
     call.releaseInputs();
-    if (kind === Kind.EXIT && iteration.frame.parent !== null) {
-      // Only the last iteration's dead exits count: the loop may still turn and leave through them alive.
-      if (iteration.index === iteration.frame.newest) iteration.frame.deadExits.push(node);
-      this.nodeDone(iteration);
-    } else if (kind === Kind.ENTER) {
+    if (kind === Kind.ENTER) {
       this.enter(node, iteration, null);
     } else if (kind === Kind.NEXT_ITERATION) {
       this.nodeDone(iteration);

@@ -126,7 +126,9 @@ export interface KernelStep {
   allocate(dtype: DataType, shape: Shape): Tensor;
   /** `allocate` and `setOutput` in one, with the node's output dtype. The step holds it. */
   allocateOutput(index: number, shape: Shape): Tensor;
-  /** Input `input`'s buffer as output `output` if nobody else holds it, dtype sizes and element counts match; else a fresh one. */
+  /** Input `input`'s buffer as output `output` if nobody else holds it, dtype sizes and element counts match; else `null`. */
+  forward(input: number, output: number, shape: Shape): Tensor | null;
+  /** The same, or else a fresh one. */
   forwardOrAllocate(input: number, output: number, shape: Shape): Tensor;
   /** Passes one hold on `tensor` to the step. */
   setOutput(index: number, tensor: Tensor): void;

@@ -2,7 +2,7 @@
 import { InternalError, InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
-import { sameShape, shapeString } from "../tensor/shape.js";
+import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
@@ -47,23 +47,21 @@ function pairCall(node: KernelNode, family: string, code: number, forward: boole
     bi: number,
   ) => compute(code, a, b, y, outer, inner, ao, bo, ai, bi);
   let last: BroadcastPlan | null = null;
-  const output = (step: KernelStep, a: Tensor, b: Tensor, shape: readonly number[]): Tensor => {
-    if (!forward) return step.allocateOutput(0, shape);
-    if (a.exclusive && sameShape(a.shape, shape)) return step.forwardOrAllocate(0, 0, shape);
-    if (b.exclusive && sameShape(b.shape, shape)) return step.forwardOrAllocate(1, 0, shape);
-    return step.allocateOutput(0, shape);
+  const output = (step: KernelStep, shape: Shape): Tensor => {
+    const forwarded = forward ? (step.forward(0, 0, shape) ?? step.forward(1, 0, shape)) : null;
+    return forwarded ?? step.allocateOutput(0, shape);
   };
   return (step: KernelStep): void => {
     const a = step.input(0);
     const b = step.input(1);
     if (sameShape(a.shape, b.shape)) {
-      const y = output(step, a, b, a.shape);
+      const y = output(step, a.shape);
       if (a.size > 0) check(compute(code, a.ptr, b.ptr, y.ptr, 1, a.size, 0, 0, 1, 1), node.op);
       return;
     }
     if (last === null || !sameShape(last.a, a.shape) || !sameShape(last.b, b.shape))
       last = planBroadcast(a.shape, b.shape);
-    const y = output(step, a, b, last.shape);
+    const y = output(step, last.shape);
     if (y.size > 0) check(runBroadcast(last, loop, a.ptr, b.ptr, y.ptr, size, outSize), node.op);
   };
 }
