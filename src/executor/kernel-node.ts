@@ -43,6 +43,11 @@ export class NodeKernel implements KernelNode {
     this.#owned.length = 0;
   }
 
+  inputName(index: number): string {
+    const { node, index: output } = this.#node.inputs[index]!;
+    return output === 0 ? node.name : `${node.name}:${output}`;
+  }
+
   inputRange(argument: string): readonly [number, number] {
     return this.#range(this.#node.op.inputs, argument);
   }

@@ -49,6 +49,8 @@ export interface KernelNode {
   /** Base dtypes plus 100 for references, one per flattened input and output. */
   readonly inputTypes: readonly DataType[];
   readonly outputTypes: readonly DataType[];
+  /** What the graph calls a flattened input: `node` or `node:1`. */
+  inputName(index: number): string;
   /** First flattened input (or output) of the argument and how many it spans: for list arguments. */
   inputRange(argument: string): readonly [start: number, count: number];
   outputRange(argument: string): readonly [start: number, count: number];

@@ -4,9 +4,12 @@ import { arrayKernels } from "./array.js";
 import { basicKernels } from "./basic.js";
 import { binaryKernels } from "./binary.js";
 import { bincountKernels } from "./bincount.js";
+import { blockKernels } from "./blocks.js";
 import { convolutionKernels } from "./convolution.js";
 import { functionalKernels } from "./functional.js";
+import { indexingKernels } from "./indexing.js";
 import { matmulKernels } from "./matmul.js";
+import { matrixDiagKernels } from "./matrix-diag.js";
 import { miscKernels } from "./misc.js";
 import { nnKernels } from "./nn.js";
 import { normalizationKernels } from "./normalization.js";
@@ -24,6 +27,7 @@ import { statelessRandomKernels } from "./stateless-random.js";
 import { stringKernels } from "./strings.js";
 import { tensorArrayKernels } from "./tensor-array.js";
 import { tensorListKernels } from "./tensor-list.js";
+import { topKKernels } from "./top-k.js";
 import { trainingKernels } from "./training.js";
 import { unaryKernels } from "./unary.js";
 import { variableKernels } from "./variables.js";
@@ -34,6 +38,10 @@ export const allKernels: readonly Kernel[] = [
   ...shapeKernels,
   ...arrayKernels,
   ...slicingKernels,
+  ...indexingKernels,
+  ...blockKernels,
+  ...matrixDiagKernels,
+  ...topKKernels,
   ...unaryKernels,
   ...binaryKernels,
   ...selectKernels,

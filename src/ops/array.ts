@@ -8,6 +8,7 @@ import { retainValue, Tensor, type Value } from "../tensor/tensor.js";
 import { wasmOf } from "./cpu.js";
 import { broadcastShape } from "./support/broadcast.js";
 import { normalizeAxis, readInt, readInts } from "./support/index-tensor.js";
+import { allocateValues } from "./support/rows.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 import { TensorList, zerosLikeList } from "./tensor-list.js";
 
@@ -22,10 +23,11 @@ export function emitView(
   shape: Shape,
 ): void {
   if (x.values !== null) {
-    const values: Value[] = [];
+    const values = allocateValues(step, shape);
+    let next = 0;
     walk(sizes, strides, offset, (at) => {
       retainValue(x.values![at]!);
-      values.push(x.values![at]!);
+      values[next++] = x.values![at]!;
     });
     step.setOutput(0, Tensor.ofValues(x.dtype, shape, values));
     return;
@@ -55,7 +57,10 @@ export function walk(sizes: Shape, strides: readonly number[], offset: number, v
 const transpose = (op: string): Kernel =>
   kernel(op, "CPU", {}, (node) => (step) => {
     const x = step.input(0);
-    const perm = readInts(step.heap, step.input(1));
+    const order = step.input(1);
+    if (order.shape.length !== 1)
+      throw new InvalidArgumentError(`perm must be rank 1, got shape ${shapeString(order.shape)}`);
+    const perm = readInts(step.heap, order);
     if (perm.length !== x.shape.length) {
       throw new InvalidArgumentError(
         `transpose expects a vector of size ${x.shape.length}. But input(1) is a vector of size ${perm.length}`,
@@ -88,6 +93,13 @@ const transpose = (op: string): Kernel =>
 const broadcastTo = kernel("BroadcastTo", "CPU", {}, (node) => (step) => {
   const x = step.input(0);
   const shape = readInts(step.heap, step.input(1));
+  if (x.shape.length > shape.length)
+    throw new InvalidArgumentError(
+      `Rank of input (${x.shape.length}) must be no greater than rank of output shape (${shape.length}).`,
+    );
+  for (const size of shape) if (size < 0) throw new InvalidArgumentError(`Dimension ${size} must be >= 0`);
+  if (numElements(shape) >= 2 ** 63)
+    throw new InvalidArgumentError(`Shape ${shapeString(shape)} would have more than 2**63 - 1 elements`);
   const joined = broadcastShape(x.shape, shape);
   if (joined === null || !sameShape(joined, shape)) {
     throw new InvalidArgumentError(`Incompatible shapes: ${shapeString(x.shape)} vs. ${shapeString(shape)}`);
@@ -108,7 +120,10 @@ const broadcastTo = kernel("BroadcastTo", "CPU", {}, (node) => (step) => {
 
 const tile = kernel("Tile", "CPU", {}, (node) => (step) => {
   const x = step.input(0);
-  const multiples = readInts(step.heap, step.input(1));
+  const given = step.input(1);
+  if (given.shape.length !== 1)
+    throw new InvalidArgumentError(`Expected multiples to be 1-D, but got shape ${shapeString(given.shape)}`);
+  const multiples = readInts(step.heap, given);
   if (multiples.length !== x.shape.length) {
     throw new InvalidArgumentError(
       `Expected multiples argument to be a vector of length ${x.shape.length} but got length ${multiples.length}`,
@@ -132,11 +147,32 @@ const tile = kernel("Tile", "CPU", {}, (node) => (step) => {
   return DONE;
 });
 
+/** The first version: a boolean for each axis. */
+const reverseV1 = kernel("Reverse", "CPU", {}, (node) => (step) => {
+  const x = step.input(0);
+  const dims = step.input(1);
+  if (dims.shape.length !== 1) throw new InvalidArgumentError(`'dims' must be 1-dimension, not ${dims.shape.length}`);
+  if (dims.size !== x.shape.length)
+    throw new InvalidArgumentError(
+      `'dims' must have the same number of values as 'input' has dimensions. 'input' has ${x.shape.length}'dims' has ${dims.size} values`,
+    );
+  const strides = stridesOf(x.shape);
+  let offset = 0;
+  for (let axis = 0; axis < dims.size; axis++) {
+    if (step.heap.u8[dims.ptr + axis] === 0) continue;
+    if (x.shape[axis]! > 0) offset += (x.shape[axis]! - 1) * strides[axis]!;
+    strides[axis] = -strides[axis]!;
+  }
+  emitView(node, step, x, offset, x.shape, strides, x.shape);
+  return DONE;
+});
+
 const slice = kernel("Slice", "CPU", {}, (node) => (step) => {
   const x = step.input(0);
   const begin = readInts(step.heap, step.input(1));
   const sizes = readInts(step.heap, step.input(2));
-  if (begin.length !== x.shape.length || sizes.length !== x.shape.length) {
+  const fits = ({ shape }: Tensor) => shape.length === 1 && shape[0] === x.shape.length;
+  if (!fits(step.input(1)) || !fits(step.input(2))) {
     throw new InvalidArgumentError(
       `Expected begin and size arguments to be 1-D tensors of size ${x.shape.length}, but got shapes ${shapeString(step.input(1).shape)} and ${shapeString(step.input(2).shape)} instead.`,
     );
@@ -208,18 +244,29 @@ const concat = (op: string, axisInput: "first" | "last"): Kernel =>
   kernel(op, "CPU", {}, (node) => {
     const count = node.inputTypes.length - 1;
     const first = axisInput === "first" ? 1 : 0;
+    const axisName = axisInput === "first" ? "concat_dim" : "axis";
     return (step) => {
       const inputs = Array.from({ length: count }, (_, i) => step.input(first + i));
       const rank = inputs[0]!.shape.length;
+      const dim = step.input(axisInput === "first" ? 0 : count);
+      if (dim.shape.length > 0)
+        throw new InvalidArgumentError(
+          `${axisName} tensor should be a scalar integer, but got shape ${shapeString(dim.shape)}`,
+        );
+      if (rank === 0) throw new InvalidArgumentError("ConcatOp : Can't concatenate scalars (use tf.stack instead)");
       const axis = normalizeAxis(
-        readInt(step.heap, step.input(axisInput === "first" ? 0 : count)),
+        readInt(step.heap, dim),
         rank,
         (a, r) => `ConcatOp : Expected concatenating dimensions in the range [${-r}, ${r}), but got ${a}`,
       );
       const shape = [...inputs[0]!.shape];
       shape[axis] = 0;
       inputs.forEach((input, i) => {
-        const fits = input.shape.length === rank && input.shape.every((size, d) => d === axis || size === shape[d]);
+        if (input.shape.length !== rank)
+          throw new InvalidArgumentError(
+            `ConcatOp : Ranks of all input tensors should match: shape[0] = ${shapeString(inputs[0]!.shape)} vs. shape[${i}] = ${shapeString(input.shape)}`,
+          );
+        const fits = input.shape.every((size, d) => d === axis || size === shape[d]);
         if (!fits) {
           throw new InvalidArgumentError(
             `ConcatOp : Dimension ${input.shape.findIndex((size, d) => d !== axis && size !== inputs[0]!.shape[d])} in both shapes must be equal: shape[0] = ${shapeString(inputs[0]!.shape)} vs. shape[${i}] = ${shapeString(input.shape)}`,
@@ -283,8 +330,11 @@ const splitOp = kernel("Split", "CPU", {}, (node) => {
   const count = node.outputTypes.length;
   return (step) => {
     const x = step.input(1);
+    const dim = step.input(0);
+    if (dim.shape.length > 0)
+      throw new InvalidArgumentError(`split_dim must be a scalar but has rank ${dim.shape.length}`);
     const axis = normalizeAxis(
-      readInt(step.heap, step.input(0)),
+      readInt(step.heap, dim),
       x.shape.length,
       (a, r) => `-input rank(-${r}) <= split_dim < input rank (${r}), but got ${a}`,
     );
@@ -298,15 +348,22 @@ const splitOp = kernel("Split", "CPU", {}, (node) => {
   };
 });
 
-const splitV = kernel("SplitV", "CPU", {}, () => (step) => {
+const splitV = kernel("SplitV", "CPU", {}, (node) => (step) => {
   const x = step.input(0);
-  const widths = readInts(step.heap, step.input(1));
+  const given = step.input(1);
+  const count = node.outputTypes.length;
+  if (given.shape.length !== 1 || given.size !== count)
+    throw new InvalidArgumentError(
+      `size of the split_tensor must be 1-D and have the same elements as outputs got ${given.shape.length} -D and ${given.size} elements`,
+    );
+  const widths = readInts(step.heap, given);
   const axis = normalizeAxis(
     readInt(step.heap, step.input(2)),
     x.shape.length,
     (a, r) => `-input rank(-${r}) <= split_dim < input rank (${r}), but got ${a}`,
   );
   const open = widths.indexOf(-1);
+  if (open !== widths.lastIndexOf(-1)) throw new InvalidArgumentError("There can only be one -1 in the input.");
   const known = widths.reduce((n, width) => n + Math.max(width, 0), 0);
   if (open >= 0) widths[open] = x.shape[axis]! - known;
   if (widths.some((width) => width < 0) || widths.reduce((n, width) => n + width, 0) !== x.shape[axis]) {
@@ -332,14 +389,19 @@ const unpack = kernel("Unpack", "CPU", {}, (node) => {
 });
 
 const fill = kernel("Fill", "CPU", {}, (node) => (step) => {
-  const dims = readInts(step.heap, step.input(0));
+  const given = step.input(0);
+  if (given.shape.length !== 1)
+    throw new InvalidArgumentError(`dims must represent a vector, got shape ${shapeString(given.shape)}`);
+  const dims = readInts(step.heap, given);
   if (dims.some((dim) => dim < 0))
     throw new InvalidArgumentError(`Dimension ${dims.find((dim) => dim < 0)} must be >= 0`);
   const value = step.input(1);
   if (value.shape.length > 0)
-    throw new InvalidArgumentError(`value must be a scalar, got shape ${shapeString(value.shape)}`);
+    throw new InvalidArgumentError(`value must represent a scalar, got shape ${shapeString(value.shape)}`);
   if (value.values !== null) {
-    step.setOutput(0, Tensor.ofValues(value.dtype, dims, new Array<Value>(numElements(dims)).fill(value.values[0]!)));
+    const values = allocateValues(step, dims, value.values[0]!);
+    for (const element of values) retainValue(element);
+    step.setOutput(0, Tensor.ofValues(value.dtype, dims, values));
     return DONE;
   }
   const y = step.allocateOutput(0, dims);
@@ -379,6 +441,7 @@ export const arrayKernels: readonly Kernel[] = [
   broadcastTo,
   tile,
   slice,
+  reverseV1,
   reverse,
   concat("ConcatV2", "last"),
   concat("Concat", "first"),

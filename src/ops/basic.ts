@@ -41,6 +41,14 @@ const placeholder = (op: string): Kernel =>
 export const basicKernels: readonly Kernel[] = [
   constant,
   identityN,
-  ...["Identity", "RefIdentity", "StopGradient", "PreventGradient", "Snapshot", "PlaceholderWithDefault"].map(passes),
+  ...[
+    "Identity",
+    "GuaranteeConst",
+    "RefIdentity",
+    "StopGradient",
+    "PreventGradient",
+    "Snapshot",
+    "PlaceholderWithDefault",
+  ].map(passes),
   ...["Placeholder", "PlaceholderV2"].map(placeholder),
 ];

@@ -1,13 +1,15 @@
 // Matrix products: MatMul, the batched ones with broadcasting batch dimensions.
-import { InvalidArgumentError, ResourceExhaustedError } from "../errors/index.js";
+import { FailedPreconditionError, InvalidArgumentError, ResourceExhaustedError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import type { Block } from "../memory/heap.js";
-import { dtypeSize } from "../tensor/dtype.js";
-import { numElements, type Shape, shapeString } from "../tensor/shape.js";
+import { DataType, dtypeSize } from "../tensor/dtype.js";
+import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { broadcastShape } from "./support/broadcast.js";
+import { elementsOf } from "./support/elements.js";
 
 const TYPES = ["float", "double", "int32", "int64"];
+const REALS = [...TYPES, "int8", "uint8", "int16", "uint16", "uint32", "uint64"];
 
 /** A block for the length of a call. */
 export function scratch(step: KernelStep, bytes: number): Block {
@@ -81,12 +83,21 @@ const batchMatMul = (op: string): Kernel =>
     return (step) => {
       const a = step.input(0);
       const b = step.input(1);
+      if (op === "BatchMatMul" && a.shape.length !== b.shape.length)
+        throw new InvalidArgumentError(
+          `In[0] and In[1] has different ndims: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`,
+        );
       if (a.shape.length < 2) throw new InvalidArgumentError(`In[0] ndims must be >= 2: ${a.shape.length}`);
       if (b.shape.length < 2) throw new InvalidArgumentError(`In[1] ndims must be >= 2: ${b.shape.length}`);
       const aBatch = a.shape.slice(0, -2);
       const bBatch = b.shape.slice(0, -2);
       const batch = broadcastShape(aBatch, bBatch);
-      if (batch === null || (op === "BatchMatMul" && shapeString(aBatch) !== shapeString(bBatch))) {
+      const apart = op === "BatchMatMul" ? aBatch.findIndex((dim, i) => dim !== bBatch[i]) : -1;
+      if (apart >= 0)
+        throw new InvalidArgumentError(
+          `In[0].dim(${apart}) and In[1].dim(${apart}) must be the same: ${shapeString(a.shape)} vs ${shapeString(b.shape)}`,
+        );
+      if (batch === null) {
         throw new InvalidArgumentError(
           `In[0] and In[1] must have compatible batch dimensions: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`,
         );
@@ -125,7 +136,29 @@ function batchIndex(i: number, batch: Shape, own: Shape): number {
   return index;
 }
 
+/** Products of vectors of three elements, along the last dimension. */
+const cross = kernel("Cross", "CPU", { T: REALS }, () => (step) => {
+  const [a, b] = [step.input(0), step.input(1)];
+  if (!sameShape(a.shape, b.shape))
+    throw new InvalidArgumentError(
+      `Both inputs must be of same shape: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`,
+    );
+  if (a.shape.length < 1) throw new InvalidArgumentError(`Input must be at least 1D${shapeString(a.shape)}`);
+  if (a.shape.at(-1) !== 3) throw new FailedPreconditionError("Cross-products are only defined for 3-element vectors.");
+  const c = step.allocateOutput(0, a.shape);
+  const [x, y, z] = [elementsOf(step.heap, a), elementsOf(step.heap, b), elementsOf(step.heap, c)];
+  const round = a.dtype === DataType.FLOAT ? Math.fround : (value: number) => value;
+  for (let row = 0; row < c.size; row += 3)
+    for (let i = 0; i < 3; i++) {
+      const [j, k] = [row + ((i + 1) % 3), row + ((i + 2) % 3)];
+      const left = round(x.view[x.base + j]! * y.view[y.base + k]!);
+      z.view[z.base + row + i] = left - round(x.view[x.base + k]! * y.view[y.base + j]!);
+    }
+  return DONE;
+});
+
 export const matmulKernels: readonly Kernel[] = [
   matMul,
+  cross,
   ...["BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"].map(batchMatMul),
 ];

@@ -1,6 +1,7 @@
 // Ops about shapes: what a tensor's shape is, the same elements under another one, shapes that broadcast.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
+import { dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
 import { broadcastShape } from "./support/broadcast.js";
 import { normalizeAxis, readInts, writeInts } from "./support/index-tensor.js";
@@ -46,17 +47,16 @@ const reshape = kernel("Reshape", "CPU", {}, () => (step) => {
   const negative = shape.findIndex((dim) => dim < -1);
   if (negative >= 0) throw new InvalidArgumentError(`Size ${negative} must be non-negative, not ${shape[negative]}`);
   if (open >= 0) {
-    const rest = shape.reduce((n, dim, i) => (i === open ? n : n * dim), 1);
-    if (rest === 0)
-      throw new InvalidArgumentError(
-        "reshape cannot infer the missing input size for an empty tensor unless all specified input sizes are non-zero",
-      );
-    if (x.size % rest !== 0) {
+    // Where a zero is given, the sizes that aren't zero say what is missing, as in TensorFlow.
+    const hasZero = shape.includes(0);
+    const rest = shape.reduce((n, dim, i) => (i === open || dim === 0 ? n : n * dim), 1);
+    const elements = hasZero ? x.shape.reduce((n, dim) => (dim === 0 ? n : n * dim), 1) : x.size;
+    if (!hasZero && x.size % rest !== 0) {
       throw new InvalidArgumentError(
         `Input to reshape is a tensor with ${x.size} values, but the requested shape requires a multiple of ${rest}`,
       );
     }
-    shape[open] = x.size / rest;
+    shape[open] = Math.floor(elements / rest);
   }
   if (numElements(shape) !== x.size) {
     throw new InvalidArgumentError(
@@ -65,6 +65,24 @@ const reshape = kernel("Reshape", "CPU", {}, () => (step) => {
   }
   step.setOutput(0, x.share(shape));
   return DONE;
+});
+
+/** The same bytes as elements of another dtype: the last dimension takes up the difference in size. */
+const bitcast = kernel("Bitcast", "CPU", {}, (node) => {
+  const from = node.inputTypes[0]!;
+  const to = node.type("type");
+  const [size, newSize] = [dtypeSize(from), dtypeSize(to)];
+  return (step) => {
+    const x = step.input(0);
+    let shape = x.shape;
+    if (size > newSize) shape = [...shape, size / newSize];
+    else if (size < newSize) {
+      if (shape.at(-1) !== newSize / size) throw new InvalidArgumentError(`Cannot bitcast from ${from} to ${to}`);
+      shape = shape.slice(0, -1);
+    }
+    step.setOutput(0, x.share(shape, to));
+    return DONE;
+  };
 });
 
 const expandDims = kernel("ExpandDims", "CPU", {}, () => (step) => {
@@ -106,6 +124,7 @@ const squeeze = kernel("Squeeze", "CPU", {}, (node) => {
 
 const ensureShape = kernel("EnsureShape", "CPU", {}, (node) => {
   const expected = node.shape("shape");
+  const source = node.inputName(0);
   return (step) => {
     const { shape } = step.input(0);
     const fits =
@@ -114,7 +133,7 @@ const ensureShape = kernel("EnsureShape", "CPU", {}, (node) => {
     if (!fits) {
       const text = `[${expected.map((dim) => (dim < 0 ? "?" : dim)).join(",")}]`;
       throw new InvalidArgumentError(
-        `Shape of tensor ${node.name} ${shapeString(shape)} is not compatible with expected shape ${text}.`,
+        `Shape of tensor ${source} ${shapeString(shape)} is not compatible with expected shape ${text}.`,
       );
     }
     step.forwardInput(0, 0);
@@ -164,6 +183,16 @@ const concatOffset = kernel("ConcatOffset", "CPU", {}, (node) => {
       shapes[0]!.length,
       (a, r) => `Concat dim is out of range: ${a} vs. ${r}`,
     );
+    shapes.forEach((shape, i) => {
+      if (shape.length !== shapes[0]!.length)
+        throw new InvalidArgumentError(
+          `input ${i} should contain ${shapes[0]!.length} elements, but got ${shape.length}`,
+        );
+      if (shape.some((size, d) => d !== axis && size !== shapes[0]![d]))
+        throw new InvalidArgumentError(
+          `All dimensions except ${axis} must match. Input ${i} has shape [${shape.join(" ")}] and doesn't match input 0 with shape [${shapes[0]!.join(" ")}].`,
+        );
+    });
     let offset = 0;
     shapes.forEach((shape, i) => {
       const offsets = shape.map((_, d) => (d === axis ? offset : 0));
@@ -195,6 +224,7 @@ export const shapeKernels: readonly Kernel[] = [
   size,
   rank,
   reshape,
+  bitcast,
   expandDims,
   squeeze,
   ensureShape,

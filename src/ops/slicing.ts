@@ -3,10 +3,11 @@ import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
-import { retainValue, Tensor, type Value } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { emitView } from "./array.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { normalizeAxis, readFloat, readInt, readInts, writeInts } from "./support/index-tensor.js";
+import { copyBytes, emitRows } from "./support/rows.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 
 interface StridedView {
@@ -74,6 +75,7 @@ export function stridedView(
       result.push(1);
       continue;
     }
+    if (shape.length === 0) throw new InvalidArgumentError("Attempting to slice scalar input.");
     if (axis >= shape.length)
       throw new InvalidArgumentError(`Index out of range using input dim ${axis}; input has only ${shape.length} dims`);
     const dim = shape[axis]!;
@@ -82,8 +84,7 @@ export function stridedView(
     if (bit(masks.shrink, i)) {
       const at = begins[i]! < 0 ? begins[i]! + dim : begins[i]!;
       if (stepBy < 0) throw new InvalidArgumentError("only stride 1 allowed on non-range indexing.");
-      if (at < 0 || at >= dim)
-        throw new InvalidArgumentError(`slice index ${begins[i]} of dimension ${axis} out of bounds.`);
+      if (at < 0 || at >= dim) throw new InvalidArgumentError(`slice index ${at} of dimension ${axis} out of bounds.`);
       offset += at * dense[axis]!;
       axis++;
       continue;
@@ -168,14 +169,21 @@ const gather = (op: string, hasAxis: boolean): Kernel =>
     return (step) => {
       const x = step.input(0);
       const indices = step.input(1);
+      if (hasAxis && step.input(2).shape.length > 0) throw new InvalidArgumentError("axis must be scalar");
       const axisGiven = hasAxis ? readInt(step.heap, step.input(2)) : 0;
       if (x.shape.length < 1) throw new InvalidArgumentError("params must be at least 1 dimensional");
-      const axis = normalizeAxis(
-        axisGiven,
-        x.shape.length,
-        (a, r) => `Expected axis in the range [${-r}, ${r}), but got ${a}`,
+      const axis = normalizeAxis(axisGiven, x.shape.length, (a, r) =>
+        // TensorFlow finds an axis that is too large while it infers the shape.
+        a < 0
+          ? `Expected axis in the range [${-r}, ${r}), but got ${a}`
+          : `Shape must be at least rank ${a + 1} but is rank ${r}`,
       );
       const batch = batchDims < 0 ? batchDims + indices.shape.length : batchDims;
+      for (let d = 0; d < batch; d++)
+        if (x.shape[d] !== indices.shape[d])
+          throw new InvalidArgumentError(
+            `params.shape[${d}]: ${x.shape[d]} should be equal to indices.shape[${d}]: ${indices.shape[d]}`,
+          );
       if (batch > axis)
         throw new InvalidArgumentError(`batch_dims (${batch}) must be less than or equal to axis (${axis}).`);
       const shape = [...x.shape.slice(0, axis), ...indices.shape.slice(batch), ...x.shape.slice(axis + 1)];
@@ -191,15 +199,14 @@ const gather = (op: string, hasAxis: boolean): Kernel =>
       };
       if (x.values !== null) {
         const flat = readInts(step.heap, indices);
-        const values: Value[] = [];
-        for (let o = 0; o < outer; o++) {
-          flat.forEach((index, i) => {
-            if (index < 0 || index >= limit) throw bad(i);
-            values.push(...x.values!.slice((o * limit + index) * inner, (o * limit + index + 1) * inner));
-          });
-        }
-        for (const value of values) retainValue(value);
-        step.setOutput(0, Tensor.ofValues(x.dtype, shape, values));
+        const rows: number[] = [];
+        for (let b = 0; b < batches; b++)
+          for (let o = 0; o < outer; o++)
+            for (let i = b * count; i < (b + 1) * count; i++) {
+              if (flat[i]! < 0 || flat[i]! >= limit) throw bad(i);
+              rows.push((b * outer + o) * limit + flat[i]!);
+            }
+        emitRows(step, 0, x, shape, inner, rows);
         return DONE;
       }
       const y = step.allocateOutput(0, shape);
@@ -230,12 +237,16 @@ export function unravel(at: number, shape: Shape): number[] {
 const pad = (op: string): Kernel =>
   kernel(op, "CPU", {}, (node) => (step) => {
     const x = step.input(0);
-    const paddings = readInts(step.heap, step.input(1));
-    if (paddings.length !== 2 * x.shape.length) {
+    const given = step.input(1);
+    if (given.shape.length !== 2 || given.shape[1] !== 2)
+      throw new InvalidArgumentError(`paddings must be a matrix with 2 columns: ${shapeString(given.shape)}`);
+    if (given.shape[0] !== x.shape.length)
       throw new InvalidArgumentError(
-        `The first dimension of paddings must be the rank of inputs${shapeString(step.input(1).shape)} ${shapeString(x.shape)}`,
+        `The first dimension of paddings must be the rank of inputs${shapeString(given.shape)} ${shapeString(x.shape)}`,
       );
-    }
+    if (op === "PadV2" && step.input(2).shape.length > 0)
+      throw new InvalidArgumentError(`constant_values must be a scalar. Found: ${shapeString(step.input(2).shape)}`);
+    const paddings = readInts(step.heap, given);
     if (paddings.some((value) => value < 0)) {
       const at = paddings.findIndex((value) => value < 0) >> 1;
       throw new InvalidArgumentError(`Paddings must be non-negative: ${paddings[2 * at]} ${paddings[2 * at + 1]}`);
@@ -257,7 +268,10 @@ const oneHot = kernel("OneHot", "CPU", {}, (node) => {
   const given = node.int("axis");
   return (step) => {
     const indices = step.input(0);
-    const depth = readInt(step.heap, step.input(1));
+    const depthInput = step.input(1);
+    if (depthInput.shape.length > 0)
+      throw new InvalidArgumentError(`depth must be a scalar, but got: ${shapeString(depthInput.shape)}`);
+    const depth = readInt(step.heap, depthInput);
     if (depth < 0) throw new InvalidArgumentError(`depth must be non-negative, got: ${depth}`);
     const axis = given === -1 ? indices.shape.length : given;
     const shape = [...indices.shape.slice(0, axis), depth, ...indices.shape.slice(axis)];
@@ -284,6 +298,10 @@ const range = kernel("Range", "CPU", { Tidx: ["float", "double", "int32", "int64
   const float = node.type("Tidx") === DataType.FLOAT || node.type("Tidx") === DataType.DOUBLE;
   return (step) => {
     const read = (i: number) => (float ? readFloat(step.heap, step.input(i)) : readInt(step.heap, step.input(i)));
+    ["start", "limit", "delta"].forEach((name, i) => {
+      const { shape } = step.input(i);
+      if (shape.length > 0) throw new InvalidArgumentError(`${name} must be a scalar, not shape ${shapeString(shape)}`);
+    });
     const [start, limit, delta] = [read(0), read(1), read(2)];
     if (delta === 0) throw new InvalidArgumentError("Requires delta != 0: 0");
     if (delta > 0 && start > limit)
@@ -302,16 +320,31 @@ const range = kernel("Range", "CPU", { Tidx: ["float", "double", "int32", "int64
   };
 });
 
-/** Each element is the one before plus the step, rounded to the dtype each time. */
+/** Element i is start + i · delta, each product and sum rounded to the dtype. */
 function emitSteps(step: KernelStep, y: Tensor, start: number, delta: number): void {
   const single = y.dtype === DataType.FLOAT;
-  let value = start;
   for (let i = 0; i < y.size; i++) {
-    if (single) step.heap.f32[(y.ptr >>> 2) + i] = value;
-    else step.heap.f64[y.ptr / 8 + i] = value;
-    value = single ? Math.fround(value + delta) : value + delta;
+    if (single) step.heap.f32[(y.ptr >>> 2) + i] = start + Math.fround(i * delta);
+    else step.heap.f64[y.ptr / 8 + i] = start + i * delta;
   }
 }
+
+const linSpace = kernel("LinSpace", "CPU", { T: ["float", "double"] }, (node) => {
+  const round = node.type("T") === DataType.FLOAT ? Math.fround : (value: number) => value;
+  return (step) => {
+    ["start", "stop", "num"].forEach((name, i) => {
+      const { shape } = step.input(i);
+      if (shape.length > 0) throw new InvalidArgumentError(`${name} must be a scalar, not shape ${shapeString(shape)}`);
+    });
+    const [start, stop] = [readFloat(step.heap, step.input(0)), readFloat(step.heap, step.input(1))];
+    const num = readInt(step.heap, step.input(2));
+    if (num <= 0) throw new InvalidArgumentError(`Requires num > 0: ${num}`);
+    const y = step.allocateOutput(0, [num]);
+    emitSteps(step, y, start, num > 1 ? round(round(stop - start) / (num - 1)) : 0);
+    if (num > 1) copyBytes(step.heap, step.input(1).ptr, y.ptr + (num - 1) * dtypeSize(y.dtype), dtypeSize(y.dtype));
+    return DONE;
+  };
+});
 
 export const slicingKernels: readonly Kernel[] = [
   stridedSlice,
@@ -322,4 +355,5 @@ export const slicingKernels: readonly Kernel[] = [
   pad("PadV2"),
   oneHot,
   range,
+  linSpace,
 ];

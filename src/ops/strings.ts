@@ -8,9 +8,12 @@ import { Tensor } from "../tensor/tensor.js";
 import { forEachPair } from "./binary.js";
 import { planBroadcast } from "./support/broadcast.js";
 import { readInts } from "./support/index-tensor.js";
+import { allocateValues } from "./support/rows.js";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
+
+const NO_SEPARATOR = new Uint8Array(0);
 
 const textsOf = (tensor: Tensor): readonly Uint8Array[] => (tensor.values ?? []) as readonly Uint8Array[];
 const textTensor = (shape: Shape, values: readonly Uint8Array[]): Tensor =>
@@ -62,6 +65,19 @@ const join = kernel("StringJoin", "CPU", {}, (node) => {
     step.setOutput(0, textTensor(shape, values));
     return DONE;
   };
+});
+
+/** Strings add by joining, and broadcast as numbers do. */
+const add = kernel("Add", "CPU", { T: ["string"] }, () => (step) => {
+  const [a, b] = [step.input(0), step.input(1)];
+  const plan = planBroadcast(a.shape, b.shape);
+  const values = allocateValues(step, plan.shape);
+  const [left, right] = [textsOf(a), textsOf(b)];
+  forEachPair(plan, (i, j, k) => {
+    values[k] = joined([left[i]!, right[j]!], NO_SEPARATOR);
+  });
+  step.setOutput(0, Tensor.ofValues(a.dtype, plan.shape, values));
+  return DONE;
 });
 
 const length = kernel("StringLength", "CPU", {}, (node) => {
@@ -153,6 +169,7 @@ const strip = kernel("StringStrip", "CPU", {}, () => (step) => {
 
 export const stringKernels: readonly Kernel[] = [
   join,
+  add,
   length,
   substr,
   changeCase("StringLower", 0x41, 0x5a, (text) => text.toLowerCase()),

@@ -10,6 +10,7 @@ import { writeInts } from "./support/index-tensor.js";
 /** Coordinates of the elements that aren't zero. */
 const where = kernel("Where", "CPU", {}, () => (step) => {
   const x = step.input(0);
+  if (x.shape.length === 0) throw new InvalidArgumentError("WhereOp : Unhandled input dimensions: 0");
   const size = dtypeSize(x.dtype);
   const { u8, f32, f64 } = step.heap;
   // A float is zero with either sign; of other types all bytes are.

@@ -1,0 +1,368 @@
+// Gathering and scattering by whole coordinates: an index picks a slice of a tensor by its leading dimensions. Splitting
+// rows by the partition each belongs to, and stitching them together again. Index tensors are checked before use.
+import { InvalidArgumentError } from "../errors/index.js";
+import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
+import type { Heap } from "../memory/heap.js";
+import { numElements, type Shape, shapeString } from "../tensor/shape.js";
+import { retainValue, Tensor, type Value } from "../tensor/tensor.js";
+import { unravel } from "./slicing.js";
+import { type Elements, elementsOf } from "./support/elements.js";
+import { readInts } from "./support/index-tensor.js";
+import { allocateValues, copyBytes, emitRows } from "./support/rows.js";
+import { stridesOf } from "./support/strided.js";
+
+const startsWith = (shape: Shape, prefix: Shape): boolean => prefix.every((size, i) => size === shape[i]);
+
+/** Slices that coordinates pick: the flat number of each, in rows of `width` elements. */
+interface Slices {
+  readonly rows: number[];
+  readonly width: number;
+}
+
+/** @param refuse makes the error for the coordinates at a position of the index tensor */
+function slicesOf(
+  heap: Heap,
+  indices: Tensor,
+  shape: Shape,
+  refuse: (place: string, coordinates: string) => InvalidArgumentError,
+): Slices {
+  const depth = indices.shape.at(-1)!;
+  const flat = readInts(heap, indices);
+  const strides = stridesOf(shape.slice(0, depth));
+  const count = numElements(indices.shape.slice(0, -1));
+  const rows = new Array<number>(count);
+  for (let i = 0; i < count; i++) {
+    let row = 0;
+    for (let d = 0; d < depth; d++) {
+      const at = flat[i * depth + d]!;
+      if (at < 0 || at >= shape[d]!) {
+        const place = unravel(i, indices.shape.slice(0, -1));
+        throw refuse(`[${place.join(",")}]`, flat.slice(i * depth, (i + 1) * depth).join(", "));
+      }
+      row += at * strides[d]!;
+    }
+    rows[i] = row;
+  }
+  return { rows, width: numElements(shape.slice(depth)) };
+}
+
+/** The slices of params that the rows of indices pick. Shared by tensors and resource variables. */
+export function gatherNd(step: KernelStep, nodeName: string, params: Tensor, indices: Tensor): void {
+  if (params.shape.length < 1) throw new InvalidArgumentError("params must be at least a vector");
+  if (indices.shape.length < 1) throw new InvalidArgumentError("indices must be at least a vector");
+  const depth = indices.shape.at(-1)!;
+  if (depth > params.shape.length)
+    throw new InvalidArgumentError(
+      `index innermost dimension length must be <= params rank; saw: ${depth} vs. ${params.shape.length}`,
+    );
+  const shape = [...indices.shape.slice(0, -1), ...params.shape.slice(depth)];
+  if (numElements(indices.shape.slice(0, -1)) > 0 && params.size === 0)
+    throw new InvalidArgumentError(
+      "Requested more than 0 entries, but params is empty.  Params shape: " + shapeString(params.shape),
+    );
+  const { rows, width } = slicesOf(
+    step.heap,
+    indices,
+    params.shape,
+    (place, at) =>
+      new InvalidArgumentError(
+        `indices${place} = [${at}] does not index into param shape ${shapeString(params.shape)}, node name: ${nodeName}`,
+      ),
+  );
+  emitRows(step, 0, params, shape, width, rows);
+}
+
+const gatherNdOp = kernel("GatherNd", "CPU", {}, (node) => (step) => {
+  gatherNd(step, node.name, step.input(0), step.input(1));
+  return DONE;
+});
+
+/** How an update meets the element that is there. Numbers and BigInts alike. */
+export type Combine = "update" | "add" | "sub" | "mul" | "div" | "min" | "max";
+
+/** Combines one row of updates into a row of the target; `stride` 0 repeats one update for all of it. */
+function combineRow(
+  view: Elements["view"],
+  to: number,
+  from: number,
+  width: number,
+  stride: number,
+  how: Combine,
+): void {
+  for (let i = 0; i < width; i++) {
+    const a = view[to + i]!;
+    const b = view[from + i * stride]!;
+    if (how === "add") view[to + i] = a + b;
+    else if (how === "sub") view[to + i] = a - b;
+    else if (how === "mul") view[to + i] = a * b;
+    else if (how === "div") view[to + i] = a / b;
+    else if (how === "min") view[to + i] = b < a ? b : a;
+    else view[to + i] = b > a ? b : a;
+  }
+}
+
+/** Puts rows of updates into rows of y, one after the other: where a row is named twice both count. */
+export function scatterRows(heap: Heap, y: Tensor, updates: Tensor, { rows, width }: Slices, how: Combine): void {
+  if (updates.size === 0 || width === 0) return;
+  const stride = updates.size === 1 && rows.length * width > 1 ? 0 : 1;
+  if (how === "update" && stride === 1) {
+    const bytes = (y.bytes / y.size) * width;
+    rows.forEach((row, i) => {
+      copyBytes(heap, updates.ptr + i * bytes, y.ptr + row * bytes, bytes);
+    });
+    return;
+  }
+  const { view, base: to } = elementsOf(heap, y);
+  const from = elementsOf(heap, updates).base;
+  rows.forEach((row, i) => {
+    if (how === "update") for (let j = 0; j < width; j++) view[to + row * width + j] = view[from]!;
+    else combineRow(view, to + row * width, from + i * width * stride, width, stride, how);
+  });
+}
+
+/** Rows of a shape that the indices of a scatter name. @throws InvalidArgumentError with TensorFlow's text */
+export function scatterSlices(heap: Heap, indices: Tensor, shape: Shape): Slices {
+  return slicesOf(
+    heap,
+    indices,
+    shape,
+    (place, at) =>
+      new InvalidArgumentError(`indices${place} = [${at}] does not index into shape ${shapeString(shape)}`),
+  );
+}
+
+const scatterNd = kernel("ScatterNd", "CPU", {}, () => (step) => {
+  const indices = step.input(0);
+  const updates = step.input(1);
+  const sizes = step.input(2);
+  if (sizes.shape.length !== 1) throw new InvalidArgumentError("Shape must be a vector");
+  const shape = readInts(step.heap, sizes);
+  for (const size of shape) if (size < 0) throw new InvalidArgumentError(`Dimension ${size} must be >= 0`);
+  if (indices.shape.length < 1)
+    throw new InvalidArgumentError(`Indices shape must have rank at least one. Found:${shapeString(indices.shape)}`);
+  if (updates.shape.length < 1 && shape.length < 1)
+    throw new InvalidArgumentError(`Updates shape must have rank at least one. Found:${shapeString(updates.shape)}`);
+  const depth = indices.shape.at(-1)!;
+  const batch = indices.shape.length - 1;
+  if (!startsWith(updates.shape, indices.shape.slice(0, -1)))
+    throw new InvalidArgumentError(
+      `Dimensions [0,${batch}) of indices[shape=${shapeString(indices.shape)}] must match dimensions [0,${batch}) of updates[shape=${shapeString(updates.shape)}]`,
+    );
+  const rest = updates.shape.slice(batch);
+  if (rest.length !== shape.length - depth || rest.some((size, i) => size !== shape[depth + i]))
+    throw new InvalidArgumentError(
+      `Dimensions [${depth},${shape.length}) of input[shape=${shapeString(shape)}] must match dimensions [${batch},${updates.shape.length}) of updates[shape=${shapeString(updates.shape)}]`,
+    );
+  if (updates.values !== null) {
+    const slices = scatterSlices(step.heap, indices, shape);
+    const blank = allocateValues(step, shape, new Uint8Array(0));
+    step.setOutput(0, scatterValues(updates, slices, shape, blank));
+    return DONE;
+  }
+  const y = step.allocateOutput(0, shape);
+  const slices = scatterSlices(step.heap, indices, shape);
+  step.heap.u8.fill(0, y.ptr, y.ptr + y.bytes);
+  scatterRows(step.heap, y, updates, slices, "add");
+  return DONE;
+});
+
+/** JavaScript values into their places of `values`, which the result takes over. */
+function scatterValues(updates: Tensor, { rows, width }: Slices, shape: Shape, values: Value[]): Tensor {
+  rows.forEach((row, i) => {
+    for (let j = 0; j < width; j++) values[row * width + j] = updates.values![i * width + j]!;
+  });
+  for (const value of values) retainValue(value);
+  return Tensor.ofValues(updates.dtype, shape, values);
+}
+
+const tensorScatter = (op: string, how: Combine): Kernel =>
+  kernel(op, "CPU", {}, () => (step) => {
+    const tensor = step.input(0);
+    const indices = step.input(1);
+    const updates = step.input(2);
+    const { shape } = tensor;
+    if (shape.length < 1)
+      throw new InvalidArgumentError(`Output must be at least 1-D, got shape: ${shapeString(shape)}`);
+    if (indices.shape.length < 1)
+      throw new InvalidArgumentError(`Indices shape must have rank at least one. Found:${shapeString(indices.shape)}`);
+    const depth = indices.shape.at(-1)!;
+    const batch = indices.shape.length - 1;
+    if (depth > shape.length)
+      throw new InvalidArgumentError(
+        `Inner dimension of indices cannot be greater than rank of the tensor: ${depth} > ${shape.length}`,
+      );
+    if (!startsWith(updates.shape, indices.shape.slice(0, -1)))
+      throw new InvalidArgumentError(
+        `The outer ${batch} dimensions of indices.shape=${shapeString(indices.shape)} must match the outer ${batch} dimensions of updates.shape=${shapeString(updates.shape)}`,
+      );
+    const rest = shape.slice(depth);
+    if (updates.shape.length - batch !== rest.length || rest.some((size, i) => size !== updates.shape[batch + i]))
+      throw new InvalidArgumentError(
+        `The inner ${rest.length} dimensions of output.shape=${shapeString(shape)} must match the inner ${updates.shape.length - batch} dimensions of updates.shape=${shapeString(updates.shape)}`,
+      );
+    const slices = scatterSlices(step.heap, indices, shape);
+    if (tensor.values !== null) {
+      step.setOutput(0, scatterValues(updates, slices, shape, [...tensor.values]));
+      return DONE;
+    }
+    let y = step.forward(0, 0, shape);
+    if (y === null) {
+      y = step.allocateOutput(0, shape);
+      step.heap.u8.copyWithin(y.ptr, tensor.ptr, tensor.ptr + tensor.bytes);
+    }
+    scatterRows(step.heap, y, updates, slices, how);
+    return DONE;
+  });
+
+const scatterNdNonAliasing = kernel("ScatterNdNonAliasingAdd", "CPU", {}, tensorScatter("", "add").prepare);
+
+const sparseToDense = kernel("SparseToDense", "CPU", {}, (node) => {
+  const validates = node.bool("validate_indices");
+  return (step) => {
+    const [indices, sizes, values, blank] = [step.input(0), step.input(1), step.input(2), step.input(3)];
+    if (indices.shape.length > 2)
+      throw new InvalidArgumentError(
+        `sparse_indices should be a scalar, vector, or matrix, got shape ${shapeString(indices.shape)}`,
+      );
+    const count = indices.shape[0] ?? 1;
+    const depth = indices.shape[1] ?? 1;
+    if (sizes.shape.length !== 1)
+      throw new InvalidArgumentError(`output_shape must be rank 1, got shape ${shapeString(sizes.shape)}`);
+    if (sizes.size !== depth)
+      throw new InvalidArgumentError(
+        `output_shape has incorrect number of elements: ${sizes.size} should be: ${depth}`,
+      );
+    if (values.shape.length > 1 || (values.shape.length === 1 && values.size !== count))
+      throw new InvalidArgumentError(
+        `sparse_values has incorrect shape ${shapeString(values.shape)}, should be [] or [${count}]`,
+      );
+    if (blank.shape.length > 0) throw new InvalidArgumentError("default_value should be a scalar.");
+    const shape = readInts(step.heap, sizes);
+    for (const size of shape) if (size < 0) throw new InvalidArgumentError(`Dimension ${size} must be >= 0`);
+    const flat = readInts(step.heap, indices);
+    const strides = stridesOf(shape);
+    const rows = Array.from({ length: count }, (_, i) => {
+      const place = flat.slice(i * depth, (i + 1) * depth);
+      const refuse = (why: string) => new InvalidArgumentError(`indices[${i}] = [${place.join(",")}] ${why}`);
+      if (place.some((at, d) => at < 0 || at >= shape[d]!))
+        throw refuse(`is out of bounds: need 0 <= index < ${shapeString(shape)}`);
+      return place.reduce((row, at, d) => row + at * strides[d]!, 0);
+    });
+    if (validates)
+      rows.forEach((row, i) => {
+        const place = `indices[${i}] = [${flat.slice(i * depth, (i + 1) * depth).join(",")}]`;
+        if (i > 0 && row === rows[i - 1]) throw new InvalidArgumentError(`${place} is repeated`);
+        if (i > 0 && row < rows[i - 1]!)
+          throw new InvalidArgumentError(
+            `${place} is out of order. Many sparse ops require sorted indices.\n` +
+              "    Use `tf.sparse.reorder` to create a correctly ordered copy.\n\n",
+          );
+      });
+    const stride = values.shape.length;
+    emitRows(
+      step,
+      0,
+      values,
+      shape,
+      1,
+      (sources) => {
+        sources.fill(-1);
+        rows.forEach((row, i) => {
+          sources[row] = i * stride;
+        });
+      },
+      blank,
+    );
+    return DONE;
+  };
+});
+
+const dynamicPartition = kernel("DynamicPartition", "CPU", {}, (node) => {
+  const count = node.int("num_partitions");
+  return (step) => {
+    const data = step.input(0);
+    const partitions = step.input(1);
+    if (!startsWith(data.shape, partitions.shape))
+      throw new InvalidArgumentError(
+        `data.shape must start with partitions.shape, got data.shape = ${shapeString(data.shape)}, partitions.shape = ${shapeString(partitions.shape)}`,
+      );
+    const rows: number[][] = Array.from({ length: count }, () => []);
+    readInts(step.heap, partitions).forEach((partition, i) => {
+      if (partition < 0 || partition >= count)
+        throw new InvalidArgumentError(
+          `partitions${shapeString(unravel(i, partitions.shape))} = ${partition} is not in [0, ${count})`,
+        );
+      rows[partition]!.push(i);
+    });
+    const rest = data.shape.slice(partitions.shape.length);
+    for (let i = 0; i < count; i++) emitRows(step, i, data, [rows[i]!.length, ...rest], numElements(rest), rows[i]!);
+    return DONE;
+  };
+});
+
+const dynamicStitch = (op: string): Kernel =>
+  kernel(op, "CPU", {}, (node) => {
+    const [, count] = node.inputRange("indices");
+    return (step) => {
+      const lists = Array.from({ length: count }, (_, i) => readInts(step.heap, step.input(i)));
+      const data = Array.from({ length: count }, (_, i) => step.input(count + i));
+      const shapeOfIndices = (i: number) => step.input(i).shape;
+      const rest = data[0]!.shape.slice(shapeOfIndices(0).length);
+      let rows = 0;
+      lists.forEach((list, i) => {
+        const shape = shapeOfIndices(i);
+        if (!startsWith(data[i]!.shape, shape))
+          throw new InvalidArgumentError(
+            `data[${i}].shape = ${shapeString(data[i]!.shape)} does not start with indices[${i}].shape = ${shapeString(shape)}`,
+          );
+        const own = data[i]!.shape.slice(shape.length);
+        if (own.length !== rest.length || own.some((size, d) => size !== rest[d]))
+          throw new InvalidArgumentError(
+            `Need data[0].shape[${shapeOfIndices(0).length}:] = data[${i}].shape[${shape.length}:], got data[0].shape = ${shapeString(data[0]!.shape)}, data[${i}].shape = ${shapeString(data[i]!.shape)}, indices[0].shape = ${shapeString(shapeOfIndices(0))}, indices[${i}].shape = ${shapeString(shape)}`,
+          );
+        for (const index of list) rows = Math.max(rows, index + 1);
+      });
+      const width = numElements(rest);
+      const shape = [rows, ...rest];
+      const check = (index: number, at: number) => {
+        if (index < 0) throw new InvalidArgumentError(`indices[${at}] is out of range`);
+        return index;
+      };
+      if (data[0]!.values !== null) {
+        const values = allocateValues(step, shape, new Uint8Array(0));
+        lists.forEach((list, i) => {
+          list.forEach((index, at) => {
+            for (let j = 0; j < width; j++) values[check(index, at) * width + j] = data[i]!.values![at * width + j]!;
+          });
+        });
+        for (const value of values) retainValue(value);
+        step.setOutput(0, Tensor.ofValues(data[0]!.dtype, shape, values));
+        return DONE;
+      }
+      const y = step.allocateOutput(0, shape);
+      const bytes = rows === 0 ? 0 : y.bytes / rows;
+      // Rows that no index names are undefined in TensorFlow; ours don't show what was in memory before.
+      step.heap.u8.fill(0, y.ptr, y.ptr + y.bytes);
+      lists.forEach((list, i) => {
+        list.forEach((index, at) => {
+          copyBytes(step.heap, data[i]!.ptr + at * bytes, y.ptr + check(index, at) * bytes, bytes);
+        });
+      });
+      return DONE;
+    };
+  });
+
+export const indexingKernels: readonly Kernel[] = [
+  gatherNdOp,
+  scatterNd,
+  scatterNdNonAliasing,
+  tensorScatter("TensorScatterUpdate", "update"),
+  tensorScatter("TensorScatterAdd", "add"),
+  tensorScatter("TensorScatterSub", "sub"),
+  tensorScatter("TensorScatterMin", "min"),
+  tensorScatter("TensorScatterMax", "max"),
+  sparseToDense,
+  dynamicPartition,
+  dynamicStitch("DynamicStitch"),
+  dynamicStitch("ParallelDynamicStitch"),
+];
