@@ -1,14 +1,14 @@
 // One run of an Executable: a loop over a stack of ready nodes. Kernels run back to back; nothing in the loop makes a
 // promise, a closure or a map look-up for a node. Frames, iterations and dead tensors follow TensorFlow's executor.
 // A step ends when nothing is ready and no call is open; a failed step first waits for its open calls.
-import { InternalError, toOpError } from "../errors/index.js";
+import { InternalError, InvalidArgumentError, toOpError } from "../errors/index.js";
 import type { Cancellation } from "../kernel/cancellation.js";
 import { type CallDone, type Compute, type FunctionHandle, PENDING } from "../kernel/kernel.js";
 import type { StepRendezvous } from "../kernel/rendezvous.js";
 import type { ResourceStore, StepResources } from "../kernel/resource.js";
 import { copyTensor } from "../tensor/copy.js";
 import { DataType, isRef } from "../tensor/dtype.js";
-import { SCALAR, type Shape } from "../tensor/shape.js";
+import { SCALAR, type Shape, shapeString } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Call, uninitialized } from "./call.js";
 import { type Executable, withNode } from "./executable.js";
@@ -233,7 +233,7 @@ export class Step extends Flow {
       switch (this.rows[node * ROW + KIND]) {
         case Kind.SWITCH: {
           const predicate = this.#take(node, slots, base + 1);
-          const index = this.#boolean(predicate, node) ? 1 : 0;
+          const index = this.#boolean(predicate) ? 1 : 0;
           outputs[index] = this.#takeEntry(node, slots, base, 0);
           break;
         }
@@ -311,10 +311,12 @@ export class Step extends Flow {
     return entry!;
   }
 
-  #boolean(predicate: Tensor, node: number): boolean {
-    if (predicate.size !== 1 || predicate.block === null) {
+  #boolean(predicate: Tensor): boolean {
+    if (predicate.shape.length > 0 || predicate.block === null) {
       predicate.release();
-      throw new InternalError(`The predicate of ${this.executable.names[node]} must be a scalar`);
+      throw new InvalidArgumentError(
+        `The second input must be a scalar, but it has shape ${shapeString(predicate.shape)}`,
+      );
     }
     const value = this.executable.device.heap.u8[predicate.ptr]! !== 0;
     predicate.release();

@@ -1,10 +1,12 @@
 // Every kernel of the CPU: for servers. An edge bundle names the families that it carries instead.
 import type { Kernel } from "../kernel/kernel.js";
+import { addListKernels } from "./add-lists.js";
 import { arrayKernels } from "./array.js";
 import { basicKernels } from "./basic.js";
 import { binaryKernels } from "./binary.js";
 import { bincountKernels } from "./bincount.js";
 import { blockKernels } from "./blocks.js";
+import { complexKernels } from "./complex.js";
 import { convolutionKernels } from "./convolution.js";
 import { functionalKernels } from "./functional.js";
 import { indexingKernels } from "./indexing.js";
@@ -13,12 +15,14 @@ import { matrixDiagKernels } from "./matrix-diag.js";
 import { miscKernels } from "./misc.js";
 import { nnKernels } from "./nn.js";
 import { normalizationKernels } from "./normalization.js";
+import { optionalKernels } from "./optional.js";
 import { poolingKernels } from "./pooling.js";
 import { queueKernels } from "./queue.js";
 import { randomKernels } from "./random.js";
 import { randomChoiceKernels } from "./random-choice.js";
 import { reduceKernels } from "./reduce.js";
 import { resizeKernels } from "./resize.js";
+import { scatterVariableKernels } from "./scatter-variables.js";
 import { segmentKernels } from "./segment.js";
 import { selectKernels } from "./select.js";
 import { shapeKernels } from "./shape.js";
@@ -55,6 +59,7 @@ export const allKernels: readonly Kernel[] = [
   ...normalizationKernels,
   ...resizeKernels,
   ...variableKernels,
+  ...scatterVariableKernels,
   ...trainingKernels,
   ...randomKernels,
   ...randomChoiceKernels,
@@ -66,4 +71,7 @@ export const allKernels: readonly Kernel[] = [
   ...miscKernels,
   ...whereKernels,
   ...stringKernels,
+  ...complexKernels,
+  ...optionalKernels,
+  ...addListKernels,
 ];

@@ -58,7 +58,7 @@ export function gatherNd(step: KernelStep, nodeName: string, params: Tensor, ind
   const shape = [...indices.shape.slice(0, -1), ...params.shape.slice(depth)];
   if (numElements(indices.shape.slice(0, -1)) > 0 && params.size === 0)
     throw new InvalidArgumentError(
-      "Requested more than 0 entries, but params is empty.  Params shape: " + shapeString(params.shape),
+      `Requested more than 0 entries, but params is empty.  Params shape: ${shapeString(params.shape)}`,
     );
   const { rows, width } = slicesOf(
     step.heap,

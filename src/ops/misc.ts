@@ -10,7 +10,7 @@ const assertOp = kernel("Assert", "CPU", {}, (node) => {
   return (step) => {
     const condition = step.input(0);
     if (condition.shape.length > 0)
-      throw new InvalidArgumentError(`Input condition should be a scalar, got shape: [${condition.shape.join(",")}]`);
+      throw new InvalidArgumentError(`In[0] should be a scalar: [${condition.shape.join(",")}]`);
     if (step.heap.u8[condition.ptr] !== 0) return DONE;
     const data = Array.from({ length: count - 1 }, (_, i) => `[${summarize(step.input(i + 1), step.heap, most)}]`);
     throw new InvalidArgumentError(`assertion failed: ${data.join(" ")}`);

@@ -19,7 +19,7 @@ interface StridedView {
   readonly strides: readonly number[];
 }
 
-interface Masks {
+export interface Masks {
   readonly begin: number;
   readonly end: number;
   readonly ellipsis: number;
@@ -27,7 +27,7 @@ interface Masks {
   readonly shrink: number;
 }
 
-const masksOf = (node: KernelNode): Masks => ({
+export const masksOf = (node: KernelNode): Masks => ({
   begin: node.int("begin_mask"),
   end: node.int("end_mask"),
   ellipsis: node.int("ellipsis_mask"),
@@ -160,14 +160,19 @@ const stridedSliceGrad = kernel("StridedSliceGrad", "CPU", {}, (node) => {
   };
 });
 
-const gather = (op: string, hasAxis: boolean): Kernel =>
+/** @param paramsOf finds what is gathered from: an input, or the value of a variable */
+export const gather = (
+  op: string,
+  hasAxis: boolean,
+  paramsOf: (step: KernelStep) => Tensor = (step) => step.input(0),
+): Kernel =>
   kernel(op, "CPU", {}, (node) => {
-    const type = hasAxis ? node.type("Tparams") : node.type("Tparams");
+    const type = node.type(node.has("Tparams") ? "Tparams" : "dtype");
     const compute = wasmFunction(node, "gather", node.type("Tindices"));
     const size = dtypeSize(type);
     const batchDims = node.has("batch_dims") ? node.int("batch_dims") : 0;
     return (step) => {
-      const x = step.input(0);
+      const x = paramsOf(step);
       const indices = step.input(1);
       if (hasAxis && step.input(2).shape.length > 0) throw new InvalidArgumentError("axis must be scalar");
       const axisGiven = hasAxis ? readInt(step.heap, step.input(2)) : 0;

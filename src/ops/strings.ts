@@ -167,11 +167,26 @@ const strip = kernel("StringStrip", "CPU", {}, () => (step) => {
   return DONE;
 });
 
+/** `name-00003-of-00010`, and the pattern that finds all of them. */
+const sharded = (op: string, withShard: boolean): Kernel =>
+  kernel(op, "CPU", {}, () => (step) => {
+    const [basename] = textsOf(step.input(0));
+    const numbers = [1, 2].slice(0, withShard ? 2 : 1).map((input) => readInts(step.heap, step.input(input))[0] ?? 0);
+    if (basename === undefined) throw new InvalidArgumentError("basename must be a scalar");
+    const five = (value: number) => String(value).padStart(5, "0");
+    const shard = withShard ? five(numbers[0]!) : "?????";
+    const suffix = encoder.encode(`-${shard}-of-${five(numbers.at(-1)!)}`);
+    step.setOutput(0, textTensor([], [joined([basename, suffix], NO_SEPARATOR)]));
+    return DONE;
+  });
+
 export const stringKernels: readonly Kernel[] = [
   join,
   add,
   length,
   substr,
+  sharded("ShardedFilename", true),
+  sharded("ShardedFilespec", false),
   changeCase("StringLower", 0x41, 0x5a, (text) => text.toLowerCase()),
   changeCase("StringUpper", 0x61, 0x7a, (text) => text.toUpperCase()),
   strip,

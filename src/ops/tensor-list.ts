@@ -29,7 +29,7 @@ export class TensorList implements Counted {
   }
 }
 
-function listOf(step: KernelStep, index: number): TensorList {
+export function listOf(step: KernelStep, index: number): TensorList {
   const value = step.input(index).values?.[0];
   if (!(value instanceof TensorList))
     throw new InvalidArgumentError(`Input handle is not a list. Saw: '${step.nodeName}'`);

@@ -69,9 +69,7 @@ const assignUpdate = (op: string, code: number): Kernel =>
       if (value === null) throw new FailedPreconditionError(`Attempting to use uninitialized value ${variable.name}`);
       const delta = step.input(1);
       if (!sameShape(value.shape, delta.shape)) {
-        throw new InvalidArgumentError(
-          `Assign${code === 0 ? "Add" : "Sub"} requires shapes of both tensors to match. lhs shape= ${shapeString(value.shape)} rhs shape= ${shapeString(delta.shape)}`,
-        );
+        throw new InvalidArgumentError("Parameters and update must be the same size");
       }
       if (value.size > 0) compute(code, value.ptr, delta.ptr, value.ptr, 1, value.size, 0, 0, 1, 1);
       step.setOutputRef(0, variable);
@@ -230,7 +228,8 @@ const destroyResource = kernel("DestroyResourceOp", "CPU", {}, (node) => {
   return (step) => {
     const { container, name, typeName } = handleOf(step, 0);
     if (!step.resources.destroy(container, name, typeName) && !ignore) {
-      throw new NotFoundError(`Resource ${container}/${name}/${typeName} does not exist.`);
+      // The op isn't told of which type the resource is.
+      throw new NotFoundError(`Resource ${container}/${name}/<unknown> does not exist.`);
     }
     return DONE;
   };

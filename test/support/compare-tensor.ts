@@ -21,6 +21,12 @@ export function parseRule(rule: Rule): Limits {
   return limits;
 }
 
+/** A complex number is compared part by part. */
+const PARTS: ReadonlyMap<number, DataType> = new Map([
+  [DataType.COMPLEX64, DataType.FLOAT],
+  [DataType.COMPLEX128, DataType.DOUBLE],
+]);
+
 /** @returns what differs, or null */
 export function difference(actual: CaseTensor, expected: CaseTensor, rule: Rule): string | null {
   if (actual.dtype !== expected.dtype) {
@@ -34,7 +40,7 @@ export function difference(actual: CaseTensor, expected: CaseTensor, rule: Rule)
     return `has ${actual.bytes.length} bytes, expected ${expected.bytes.length}`;
   }
   const limits = parseRule(rule);
-  const reader = readers.get(expected.dtype);
+  const reader = readers.get(PARTS.get(expected.dtype) ?? expected.dtype);
   if (reader === undefined) throw new Error(`no comparison of ${dtypeName(expected.dtype)}`);
   const actualView = viewOf(actual.bytes);
   const expectedView = viewOf(expected.bytes);
