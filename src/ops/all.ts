@@ -10,6 +10,7 @@ import { complexKernels } from "./complex.js";
 import { convolutionKernels } from "./convolution.js";
 import { functionalKernels } from "./functional.js";
 import { indexingKernels } from "./indexing.js";
+import { lookupTableKernels } from "./lookup-table.js";
 import { matmulKernels } from "./matmul.js";
 import { matrixDiagKernels } from "./matrix-diag.js";
 import { miscKernels } from "./misc.js";
@@ -28,6 +29,7 @@ import { selectKernels } from "./select.js";
 import { shapeKernels } from "./shape.js";
 import { slicingKernels } from "./slicing.js";
 import { statelessRandomKernels } from "./stateless-random.js";
+import { stringParseKernels } from "./string-parse.js";
 import { stringKernels } from "./strings.js";
 import { tensorArrayKernels } from "./tensor-array.js";
 import { tensorListKernels } from "./tensor-list.js";
@@ -66,11 +68,13 @@ export const allKernels: readonly Kernel[] = [
   ...statelessRandomKernels,
   ...functionalKernels,
   ...queueKernels,
+  ...lookupTableKernels,
   ...tensorListKernels,
   ...tensorArrayKernels,
   ...miscKernels,
   ...whereKernels,
   ...stringKernels,
+  ...stringParseKernels,
   ...complexKernels,
   ...optionalKernels,
   ...addListKernels,

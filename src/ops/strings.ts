@@ -15,8 +15,8 @@ const encoder = new TextEncoder();
 
 const NO_SEPARATOR = new Uint8Array(0);
 
-const textsOf = (tensor: Tensor): readonly Uint8Array[] => (tensor.values ?? []) as readonly Uint8Array[];
-const textTensor = (shape: Shape, values: readonly Uint8Array[]): Tensor =>
+export const textsOf = (tensor: Tensor): readonly Uint8Array[] => (tensor.values ?? []) as readonly Uint8Array[];
+export const textTensor = (shape: Shape, values: readonly Uint8Array[]): Tensor =>
   Tensor.ofValues(DataType.STRING, shape, values);
 
 /** Continuation bytes belong to the character before them. */
@@ -151,7 +151,7 @@ const changeCase = (op: string, first: number, last: number, unicode: (text: str
     };
   });
 
-const isSpace = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
+export const isSpace = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 
 function stripSpace(text: Uint8Array): Uint8Array {
   let start = 0;

@@ -31,11 +31,16 @@ const where = kernel("Where", "CPU", {}, () => (step) => {
   return DONE;
 });
 
-const decoder = new TextDecoder("latin1");
+/** Bytes as a text of as many characters: unlike any text decoder it can be turned back. */
+function byteText(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
 
 /** A key for each element of a tensor: equal keys, equal elements. */
-function keysOf(step: KernelStep, x: Tensor): (string | number | bigint)[] {
-  if (x.values !== null) return x.values.map((value) => decoder.decode(value as Uint8Array));
+export function keysOf(step: KernelStep, x: Tensor): (string | number | bigint)[] {
+  if (x.values !== null) return x.values.map((value) => byteText(value as Uint8Array));
   const size = dtypeSize(x.dtype);
   const { heap } = step;
   if (x.dtype === 1) return Array.from({ length: x.size }, (_, i) => heap.f32[(x.ptr >>> 2) + i]!);

@@ -1,0 +1,138 @@
+// Lookup tables: made, filled, asked, changed, listed. Tables live in containers as variables do.
+import { InvalidArgumentError } from "../errors/index.js";
+import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
+import { ResourceHandle } from "../kernel/resource.js";
+import { LookupTable, TABLE_TYPE, type TableKey, type TableValue } from "../resources/lookup-table.js";
+import { DataType, dtypeName } from "../tensor/dtype.js";
+import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
+import { Tensor } from "../tensor/tensor.js";
+import { elementsOf } from "./support/elements.js";
+import { writeInts } from "./support/index-tensor.js";
+import { handleOf } from "./variables.js";
+import { keysOf } from "./where.js";
+
+const table = (op: string, mutable: boolean): Kernel =>
+  kernel(op, "CPU", {}, (node: KernelNode) => {
+    const container = node.string("container");
+    const given = node.string("shared_name") || (node.bool("use_node_name_sharing") ? node.name : "");
+    const options = { keyType: node.type("key_dtype"), valueType: node.type("value_dtype"), mutable };
+    // Without a shared name the table is this node's own, whatever other sessions call theirs.
+    let name = given;
+    return (step) => {
+      if (name === "") name = step.resources.privateName(node.name);
+      const found = step.resources.findOrCreate(container, name, TABLE_TYPE, () => new LookupTable(options));
+      const home = container || step.resources.defaultContainer;
+      const handle = new ResourceHandle(step.device.name, home, name, TABLE_TYPE, 0n);
+      handle.cached = found;
+      step.setOutput(0, Tensor.ofValues(DataType.RESOURCE, [], [handle]));
+      return DONE;
+    };
+  });
+
+const tableOf = (step: KernelStep): LookupTable => step.resources.resolve(handleOf(step, 0)) as LookupTable;
+
+function checkTypes(found: LookupTable, keys: Tensor, values: Tensor): void {
+  const { keyType, valueType } = found.options;
+  if (keys.dtype !== keyType)
+    throw new InvalidArgumentError(`Key must be type ${dtypeName(keyType)} but got ${dtypeName(keys.dtype)}`);
+  if (values.dtype !== valueType)
+    throw new InvalidArgumentError(`Value must be type ${dtypeName(valueType)} but got ${dtypeName(values.dtype)}`);
+}
+
+function valuesOf(step: KernelStep, tensor: Tensor): TableValue[] {
+  if (tensor.values !== null) return [...tensor.values] as Uint8Array[];
+  const { view, base } = elementsOf(step.heap, tensor);
+  return Array.from({ length: tensor.size }, (_, i) => view[base + i]!);
+}
+
+function emit(step: KernelStep, output: number, dtype: DataType, shape: Shape, values: readonly TableValue[]): void {
+  if (dtype === DataType.STRING) {
+    step.setOutput(output, Tensor.ofValues(dtype, shape, values as readonly Uint8Array[]));
+    return;
+  }
+  const y = step.allocateOutput(output, shape);
+  const { view, base } = elementsOf(step.heap, y);
+  values.forEach((value, i) => {
+    view[base + i] = value as number;
+  });
+}
+
+const initialize = kernel("InitializeTableV2", "CPU", {}, () => (step) => {
+  const found = tableOf(step);
+  const [keys, values] = [step.input(1), step.input(2)];
+  if (keys.shape.length !== 1)
+    throw new InvalidArgumentError(`Keys must be a vector, but received shape${shapeString(keys.shape)}`);
+  if (values.shape.length !== 1)
+    throw new InvalidArgumentError(`Values must be a vector, but received shape${shapeString(values.shape)}`);
+  if (keys.size !== values.size)
+    throw new InvalidArgumentError(`Keys and values must have the same size ${keys.size} vs ${values.size}`);
+  checkTypes(found, keys, values);
+  found.initialize(keysOf(step, keys), valuesOf(step, values));
+  return DONE;
+});
+
+const find = kernel("LookupTableFindV2", "CPU", {}, () => (step) => {
+  const found = tableOf(step);
+  const [keys, blank] = [step.input(1), step.input(2)];
+  checkTypes(found, keys, blank);
+  const scalar = blank.shape.length === 0;
+  if (!scalar && !sameShape(blank.shape, keys.shape))
+    throw new InvalidArgumentError(
+      `Expected shape [] or ${shapeString(keys.shape)} for default value, got ${shapeString(blank.shape)}`,
+    );
+  const otherwise = valuesOf(step, blank);
+  const values = keysOf(step, keys).map((key, i) => found.find(key) ?? otherwise[scalar ? 0 : i]!);
+  emit(step, 0, found.options.valueType, keys.shape, values);
+  return DONE;
+});
+
+const insert = (op: string, replaces: boolean): Kernel =>
+  kernel(op, "CPU", {}, () => (step) => {
+    const found = tableOf(step);
+    const [keys, values] = [step.input(1), step.input(2)];
+    checkTypes(found, keys, values);
+    if (!sameShape(keys.shape, values.shape))
+      throw new InvalidArgumentError(
+        `Expected shape ${shapeString(keys.shape)} for value, got ${shapeString(values.shape)}`,
+      );
+    const list = valuesOf(step, values);
+    if (replaces) found.entries.clear();
+    keysOf(step, keys).forEach((key, i) => {
+      found.entries.set(key, list[i]!);
+    });
+    return DONE;
+  });
+
+const remove = kernel("LookupTableRemoveV2", "CPU", {}, () => (step) => {
+  const found = tableOf(step);
+  for (const key of keysOf(step, step.input(1))) found.entries.delete(key);
+  return DONE;
+});
+
+const size = kernel("LookupTableSizeV2", "CPU", {}, () => (step) => {
+  writeInts(step.heap, step.allocateOutput(0, []), [tableOf(step).entries.size]);
+  return DONE;
+});
+
+/** A string key back to its bytes: a character each. */
+const bytesOf = (key: TableKey): Uint8Array => Uint8Array.from(key as string, (letter) => letter.charCodeAt(0));
+
+const exportAll = kernel("LookupTableExportV2", "CPU", {}, () => (step) => {
+  const { entries, options } = tableOf(step);
+  const keys = [...entries.keys()].map((key) => (options.keyType === DataType.STRING ? bytesOf(key) : (key as number)));
+  emit(step, 0, options.keyType, [entries.size], keys);
+  emit(step, 1, options.valueType, [entries.size], [...entries.values()]);
+  return DONE;
+});
+
+export const lookupTableKernels: readonly Kernel[] = [
+  table("HashTableV2", false),
+  table("MutableHashTableV2", true),
+  initialize,
+  find,
+  insert("LookupTableInsertV2", false),
+  insert("LookupTableImportV2", true),
+  remove,
+  size,
+  exportAll,
+];
