@@ -29,6 +29,7 @@ import { selectKernels } from "./select.js";
 import { shapeKernels } from "./shape.js";
 import { slicingKernels } from "./slicing.js";
 import { statelessRandomKernels } from "./stateless-random.js";
+import { stringFormatKernels } from "./string-format.js";
 import { stringParseKernels } from "./string-parse.js";
 import { stringKernels } from "./strings.js";
 import { tensorArrayKernels } from "./tensor-array.js";
@@ -75,6 +76,7 @@ export const allKernels: readonly Kernel[] = [
   ...whereKernels,
   ...stringKernels,
   ...stringParseKernels,
+  ...stringFormatKernels,
   ...complexKernels,
   ...optionalKernels,
   ...addListKernels,

@@ -28,7 +28,7 @@ function countCharacters(text: Uint8Array): number {
   return count;
 }
 
-function joined(parts: readonly Uint8Array[], separator: Uint8Array): Uint8Array {
+export function joined(parts: readonly Uint8Array[], separator: Uint8Array): Uint8Array {
   const bytes = parts.reduce((sum, part) => sum + part.length, separator.length * Math.max(0, parts.length - 1));
   const text = new Uint8Array(bytes);
   let at = 0;

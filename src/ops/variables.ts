@@ -32,6 +32,29 @@ const variableV2 = (op: string): Kernel =>
     };
   });
 
+/** A reference variable that lives in its step only, until DestroyTemporaryVariable takes its value. */
+const temporaryVariable = kernel("TemporaryVariable", "CPU", {}, (node) => {
+  const dtype = node.type("dtype");
+  const shape = node.shape("shape") ?? [];
+  return (step) => {
+    const variable = Variable.reference(node.name, dtype);
+    // Each turn of a loop has one of its own.
+    step.stepResources.create(`${node.name} ${step.stepResources.nextId()}`, variable);
+    variable.set(step.allocate(dtype, shape));
+    step.setOutputRef(0, variable);
+    return DONE;
+  };
+});
+
+const destroyTemporaryVariable = kernel("DestroyTemporaryVariable", "CPU", {}, () => (step) => {
+  const variable = step.inputRef(0) as Variable;
+  const { value } = variable;
+  if (value === null) throw new FailedPreconditionError(`Attempting to use uninitialized value ${variable.name}`);
+  step.setOutput(0, value.retain());
+  variable.dispose();
+  return DONE;
+});
+
 const assign = kernel("Assign", "CPU", {}, (node) => {
   const validate = node.bool("validate_shape");
   return (step) => {
@@ -238,6 +261,8 @@ const destroyResource = kernel("DestroyResourceOp", "CPU", {}, (node) => {
 export const variableKernels: readonly Kernel[] = [
   variableV2("VariableV2"),
   variableV2("Variable"),
+  temporaryVariable,
+  destroyTemporaryVariable,
   assign,
   assignUpdate("AssignAdd", binaryCodes.Add!),
   assignUpdate("AssignSub", binaryCodes.Sub!),
