@@ -1,20 +1,36 @@
 #!/usr/bin/env node
 // The command line: flags in, library calls, text out.
+import { readFileSync } from "node:fs";
 import { devices } from "./devices.js";
 import { serve } from "./serve.js";
 
 const commands: Record<string, (args: string[]) => Promise<number>> = { serve, devices };
 
-const [name = "", ...args] = process.argv.slice(2);
-const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-if (command === undefined) {
-  const known = Object.keys(commands).join(", ");
+const USAGE = `usage: tensorfleet COMMAND [FLAGS]
+
+  serve     run one task of a cluster until a signal ends it (tensorfleet serve --help)
+  devices   list the devices that a server on this machine would have
+
+  --help, --version
+`;
+
+async function run(name: string, args: string[]): Promise<number> {
+  if (name === "--help" || name === "-h") {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  if (name === "--version") {
+    const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
+    process.stdout.write(`${version}\n`);
+    return 0;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command !== undefined) return command(args);
   process.stderr.write(
-    name === ""
-      ? `usage: tensorfleet COMMAND, one of: ${known}\n`
-      : `tensorfleet: no command '${name}', there are: ${known}\n`,
+    name === "" ? USAGE : `tensorfleet: no command '${name}', there are: ${Object.keys(commands).join(", ")}\n`,
   );
-  process.exitCode = 2;
-} else {
-  process.exitCode = await command(args);
+  return 2;
 }
+
+const [name = "", ...args] = process.argv.slice(2);
+process.exitCode = await run(name, args);

@@ -16,9 +16,23 @@ const options = {
   bind: { type: "string" },
   "memory-limit": { type: "string" },
   "log-level": { type: "string" },
+  help: { type: "boolean" },
 } as const;
 
-type Flags = { readonly [K in keyof typeof options]?: string | undefined };
+const USAGE = `usage: tensorfleet serve [FLAGS]
+
+Which task this is; without any of these, the only task of a cluster of its own:
+  --cluster JSON|FILE     the jobs and their tasks, as {"ps": ["host:port"], "worker": ["host:port"]}
+  --job NAME --task N     the task of it that runs here
+  --server-def FILE       a ServerDef instead, as text or bytes; the environment's TF_CONFIG is read when there is neither
+
+  --config JSON           the session defaults: a ConfigProto
+  --bind ADDRESS          where to listen, when that is not the task's own address
+  --memory-limit BYTES    for tensors; K, M and G are understood
+  --log-level LEVEL       silent or info
+`;
+
+type Flags = Omit<ReturnType<typeof parseArgs<{ options: typeof options }>>["values"], "help">;
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 const LEVELS = ["silent", "info"];
@@ -26,16 +40,21 @@ const LEVELS = ["silent", "info"];
 export async function serve(args: string[]): Promise<number> {
   let server: Server;
   try {
-    const flags: Flags = parseArgs({ args, options, strict: true }).values;
+    const { help, ...flags } = parseArgs({ args, options, strict: true }).values;
+    if (help) {
+      process.stdout.write(USAGE);
+      return 0;
+    }
     server = await start(flags);
   } catch (error) {
     process.stderr.write(`tensorfleet serve: ${(error as Error).message.split("\n")[0]}\n`);
     return 2;
   }
-  process.stdout.write(`Started server with target: ${server.target}\n`);
   const stop = () => void server.stop({ graceMs: 1000 });
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
+  // After that: who reads this line may send a signal at once.
+  process.stdout.write(`Started server with target: ${server.target}\n`);
   await server.join();
   return 0;
 }

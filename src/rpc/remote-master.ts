@@ -39,14 +39,17 @@ export function remoteMaster(target: string): MasterClient {
     request: Codec<Q>,
     response: Codec<R>,
     message: Init<Q>,
-    signal?: AbortSignal,
+    {
+      signal,
+      waitForReady = true,
+    }: { readonly signal?: AbortSignal | undefined; readonly waitForReady?: boolean } = {},
   ): Promise<R> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(new CancelledError("The call was cancelled by its caller", { cause: signal.reason }));
         return;
       }
-      const headers: Metadata = new Headers({ waitForReady: true });
+      const headers: Metadata = new Headers({ waitForReady });
       const options: CallOptions = {};
       const open = client.makeUnaryRequest<Init<Q>, R>(
         `/tensorflow.MasterService/${method}`,
@@ -91,7 +94,7 @@ export function remoteMaster(target: string): MasterClient {
           storeErrorsInResponseBody: true,
           requestId: requestId(),
         },
-        signal,
+        { signal },
       );
       if (answer.statusCode !== 0) throw opErrorFromCode(answer.statusCode, answer.statusErrorMessage);
       const byName = new Map(answer.tensor.map(({ name, tensor }) => [name, tensor]));
@@ -113,7 +116,8 @@ export function remoteMaster(target: string): MasterClient {
       return [...localDevice, ...remoteDevice];
     },
     async closeSession(sessionHandle) {
-      await call("CloseSession", CloseSessionRequest, CloseSessionResponse, { sessionHandle });
+      // A server that is gone has no session to close: an error now, not when it comes back.
+      await call("CloseSession", CloseSessionRequest, CloseSessionResponse, { sessionHandle }, { waitForReady: false });
     },
     async reset(container) {
       await call("Reset", ResetRequest, ResetResponse, { container });
