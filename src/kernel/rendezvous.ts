@@ -10,6 +10,6 @@ export interface StepRendezvous {
   send(key: string, tensor: Tensor, dead: boolean): void;
   /** Calls back at once when the value is there. */
   receive(key: string, received: Received): void;
-  /** Fails all who wait and all who come. */
-  abort(error: Error): void;
+  /** Fails all who wait and all who come; the error is made when the first of them needs it. */
+  abort(error: () => Error): void;
 }

@@ -20,7 +20,7 @@ export interface Waiter {
 
 export class LocalRendezvous implements StepRendezvous {
   readonly #items = new Map<string, Item>();
-  #error: Error | null = null;
+  #error: (() => Error) | null = null;
 
   constructor(readonly now: () => number) {}
 
@@ -43,7 +43,7 @@ export class LocalRendezvous implements StepRendezvous {
 
   receive(key: string, received: Received): void {
     if (this.#error !== null) {
-      received(this.#error, null, false);
+      received(this.#error(), null, false);
       return;
     }
     const item = this.#items.get(key);
@@ -62,14 +62,15 @@ export class LocalRendezvous implements StepRendezvous {
     if (this.#items.get(key)?.waiting === received) this.#items.delete(key);
   }
 
-  abort(error: Error): void {
+  abort(error: () => Error): void {
     if (this.#error !== null) return;
     this.#error = error;
+    if (this.#items.size === 0) return;
     const items = [...this.#items.values()];
     this.#items.clear();
     for (const item of items) {
       item.tensor?.release();
-      item.waiting?.(error, null, false);
+      item.waiting?.(error(), null, false);
     }
   }
 

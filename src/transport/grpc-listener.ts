@@ -59,9 +59,18 @@ export class GrpcListener {
         responseDeserialize: identity,
       };
       implementation[path] = (call, callback) => {
-        handler(call.request, { onCancelled: (cancelled) => call.on("cancelled", cancelled) }).then(
-          (bytes) => callback(null, asBuffer(bytes)),
-          (error: unknown) => callback(options.toStatus(error)),
+        let open = true;
+        // grpc-js says "cancelled" at the end of every call, answered ones too.
+        const onCancelled = (cancelled: () => void) => void call.on("cancelled", () => open && cancelled());
+        handler(call.request, { onCancelled }).then(
+          (bytes) => {
+            open = false;
+            callback(null, asBuffer(bytes));
+          },
+          (error: unknown) => {
+            open = false;
+            callback(options.toStatus(error));
+          },
         );
       };
     }

@@ -26,7 +26,7 @@ export class RunningStep {
     readonly stepId: bigint,
     readonly rendezvous: StepRendezvous,
   ) {
-    this.cancellation.add((reason) => this.rendezvous.abort(reason));
+    this.cancellation.add((reason) => this.rendezvous.abort(() => reason));
   }
 
   /** Starts one executor a device. */
@@ -84,7 +84,8 @@ export class RunningStep {
 
   /** Ends what still waits, lets go of what was never fetched. */
   cleanUp(): void {
-    this.rendezvous.abort(new AbortedError(`Cleanup ${this.stepId}`).asDerived());
+    // Every step passes here, and making an error costs more than a small step.
+    this.rendezvous.abort(() => new AbortedError(`Cleanup ${this.stepId}`).asDerived());
     this.resources.dispose();
   }
 }
