@@ -62,6 +62,11 @@ export class LocalRendezvous implements StepRendezvous {
     if (this.#items.get(key)?.waiting === received) this.#items.delete(key);
   }
 
+  /** Whether nothing waits here and nobody. */
+  get empty(): boolean {
+    return this.#items.size === 0;
+  }
+
   abort(error: () => Error): void {
     if (this.#error !== null) return;
     this.#error = error;

@@ -14,6 +14,7 @@ import type { MasterClient } from "../master/client.js";
 import * as node from "../platform/node.js";
 import { masterHandlers } from "../rpc/master-service.js";
 import { toStatus } from "../rpc/status.js";
+import { workerHandlers } from "../rpc/worker-service.js";
 import { GrpcListener } from "../transport/grpc-listener.js";
 import type { ServerDef } from "../wire/core.js";
 import { printText } from "../wire/text-format.js";
@@ -70,12 +71,16 @@ export class Server implements AsyncDisposable {
       serverDef.defaultSessionConfig ?? null,
       options,
     );
+    const { master, worker } = engine;
+    const { registry, hostname } = master.context;
+    const { allocator } = engine.devices[0]!;
+    const describe = (type: string, request: object) =>
+      `goo.gle/debugonly  ${printText(type, request, { singleLine: true })}`;
     const listener = new GrpcListener({
-      handlers: masterHandlers({
-        master: engine.master,
-        allocator: engine.devices[0]!.allocator,
-        describe: (type, request) => `goo.gle/debugonly  ${printText(type, request, { singleLine: true })}`,
-      }),
+      handlers: new Map([
+        ...masterHandlers({ master, allocator, describe }),
+        ...workerHandlers({ worker, registry, hostname, allocator, describe }),
+      ]),
       toStatus,
     });
     let port: number;

@@ -3,8 +3,8 @@
 import { AbortedError, toOpError } from "../errors/index.js";
 import { Step, type StepServices } from "../executor/step.js";
 import { Cancellation } from "../kernel/cancellation.js";
-import type { StepRendezvous } from "../kernel/rendezvous.js";
 import type { ResourceStore } from "../kernel/resource.js";
+import type { LocalRendezvous } from "../rendezvous/local.js";
 import { StepContainer } from "../resources/step-container.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { RegisteredGraph } from "./registered-graph.js";
@@ -24,7 +24,7 @@ export class RunningStep {
 
   constructor(
     readonly stepId: bigint,
-    readonly rendezvous: StepRendezvous,
+    readonly rendezvous: LocalRendezvous,
   ) {
     this.cancellation.add((reason) => this.rendezvous.abort(() => reason));
   }

@@ -6,10 +6,14 @@ import {
   InternalError,
   InvalidArgumentError,
   OpError,
+  ResourceExhaustedError,
   toOpError,
   WORKER_POSSIBLY_RESTARTED,
 } from "../errors/index.js";
 import { exportGraph } from "../graph/export.js";
+import type { CancellationSignal } from "../kernel/cancellation.js";
+import type { Received } from "../kernel/rendezvous.js";
+import { parseKey } from "../rendezvous/key.js";
 import { LocalRendezvous } from "../rendezvous/local.js";
 import { ResourceManager } from "../resources/resource-manager.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -36,6 +40,11 @@ interface WorkerSession {
   lastName: number;
 }
 
+/** The session of masters that make none: it is there from the first graph on. */
+export const LEGACY_SESSION = "";
+/** Steps that a peer may ask for before they run: more than any master keeps in flight. */
+const MAX_PARKED_STEPS = 10_000;
+
 export class Worker implements WorkerInterface {
   readonly #sessions = new Map<string, WorkerSession>();
   readonly #steps = new Map<bigint, RunningStep>();
@@ -53,7 +62,7 @@ export class Worker implements WorkerInterface {
   }
 
   async createWorkerSession(request: CreateWorkerSessionRequest): Promise<void> {
-    const { sessionHandle, masterTask, masterIncarnation, isolateSessionState } = request;
+    const { sessionHandle, masterTask, masterIncarnation } = request;
     if (sessionHandle === "") throw new InvalidArgumentError("Session must be non-empty.");
     for (const [handle, session] of this.#sessions) {
       // A master that restarted has forgotten its sessions: nobody will ever close them.
@@ -61,16 +70,7 @@ export class Worker implements WorkerInterface {
       if (masterTask !== "" && restarted) this.#drop(handle, session);
     }
     if (this.#sessions.has(sessionHandle)) return;
-    this.#sessions.set(sessionHandle, {
-      masterTask,
-      masterIncarnation,
-      resources: isolateSessionState ? new ResourceManager(this.resources.defaultContainer) : this.resources,
-      isolated: isolateSessionState,
-      graphs: new Map(),
-      kernels: new Map(),
-      lastGraph: 0,
-      lastName: 0,
-    });
+    this.#open(request);
   }
 
   async deleteWorkerSession(sessionHandle: string): Promise<void> {
@@ -164,6 +164,53 @@ export class Worker implements WorkerInterface {
     return step;
   }
 
+  /**
+   * Waits for a tensor that a peer asks for, perhaps before its step has begun here. One hold passes to the caller.
+   * @throws InvalidArgumentError for a malformed key or an unknown device, AbortedError for one that is no more
+   */
+  recvTensor(
+    stepId: bigint,
+    key: string,
+    signal: CancellationSignal,
+  ): Promise<{ readonly tensor: Tensor; readonly dead: boolean }> {
+    this.#checkSender(key);
+    if (!this.#steps.has(stepId) && this.#steps.size >= MAX_PARKED_STEPS) {
+      throw new ResourceExhaustedError(`Too many steps are waiting to begin on ${this.task}`);
+    }
+    const step = this.step(stepId);
+    return new Promise((resolve, reject) => {
+      const cancel = (reason: Error) => {
+        step.rendezvous.forget(key, received);
+        // Nobody else will end a step that never began.
+        if (step.ended === null && step.rendezvous.empty) this.#steps.delete(stepId);
+        reject(reason);
+      };
+      const received: Received = (error, tensor, dead) => {
+        signal.remove(cancel);
+        if (error !== null) reject(error);
+        else resolve({ tensor: tensor!, dead });
+      };
+      step.rendezvous.receive(key, received);
+      signal.add(cancel);
+    });
+  }
+
+  /** Only the local part of the device counts, as TensorFlow looks it up. */
+  #checkSender(key: string): void {
+    const { sendDevice, incarnation } = parseKey(key);
+    const local = sendDevice.slice(Math.max(0, sendDevice.indexOf("/device:")));
+    const device = this.devices.find(({ attributes }) => attributes.name.endsWith(local));
+    if (device === undefined) throw new InvalidArgumentError(`${local} unknown device.`);
+    const own = device.attributes.incarnation;
+    if (own === incarnation) return;
+    throw new OpError(
+      10,
+      `RecvTensor expects a different device incarnation: ${incarnation} vs. ${own}. Your worker job ("${this.task}") ` +
+        "was probably restarted. Check your worker job for the reason why it was restarted.",
+      { payloads: new Map([[WORKER_POSSIBLY_RESTARTED, new Uint8Array(0)]]) },
+    );
+  }
+
   get openSteps(): number {
     return this.#steps.size;
   }
@@ -192,9 +239,28 @@ export class Worker implements WorkerInterface {
     this.resources.clear();
   }
 
+  #open(request: CreateWorkerSessionRequest): WorkerSession {
+    const { sessionHandle, masterTask, masterIncarnation, isolateSessionState: isolated } = request;
+    const session: WorkerSession = {
+      masterTask,
+      masterIncarnation,
+      resources: isolated ? new ResourceManager(this.resources.defaultContainer) : this.resources,
+      isolated,
+      graphs: new Map(),
+      kernels: new Map(),
+      lastGraph: 0,
+      lastName: 0,
+    };
+    this.#sessions.set(sessionHandle, session);
+    return session;
+  }
+
   #session(handle: string): WorkerSession {
     const session = this.#sessions.get(handle);
     if (session !== undefined) return session;
+    if (handle === LEGACY_SESSION) {
+      return this.#open({ sessionHandle: handle, isolateSessionState: false, masterTask: "", masterIncarnation: 0n });
+    }
     throw new OpError(
       10,
       `Session handle is not found: ${handle}. Possibly this worker ("${this.task}") just restarted.`,

@@ -1,0 +1,193 @@
+// WorkerService on gRPC: decodes what a master or a peer asks, calls the Worker, encodes the answer. Graphs are checked
+// as they are imported; tensors are copied between message and heap once each way. Must not know sessions or steps.
+import { CancelledError, InvalidArgumentError, toOpError, UnimplementedError } from "../errors/index.js";
+import { FunctionLibrary } from "../graph/function-library.js";
+import { Graph } from "../graph/graph.js";
+import { importGraph } from "../graph/import.js";
+import type { OpRegistry } from "../graph/op-def.js";
+import { Cancellation } from "../kernel/cancellation.js";
+import type { Allocator } from "../memory/allocator.js";
+import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
+import { tensorFromProto, tensorView } from "../tensor/proto.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { RawCall, RawHandler } from "../transport/grpc-listener.js";
+import { CostGraphDef, GraphDef, TensorProto } from "../wire/core.js";
+import {
+  CleanupAllRequest,
+  CleanupAllResponse,
+  CleanupGraphRequest,
+  CleanupGraphResponse,
+  CreateWorkerSessionRequest,
+  CreateWorkerSessionResponse,
+  DeleteWorkerSessionRequest,
+  DeleteWorkerSessionResponse,
+  DeregisterGraphRequest,
+  DeregisterGraphResponse,
+  GetStatusRequest,
+  GetStatusResponse,
+  LoggingRequest,
+  LoggingResponse,
+  RecvTensorRequest,
+  RecvTensorResponse,
+  RegisterGraphRequest,
+  RegisterGraphResponse,
+  RunGraphRequest,
+  RunGraphResponse,
+} from "../wire/worker.js";
+import { LEGACY_SESSION, type Worker } from "../worker/worker.js";
+import { deviceToProto } from "./device-attributes.js";
+import { RecentRequests } from "./duplicates.js";
+
+export interface WorkerServiceContext {
+  readonly worker: Worker;
+  readonly registry: OpRegistry;
+  readonly hostname: string;
+  /** Where tensors that come with a request go. */
+  readonly allocator: Allocator;
+  /** A request in protobuf's text format, for error texts. */
+  readonly describe: (message: string, request: object) => string;
+}
+
+const prefix = "/tensorflow.WorkerService/";
+
+export function workerHandlers(context: WorkerServiceContext): Map<string, RawHandler> {
+  const { worker, describe } = context;
+  const recent = new RecentRequests();
+  const handlers: Record<string, RawHandler> = {
+    async GetStatus(bytes) {
+      GetStatusRequest.decode(bytes);
+      return GetStatusResponse.encode({ deviceAttributes: (await worker.getStatus()).map(deviceToProto) });
+    },
+    async CreateWorkerSession(bytes) {
+      const request = CreateWorkerSessionRequest.decode(bytes);
+      await worker.createWorkerSession(request);
+      return CreateWorkerSessionResponse.encode({});
+    },
+    async DeleteWorkerSession(bytes) {
+      await worker.deleteWorkerSession(DeleteWorkerSessionRequest.decode(bytes).sessionHandle);
+      return DeleteWorkerSessionResponse.encode({});
+    },
+    async RegisterGraph(bytes) {
+      const request = RegisterGraphRequest.decode(bytes);
+      const graph = readGraph(request.graphDef ?? GraphDef.create(), context);
+      const config = request.configProto ?? null;
+      const graphHandle = await worker.registerGraph({ sessionHandle: sessionOf(request), graph, config });
+      return RegisterGraphResponse.encode({ graphHandle });
+    },
+    async DeregisterGraph(bytes) {
+      const request = DeregisterGraphRequest.decode(bytes);
+      await worker.deregisterGraph(sessionOf(request), request.graphHandle);
+      return DeregisterGraphResponse.encode({});
+    },
+    async RunGraph(bytes, call) {
+      const request = RunGraphRequest.decode(bytes);
+      try {
+        recent.check(request.requestId, "RunGraph (Worker)", () => describe("RunGraphRequest", request));
+        return await runGraph(context, request, call);
+      } catch (error) {
+        if (!request.storeErrorsInResponseBody) throw error;
+        const { code, message } = toOpError(error);
+        return RunGraphResponse.encode({ statusCode: code, statusErrorMessage: message });
+      }
+    },
+    async CleanupGraph(bytes) {
+      await worker.cleanupGraph(CleanupGraphRequest.decode(bytes).stepId);
+      return CleanupGraphResponse.encode({});
+    },
+    async CleanupAll(bytes) {
+      await worker.cleanupAll(CleanupAllRequest.decode(bytes).container);
+      return CleanupAllResponse.encode({});
+    },
+    async RecvTensor(bytes, call) {
+      const request = RecvTensorRequest.decode(bytes);
+      recent.check(request.requestId, "RecvTensor (GrpcWorker)", () => describe("RecvTensorRequest", request));
+      return recvTensor(context, request, call);
+    },
+    async Logging(bytes) {
+      LoggingRequest.decode(bytes);
+      return LoggingResponse.encode({});
+    },
+    async Tracing() {
+      throw new UnimplementedError("Tracing");
+    },
+  };
+  return new Map(Object.entries(handlers).map(([method, handler]) => [prefix + method, handler]));
+}
+
+/** A master that made no session of its own uses the one that every worker has. */
+const sessionOf = (request: { readonly sessionHandle: string; readonly createWorkerSessionCalled: boolean }): string =>
+  request.createWorkerSessionCalled ? request.sessionHandle : LEGACY_SESSION;
+
+function readGraph(graphDef: GraphDef, { registry, hostname }: WorkerServiceContext): Graph {
+  const graph = new Graph(new FunctionLibrary(registry, hostname));
+  graph.library.add(graphDef.library);
+  importGraph(graph, graphDef, registry, { hostname, internal: true });
+  for (const node of graph.nodes) node.assignedDevice = node.requestedDevice;
+  return graph;
+}
+
+async function runGraph(context: WorkerServiceContext, request: RunGraphRequest, call: RawCall): Promise<Uint8Array> {
+  const { worker, allocator } = context;
+  const sends: { key: string; tensor: Tensor }[] = [];
+  try {
+    for (const { name, tensor } of request.send) {
+      sends.push({ key: name, tensor: tensorFromProto(tensor ?? TensorProto.create(), allocator) });
+    }
+  } catch (error) {
+    for (const { tensor } of sends) tensor.release();
+    throw error;
+  }
+  const cancellation = new Cancellation();
+  call.onCancelled(() => cancellation.cancel(new CancelledError("RPC was cancelled by the master").asDerived()));
+  const { recvs, stepStats, partitionGraphs } = await worker.runGraph(
+    {
+      sessionHandle: sessionOf(request),
+      graphHandle: request.graphHandle,
+      stepId: request.stepId,
+      sends,
+      recvKeys: request.recvKey,
+      isPartial: request.isPartial,
+      isLastPartialRun: request.isLastPartialRun,
+      recordTimeline: request.execOpts?.recordTimeline ?? false,
+      recordPartitionGraphs: request.execOpts?.recordPartitionGraphs ?? false,
+    },
+    cancellation,
+  );
+  try {
+    return RunGraphResponse.encode({
+      recv: recvs.map((tensor, i) => ({ name: request.recvKey[i]!, tensor: encodable(tensor, allocator) })),
+      ...(stepStats === null ? {} : { stepStats }),
+      costGraph: CostGraphDef.create(),
+      partitionGraph: [...partitionGraphs],
+    });
+  } finally {
+    for (const tensor of recvs) tensor.release();
+  }
+}
+
+async function recvTensor(
+  { worker, allocator }: WorkerServiceContext,
+  { stepId, rendezvousKey }: RecvTensorRequest,
+  call: RawCall,
+): Promise<Uint8Array> {
+  const cancellation = new Cancellation();
+  call.onCancelled(() => cancellation.cancel(new CancelledError("RPC was cancelled by the receiver")));
+  const { tensor, dead } = await worker.recvTensor(stepId, rendezvousKey, cancellation);
+  try {
+    return RecvTensorResponse.encode({
+      tensor: encodable(tensor, allocator),
+      isDead: dead,
+      sendStartMicros: BigInt(Date.now()) * 1000n,
+    });
+  } finally {
+    tensor.release();
+  }
+}
+
+/** Views the heap: encode it before anything else can run. */
+function encodable(tensor: Tensor, { heap }: Allocator): TensorProto {
+  if (tensor.dtype !== DataType.STRING && dtypeSize(tensor.dtype) === 0) {
+    throw new InvalidArgumentError(`A tensor of type ${dtypeName(tensor.dtype)} can't leave its task`);
+  }
+  return tensorView(tensor, heap);
+}
