@@ -11,7 +11,7 @@ import {
 } from "../kernel/kernel.js";
 import { ResourceHandle } from "../kernel/resource.js";
 import { Queue, type QueueOptions, type Tuple } from "../resources/queue.js";
-import { DataType, dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { retainValue, Tensor, type Value } from "../tensor/tensor.js";
 import { readInt, writeInts } from "./support/index-tensor.js";
@@ -37,6 +37,7 @@ const queueOp = (kind: QueueOptions["kind"]): Kernel =>
       options ??= { ...settings, name: shared || step.resources.privateName(node.name) };
       const made = options;
       const queue = step.resources.findOrCreate(container, made.name, QUEUE_TYPE, () => new Queue(made));
+      if (queue.options !== made) checkShared(queue.options, made);
       const home = container || step.resources.defaultContainer;
       const handle = new ResourceHandle(step.device.name, home, made.name, QUEUE_TYPE, 0n);
       handle.cached = queue;
@@ -44,6 +45,23 @@ const queueOp = (kind: QueueOptions["kind"]): Kernel =>
       return DONE;
     };
   });
+
+/** Whoever names a queue that exists must mean the same queue. */
+function checkShared(found: QueueOptions, wanted: QueueOptions): void {
+  const refuse = (what: string, has: string | number, requested: string | number, verb: string) => {
+    if (has === requested) return;
+    throw new InvalidArgumentError(
+      `Shared queue '${found.name}' has ${what} ${has} but requested ${what} ${verb} ${requested}`,
+    );
+  };
+  const capacity = (options: QueueOptions) => (Number.isFinite(options.capacity) ? options.capacity : 2 ** 31 - 1);
+  const types = (options: QueueOptions) => options.types.map(dtypeName).join(", ");
+  const shapes = (options: QueueOptions) =>
+    `[${options.shapes.map((shape) => (shape === null ? "<unknown>" : shapeString(shape))).join(", ")}]`;
+  refuse("capacity", capacity(found), capacity(wanted), "was");
+  refuse("component types", types(found), types(wanted), "were");
+  refuse("component shapes", shapes(found), shapes(wanted), "were");
+}
 
 const queueOf = (step: KernelStep): Queue => step.resources.resolve(handleOf(step, 0)) as Queue;
 
@@ -66,9 +84,19 @@ function checkShapes(queue: Queue, tensors: readonly Tensor[], batched: boolean)
       `Wrong number of components in tuple. Expected ${types.length}, got ${tensors.length}`,
     );
   }
+  const batch = tensors[0]?.shape[0] ?? 0;
   tensors.forEach((tensor, i) => {
-    const own = batched ? tensor.shape.slice(1) : tensor.shape;
-    const expected = shapes[i] ?? null;
+    const own = tensor.shape;
+    if (batched && own.length === 0) {
+      throw new InvalidArgumentError(`Input tensor ${i} must have at least one dimension`);
+    }
+    const element = shapes[i] ?? null;
+    if (batched && element === null && own[0] !== batch) {
+      throw new InvalidArgumentError(
+        `All input tensors must have the same size in the 0th dimension. Component ${i} has ${own[0]}, and should have ${batch}`,
+      );
+    }
+    const expected = element !== null && batched ? [batch, ...element] : element;
     const fits =
       expected === null || (expected.length === own.length && expected.every((dim, d) => dim < 0 || dim === own[d]));
     if (!fits)
@@ -101,9 +129,7 @@ const enqueue = (op: string, many: boolean): Kernel =>
 
 /** Cuts batches into tuples along their first dimension. */
 function rows(step: KernelStep, inputs: readonly Tensor[]): Tensor[][] {
-  const n = inputs[0]!.shape[0];
-  if (n === undefined) throw new InvalidArgumentError("Input tensor 0 must have at least one dimension");
-  return Array.from({ length: n }, (_, row) => inputs.map((input) => sliceRow(step, input, row)));
+  return Array.from({ length: inputs[0]!.shape[0]! }, (_, row) => inputs.map((input) => sliceRow(step, input, row)));
 }
 
 export function sliceRow(step: KernelStep, input: Tensor, row: number): Tensor {
@@ -124,7 +150,7 @@ const dequeue = (op: string, many: boolean, upTo: boolean): Kernel =>
   kernel(op, "CPU", {}, () => (step) => {
     const queue = queueOf(step);
     const count = many ? readInt(step.heap, step.input(1)) : 1;
-    if (count < 0) throw new InvalidArgumentError(`${op} requested ${count} < 0 elements`);
+    if (count < 0) throw new InvalidArgumentError(`Dequeue${upTo ? "UpTo" : "Many"}Op requested ${count} < 0 elements`);
     const open = step.suspend();
     const finished: { done: boolean; release?: () => void } = { done: false };
     const stop = queue.dequeue(count, upTo, (error, tuples) => {

@@ -113,7 +113,7 @@ function write(step: KernelStep, array: TensorArray, index: number, value: Tenso
   if (index < 0 || (index >= array.elements.length && !array.dynamic)) {
     value.release();
     throw new InvalidArgumentError(
-      `Tried to write to index ${index} but array is not resizeable and size is: ${array.elements.length}`,
+      `TensorArray ${array.name}: Tried to write to index ${index} but array is not resizeable and size is: ${array.elements.length}`,
     );
   }
   while (array.elements.length <= index) {
@@ -124,19 +124,21 @@ function write(step: KernelStep, array: TensorArray, index: number, value: Tenso
   if (old === null) {
     if (array.written[index] && !array.aggregates) {
       value.release();
-      throw new InvalidArgumentError(`Could not write to TensorArray index ${index} because it has already been read.`);
+      throw new InvalidArgumentError(
+        `TensorArray ${array.name}: Could not write to TensorArray index ${index} because it has already been read.`,
+      );
     }
     array.elements[index] = value;
   } else if (!array.aggregates) {
     value.release();
     throw new InvalidArgumentError(
-      `Could not write to TensorArray index ${index} because it has already been written to.`,
+      `TensorArray ${array.name}: Could not write to TensorArray index ${index} because it has already been written to.`,
     );
   } else {
     if (!sameShape(old.shape, value.shape) || add === null) {
       value.release();
       throw new InvalidArgumentError(
-        `Could not aggregate to TensorArray index ${index} because the existing shape is ${shapeString(old.shape)} but the new input shape is ${shapeString(value.shape)}.`,
+        `TensorArray ${array.name}: Could not aggregate to TensorArray index ${index} because the existing shape is ${shapeString(old.shape)} but the new input shape is ${shapeString(value.shape)}.`,
       );
     }
     const sum = step.allocate(old.dtype, old.shape);
@@ -161,19 +163,21 @@ const writeOp = kernel("TensorArrayWriteV3", "CPU", {}, (node) => {
 /** Held once. */
 function read(step: KernelStep, array: TensorArray, index: number): Tensor {
   if (index < 0 || index >= array.elements.length) {
-    throw new InvalidArgumentError(`Tried to read from index ${index} but array size is: ${array.elements.length}`);
+    throw new InvalidArgumentError(
+      `TensorArray ${array.name}: Tried to read from index ${index} but array size is: ${array.elements.length}`,
+    );
   }
   const element = array.elements[index]!;
   if (element === null) {
     if (array.written[index] && array.clearAfterRead) {
       throw new InvalidArgumentError(
-        `Could not read index ${index} twice because it was cleared after a previous read (perhaps try setting clear_after_read = false?).`,
+        `TensorArray ${array.name}: Could not read index ${index} twice because it was cleared after a previous read (perhaps try setting clear_after_read = false?).`,
       );
     }
     const shape = array.shapes[index] ?? (array.elementShape?.every((dim) => dim >= 0) ? array.elementShape : null);
     if (shape === null || dtypeSize(array.dtype) === 0) {
       throw new InvalidArgumentError(
-        `Could not read from TensorArray index ${index}.  Furthermore, the element shape is not fully defined: ${array.elementShape === null ? "<unknown>" : shapeString(array.elementShape)}.  It is possible you are working with a resizeable TensorArray and stop_gradients is not allowing the gradients to be written.  If you set the full element_shape property on the forward TensorArray, the proper all-zeros tensor will be returned instead of incurring this error.`,
+        `TensorArray ${array.name}: Could not read from TensorArray index ${index}.  Furthermore, the element shape is not fully defined: ${array.elementShape === null ? "<unknown>" : shapeString(array.elementShape)}.  It is possible you are working with a resizeable TensorArray and stop_gradients is not allowing the gradients to be written.  If you set the full element_shape property on the forward TensorArray, the proper all-zeros tensor will be returned instead of incurring this error.`,
       );
     }
     const zero = step.allocate(array.dtype, shape);
@@ -285,7 +289,10 @@ class Stack implements Resource {
   dead = false;
   readonly elements: Tensor[] = [];
 
-  constructor(readonly maxSize: number) {}
+  constructor(
+    readonly name: string,
+    readonly maxSize: number,
+  ) {}
 
   dispose(): void {
     for (const element of this.elements) element.release();
@@ -296,8 +303,8 @@ class Stack implements Resource {
 const stackCreate = kernel("StackV2", "CPU", {}, (node) => {
   const base = node.string("stack_name") || node.name;
   return (step) => {
-    const name = `${base}_stack_${step.stepResources.nextId()}`;
-    const made = new Stack(readInt(step.heap, step.input(0)));
+    const name = `${base}_${step.stepResources.nextId()}`;
+    const made = new Stack(name, readInt(step.heap, step.input(0)));
     step.stepResources.create(name, made);
     emitHandle(step, name, STACK_TYPE, made);
     return DONE;
@@ -307,17 +314,18 @@ const stackCreate = kernel("StackV2", "CPU", {}, (node) => {
 const stackOf = (step: KernelStep): Stack => handleOf(step, 0).cached as Stack;
 
 const stackPush = kernel("StackPushV2", "CPU", {}, () => (step) => {
-  const { elements, maxSize } = stackOf(step);
+  const { name, elements, maxSize } = stackOf(step);
   if (maxSize >= 0 && elements.length >= maxSize)
-    throw new InvalidArgumentError(`Stack[${step.nodeName}] overflowed its max_size (${maxSize})`);
+    throw new InvalidArgumentError(`Stack[${name}] overflowed its max_size (${maxSize})`);
   elements.push(step.input(1).retain());
   step.forwardInput(1, 0);
   return DONE;
 });
 
 const stackPop = kernel("StackPopV2", "CPU", {}, () => (step) => {
-  const element = stackOf(step).elements.pop();
-  if (element === undefined) throw new InvalidArgumentError(`Stack[${step.nodeName}] is empty when calling Pop().`);
+  const { name, elements } = stackOf(step);
+  const element = elements.pop();
+  if (element === undefined) throw new InvalidArgumentError(`Stack[${name}] is empty when calling Pop().`);
   step.setOutput(0, element);
   return DONE;
 });

@@ -3,7 +3,7 @@
 import { InternalError, InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
-import { type Shape, shapeString } from "../tensor/shape.js";
+import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { type Counted, Tensor } from "../tensor/tensor.js";
 import { sliceRow, stack } from "./queue.js";
 import { readInt, readInts, writeInts } from "./support/index-tensor.js";
@@ -126,6 +126,21 @@ const popBack = kernel("TensorListPopBack", "CPU", {}, (node) => {
   };
 });
 
+/** Refuses elements that can't be rows of one tensor. */
+function checkMergeable(elements: readonly (Tensor | null)[]): void {
+  const first = elements.find((element) => element !== null);
+  if (first === undefined || first === null) return;
+  for (const element of elements) {
+    if (element === null || sameShape(element.shape, first.shape)) continue;
+    const pair = `${shapeString(first.shape)} vs. ${shapeString(element.shape)}`;
+    throw new InvalidArgumentError(
+      first.shape.length === element.shape.length
+        ? `PartialTensorShape: Incompatible shapes during merge: ${pair}`
+        : `PartialTensorShape: Incompatible ranks during merge: ${first.shape.length} vs. ${element.shape.length}`,
+    );
+  }
+}
+
 /** What an element reads as before it was written. */
 function zeros(step: KernelStep, dtype: DataType, list: TensorList, given: Shape | null): Tensor {
   const known = (shape: Shape | null): shape is Shape => shape?.every((dim) => dim >= 0) === true;
@@ -190,8 +205,15 @@ const length = kernel("TensorListLength", "CPU", {}, () => (step) => {
 
 const stackOp = kernel("TensorListStack", "CPU", {}, (node) => {
   const dtype = node.type("element_dtype");
+  const count = node.int("num_elements");
   return (step) => {
     const list = listOf(step, 0);
+    if (count !== -1 && list.elements.length !== count) {
+      throw new InvalidArgumentError(
+        `Operation expected a list with ${count} elements but got a list with ${list.elements.length} elements.`,
+      );
+    }
+    checkMergeable(list.elements);
     const given = shapeInput(step, 1);
     const fresh: Tensor[] = [];
     const parts = list.elements.map((element) => {
