@@ -46,19 +46,21 @@ def time_of(session, fetch, feeds, count):
     return (time.perf_counter() - start) / count
 
 
+def in_graph(build):
+    graph = tf.Graph()
+    with graph.as_default():
+        return (graph, *build())
+
+
 def main(real, ours):
     # A server is measured as training finds it: after the steps in which V8 compiles what every step runs.
     for build in (constant_add, small_feed):
-        graph = tf.Graph()
-        with graph.as_default():
-            fetch, feeds, count = build()
+        graph, fetch, feeds, count = in_graph(build)
         for target in (real, ours):
             with tf.Session(target, graph=graph, config=CONFIG) as session:
                 time_of(session, fetch, feeds, 2 * count)
     for build in (constant_add, small_feed, chain, loop):
-        graph = tf.Graph()
-        with graph.as_default():
-            fetch, feeds, count = build()
+        graph, fetch, feeds, count = in_graph(build)
         with tf.Session(real, graph=graph, config=CONFIG) as a, tf.Session(ours, graph=graph, config=CONFIG) as b:
             pairs = [(time_of(a, fetch, feeds, count), time_of(b, fetch, feeds, count)) for _ in range(5)]
         ratios = sorted(y / x for x, y in pairs)

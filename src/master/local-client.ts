@@ -2,7 +2,7 @@
 import { CancelledError } from "../errors/index.js";
 import { Cancellation } from "../kernel/cancellation.js";
 import type { Allocator } from "../memory/allocator.js";
-import { tensorFromProto, tensorView } from "../tensor/proto.js";
+import { tensorsFromProtos, tensorView } from "../tensor/proto.js";
 import type { TensorProto } from "../wire/core.js";
 import type { MasterClient } from "./client.js";
 import type { Master } from "./master.js";
@@ -18,8 +18,12 @@ export function localMaster(master: Master, allocator: Allocator): MasterClient 
       const cancellation = new Cancellation();
       const abort = () => cancellation.cancel(new CancelledError("The step was cancelled by its caller"));
       signal?.throwIfAborted();
+      const fed = tensorsFromProtos(
+        feeds.map(({ tensor }) => tensor),
+        allocator,
+      );
+      const tensors = fed.map((tensor, i) => ({ name: feeds[i]!.name, tensor }));
       signal?.addEventListener("abort", abort, { once: true });
-      const tensors = feeds.map(({ name, tensor }) => ({ name, tensor: tensorFromProto(tensor, allocator) }));
       try {
         const partial = partialRunHandle !== "";
         const result = partial

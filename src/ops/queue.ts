@@ -33,11 +33,14 @@ const queueOp = (kind: QueueOptions["kind"]): Kernel =>
     const container = node.string("container");
     // Without a shared name the queue is this node's own, whatever other sessions call theirs.
     let options: QueueOptions | null = null;
+    // A queue that was found once needs no second look at every step.
+    let known: Queue | null = null;
     return (step) => {
       options ??= { ...settings, name: shared || step.resources.privateName(node.name) };
       const made = options;
       const queue = step.resources.findOrCreate(container, made.name, QUEUE_TYPE, () => new Queue(made));
-      if (queue.options !== made) checkShared(queue.options, made);
+      if (queue !== known) checkShared(queue.options, made);
+      known = queue;
       const home = container || step.resources.defaultContainer;
       const handle = new ResourceHandle(step.device.name, home, made.name, QUEUE_TYPE, 0n);
       handle.cached = queue;

@@ -35,6 +35,10 @@ class TensorArray implements Resource {
     this.written = new Array<boolean>(size).fill(false);
   }
 
+  refusal(text: string): InvalidArgumentError {
+    return new InvalidArgumentError(`TensorArray ${this.name}: ${text}`);
+  }
+
   dispose(): void {
     for (const element of this.elements) element?.release();
     this.elements.length = 0;
@@ -112,8 +116,8 @@ function write(step: KernelStep, array: TensorArray, index: number, value: Tenso
   }
   if (index < 0 || (index >= array.elements.length && !array.dynamic)) {
     value.release();
-    throw new InvalidArgumentError(
-      `TensorArray ${array.name}: Tried to write to index ${index} but array is not resizeable and size is: ${array.elements.length}`,
+    throw array.refusal(
+      `Tried to write to index ${index} but array is not resizeable and size is: ${array.elements.length}`,
     );
   }
   while (array.elements.length <= index) {
@@ -124,21 +128,17 @@ function write(step: KernelStep, array: TensorArray, index: number, value: Tenso
   if (old === null) {
     if (array.written[index] && !array.aggregates) {
       value.release();
-      throw new InvalidArgumentError(
-        `TensorArray ${array.name}: Could not write to TensorArray index ${index} because it has already been read.`,
-      );
+      throw array.refusal(`Could not write to TensorArray index ${index} because it has already been read.`);
     }
     array.elements[index] = value;
   } else if (!array.aggregates) {
     value.release();
-    throw new InvalidArgumentError(
-      `TensorArray ${array.name}: Could not write to TensorArray index ${index} because it has already been written to.`,
-    );
+    throw array.refusal(`Could not write to TensorArray index ${index} because it has already been written to.`);
   } else {
     if (!sameShape(old.shape, value.shape) || add === null) {
       value.release();
-      throw new InvalidArgumentError(
-        `TensorArray ${array.name}: Could not aggregate to TensorArray index ${index} because the existing shape is ${shapeString(old.shape)} but the new input shape is ${shapeString(value.shape)}.`,
+      throw array.refusal(
+        `Could not aggregate to TensorArray index ${index} because the existing shape is ${shapeString(old.shape)} but the new input shape is ${shapeString(value.shape)}.`,
       );
     }
     const sum = step.allocate(old.dtype, old.shape);
@@ -163,21 +163,19 @@ const writeOp = kernel("TensorArrayWriteV3", "CPU", {}, (node) => {
 /** Held once. */
 function read(step: KernelStep, array: TensorArray, index: number): Tensor {
   if (index < 0 || index >= array.elements.length) {
-    throw new InvalidArgumentError(
-      `TensorArray ${array.name}: Tried to read from index ${index} but array size is: ${array.elements.length}`,
-    );
+    throw array.refusal(`Tried to read from index ${index} but array size is: ${array.elements.length}`);
   }
   const element = array.elements[index]!;
   if (element === null) {
     if (array.written[index] && array.clearAfterRead) {
-      throw new InvalidArgumentError(
-        `TensorArray ${array.name}: Could not read index ${index} twice because it was cleared after a previous read (perhaps try setting clear_after_read = false?).`,
+      throw array.refusal(
+        `Could not read index ${index} twice because it was cleared after a previous read (perhaps try setting clear_after_read = false?).`,
       );
     }
     const shape = array.shapes[index] ?? (array.elementShape?.every((dim) => dim >= 0) ? array.elementShape : null);
     if (shape === null || dtypeSize(array.dtype) === 0) {
-      throw new InvalidArgumentError(
-        `TensorArray ${array.name}: Could not read from TensorArray index ${index}.  Furthermore, the element shape is not fully defined: ${array.elementShape === null ? "<unknown>" : shapeString(array.elementShape)}.  It is possible you are working with a resizeable TensorArray and stop_gradients is not allowing the gradients to be written.  If you set the full element_shape property on the forward TensorArray, the proper all-zeros tensor will be returned instead of incurring this error.`,
+      throw array.refusal(
+        `Could not read from TensorArray index ${index}.  Furthermore, the element shape is not fully defined: ${array.elementShape === null ? "<unknown>" : shapeString(array.elementShape)}.  It is possible you are working with a resizeable TensorArray and stop_gradients is not allowing the gradients to be written.  If you set the full element_shape property on the forward TensorArray, the proper all-zeros tensor will be returned instead of incurring this error.`,
       );
     }
     const zero = step.allocate(array.dtype, shape);

@@ -1,11 +1,11 @@
 // MasterService on gRPC: decodes each request, calls the Master, encodes the answer. Tensors are copied between
 // message and heap exactly once each way.
 import { CancelledError, InvalidArgumentError, toOpError } from "../errors/index.js";
-import { Cancellation } from "../kernel/cancellation.js";
+import type { Cancellation } from "../kernel/cancellation.js";
 import type { Master } from "../master/master.js";
 import type { Feed } from "../master/session.js";
 import type { Allocator } from "../memory/allocator.js";
-import { tensorFromProto, tensorView } from "../tensor/proto.js";
+import { tensorsFromProtos } from "../tensor/proto.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { RawCall, RawHandler } from "../transport/grpc-listener.js";
 import { type DeviceAttributes as DeviceAttributesProto, GraphDef, RunMetadata, TensorProto } from "../wire/core.js";
@@ -33,16 +33,13 @@ import {
 } from "../wire/master.js";
 import { deviceToProto } from "./device-attributes.js";
 import { RecentRequests } from "./duplicates.js";
+import { cancelledWith, encodeAndRelease, methodTable, named, type ServiceContext } from "./service.js";
 
-export interface MasterServiceContext {
+export interface MasterServiceContext extends ServiceContext {
   readonly master: Master;
-  /** Where feeds go: the account of the master's first device. */
-  readonly allocator: Allocator;
-  /** A request in protobuf's text format, for error texts. */
-  readonly describe: (message: string, request: object) => string;
 }
 
-const prefix = "/tensorflow.MasterService/";
+const cancelledByClient = (): Error => new CancelledError("RPC was cancelled by the client");
 
 export function masterHandlers(context: MasterServiceContext): Map<string, RawHandler> {
   const { master, describe } = context;
@@ -52,7 +49,7 @@ export function masterHandlers(context: MasterServiceContext): Map<string, RawHa
 
   const runStep = async (bytes: Uint8Array, call: RawCall): Promise<Uint8Array> => {
     const request = RunStepRequest.decode(bytes);
-    const cancellation = cancelledWith(call);
+    const cancellation = cancelledWith(call, cancelledByClient);
     try {
       refuseTwice(request.requestId, "RunStep", request);
       return request.partialRunHandle === ""
@@ -122,9 +119,9 @@ export function masterHandlers(context: MasterServiceContext): Map<string, RawHa
         request.sessionHandle,
         request.handle,
         feeds,
-        cancelledWith(call),
+        cancelledWith(call, cancelledByClient),
       );
-      return encodeAndRelease(fetches, context, (fetch) => RunCallableResponse.encode({ fetch, metadata }));
+      return encodeAndRelease(fetches, context.allocator, (fetch) => RunCallableResponse.encode({ fetch, metadata }));
     },
     async ReleaseCallable(bytes) {
       const { sessionHandle, handle } = ReleaseCallableRequest.decode(bytes);
@@ -132,7 +129,7 @@ export function masterHandlers(context: MasterServiceContext): Map<string, RawHa
       return ReleaseCallableResponse.encode({});
     },
   };
-  return new Map(Object.entries(handlers).map(([method, handler]) => [prefix + method, handler]));
+  return methodTable("MasterService", handlers);
 }
 
 async function fullStep(
@@ -149,7 +146,7 @@ async function fullStep(
     request.options ?? null,
     cancellation,
   );
-  return encodeAndRelease(fetches, context, (tensors) =>
+  return encodeAndRelease(fetches, context.allocator, (tensors) =>
     RunStepResponse.encode({ tensor: named(request.fetch, tensors), metadata }),
   );
 }
@@ -162,16 +159,13 @@ async function partialStep(
   const session = context.master.session(request.sessionHandle);
   const feeds = namedFeeds(request, context.allocator);
   const { tensors, last } = await session.partialRun(request.partialRunHandle, feeds, request.fetch, cancellation);
-  return encodeAndRelease(tensors, context, (protos) =>
+  return encodeAndRelease(tensors, context.allocator, (protos) =>
     RunStepResponse.encode({
       tensor: named(request.fetch, protos),
       metadata: last ? RunMetadata.create() : undefined,
     }),
   );
 }
-
-const named = (names: readonly string[], tensors: readonly TensorProto[]) =>
-  tensors.map((tensor, i) => ({ name: names[i]!, tensor }));
 
 function namedFeeds(request: RunStepRequest, allocator: Allocator): Feed[] {
   const tensors = feedTensors(
@@ -181,35 +175,9 @@ function namedFeeds(request: RunStepRequest, allocator: Allocator): Feed[] {
   return tensors.map((tensor, i) => ({ name: request.feed[i]!.name, tensor }));
 }
 
-function feedTensors(protos: readonly TensorProto[], allocator: Allocator): Tensor[] {
-  const tensors: Tensor[] = [];
-  for (let i = 0; i < protos.length; i++) {
-    try {
-      tensors.push(tensorFromProto(protos[i]!, allocator));
-    } catch (error) {
-      for (const tensor of tensors) tensor.release();
-      if (!(error instanceof InvalidArgumentError)) throw error;
-      throw new InvalidArgumentError(`Invalid TensorProto for feed value ${i}`, { cause: error });
-    }
-  }
-  return tensors;
-}
-
-/** Protos view the heap: they are encoded before anything else can run. */
-function encodeAndRelease(
-  tensors: readonly Tensor[],
-  { allocator }: MasterServiceContext,
-  encode: (protos: TensorProto[]) => Uint8Array,
-): Uint8Array {
-  try {
-    return encode(tensors.map((tensor) => tensorView(tensor, allocator.heap)));
-  } finally {
-    for (const tensor of tensors) tensor.release();
-  }
-}
-
-function cancelledWith(call: RawCall): Cancellation {
-  const cancellation = new Cancellation();
-  call.onCancelled(() => cancellation.cancel(new CancelledError("RPC was cancelled by the client")));
-  return cancellation;
-}
+const feedTensors = (protos: readonly TensorProto[], allocator: Allocator): Tensor[] =>
+  tensorsFromProtos(protos, allocator, (error, i) =>
+    error instanceof InvalidArgumentError
+      ? new InvalidArgumentError(`Invalid TensorProto for feed value ${i}`, { cause: error })
+      : error,
+  );

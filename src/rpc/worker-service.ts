@@ -5,10 +5,9 @@ import { FunctionLibrary } from "../graph/function-library.js";
 import { Graph } from "../graph/graph.js";
 import { importGraph } from "../graph/import.js";
 import type { OpRegistry } from "../graph/op-def.js";
-import { Cancellation } from "../kernel/cancellation.js";
-import type { Allocator } from "../memory/allocator.js";
+import type { Heap } from "../memory/heap.js";
 import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
-import { tensorFromProto, tensorView } from "../tensor/proto.js";
+import { tensorsFromProtos, tensorView } from "../tensor/proto.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { RawCall, RawHandler } from "../transport/grpc-listener.js";
 import { CostGraphDef, GraphDef, TensorProto } from "../wire/core.js";
@@ -37,18 +36,13 @@ import {
 import { LEGACY_SESSION, type Worker } from "../worker/worker.js";
 import { deviceToProto } from "./device-attributes.js";
 import { RecentRequests } from "./duplicates.js";
+import { cancelledWith, encodeAndRelease, methodTable, named, type ServiceContext } from "./service.js";
 
-export interface WorkerServiceContext {
+export interface WorkerServiceContext extends ServiceContext {
   readonly worker: Worker;
   readonly registry: OpRegistry;
   readonly hostname: string;
-  /** Where tensors that come with a request go. */
-  readonly allocator: Allocator;
-  /** A request in protobuf's text format, for error texts. */
-  readonly describe: (message: string, request: object) => string;
 }
-
-const prefix = "/tensorflow.WorkerService/";
 
 export function workerHandlers(context: WorkerServiceContext): Map<string, RawHandler> {
   const { worker, describe } = context;
@@ -111,7 +105,7 @@ export function workerHandlers(context: WorkerServiceContext): Map<string, RawHa
       throw new UnimplementedError("Tracing");
     },
   };
-  return new Map(Object.entries(handlers).map(([method, handler]) => [prefix + method, handler]));
+  return methodTable("WorkerService", handlers);
 }
 
 /** A master that made no session of its own uses the one that every worker has. */
@@ -128,23 +122,17 @@ function readGraph(graphDef: GraphDef, { registry, hostname }: WorkerServiceCont
 
 async function runGraph(context: WorkerServiceContext, request: RunGraphRequest, call: RawCall): Promise<Uint8Array> {
   const { worker, allocator } = context;
-  const sends: { key: string; tensor: Tensor }[] = [];
-  try {
-    for (const { name, tensor } of request.send) {
-      sends.push({ key: name, tensor: tensorFromProto(tensor ?? TensorProto.create(), allocator) });
-    }
-  } catch (error) {
-    for (const { tensor } of sends) tensor.release();
-    throw error;
-  }
-  const cancellation = new Cancellation();
-  call.onCancelled(() => cancellation.cancel(new CancelledError("RPC was cancelled by the master").asDerived()));
+  const sent = tensorsFromProtos(
+    request.send.map(({ tensor }) => tensor ?? TensorProto.create()),
+    allocator,
+  );
+  const cancellation = cancelledWith(call, () => new CancelledError("RPC was cancelled by the master").asDerived());
   const { recvs, stepStats, partitionGraphs } = await worker.runGraph(
     {
       sessionHandle: sessionOf(request),
       graphHandle: request.graphHandle,
       stepId: request.stepId,
-      sends,
+      sends: sent.map((tensor, i) => ({ key: request.send[i]!.name, tensor })),
       recvKeys: request.recvKey,
       isPartial: request.isPartial,
       isLastPartialRun: request.isLastPartialRun,
@@ -153,16 +141,14 @@ async function runGraph(context: WorkerServiceContext, request: RunGraphRequest,
     },
     cancellation,
   );
-  try {
-    return RunGraphResponse.encode({
-      recv: recvs.map((tensor, i) => ({ name: request.recvKey[i]!, tensor: encodable(tensor, allocator) })),
+  const encode = (protos: TensorProto[]) =>
+    RunGraphResponse.encode({
+      recv: named(request.recvKey, protos),
       ...(stepStats === null ? {} : { stepStats }),
       costGraph: CostGraphDef.create(),
       partitionGraph: [...partitionGraphs],
     });
-  } finally {
-    for (const tensor of recvs) tensor.release();
-  }
+  return encodeAndRelease(recvs, allocator, encode, leavingView);
 }
 
 async function recvTensor(
@@ -170,22 +156,15 @@ async function recvTensor(
   { stepId, rendezvousKey }: RecvTensorRequest,
   call: RawCall,
 ): Promise<Uint8Array> {
-  const cancellation = new Cancellation();
-  call.onCancelled(() => cancellation.cancel(new CancelledError("RPC was cancelled by the receiver")));
+  const cancellation = cancelledWith(call, () => new CancelledError("RPC was cancelled by the receiver"));
   const { tensor, dead } = await worker.recvTensor(stepId, rendezvousKey, cancellation);
-  try {
-    return RecvTensorResponse.encode({
-      tensor: encodable(tensor, allocator),
-      isDead: dead,
-      sendStartMicros: BigInt(Date.now()) * 1000n,
-    });
-  } finally {
-    tensor.release();
-  }
+  const encode = ([proto]: TensorProto[]) =>
+    RecvTensorResponse.encode({ tensor: proto!, isDead: dead, sendStartMicros: BigInt(Date.now()) * 1000n });
+  return encodeAndRelease([tensor], allocator, encode, leavingView);
 }
 
-/** Views the heap: encode it before anything else can run. */
-function encodable(tensor: Tensor, { heap }: Allocator): TensorProto {
+/** The view of a tensor that leaves its task. */
+function leavingView(tensor: Tensor, heap: Heap): TensorProto {
   if (tensor.dtype !== DataType.STRING && dtypeSize(tensor.dtype) === 0) {
     throw new InvalidArgumentError(`A tensor of type ${dtypeName(tensor.dtype)} can't leave its task`);
   }

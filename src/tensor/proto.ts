@@ -50,6 +50,25 @@ export function tensorFromProto(proto: TensorProto, allocator: Allocator, codec?
   return tensor;
 }
 
+/**
+ * All or none: when one is refused, those before it are let go. One hold each passes to the caller.
+ * @param explain what to throw instead of the error of the proto at this index
+ */
+export function tensorsFromProtos(
+  protos: readonly TensorProto[],
+  allocator: Allocator,
+  explain: (error: unknown, index: number) => unknown = (error) => error,
+): Tensor[] {
+  const tensors: Tensor[] = [];
+  try {
+    for (const proto of protos) tensors.push(tensorFromProto(proto, allocator));
+  } catch (error) {
+    for (const tensor of tensors) tensor.release();
+    throw explain(error, tensors.length);
+  }
+  return tensors;
+}
+
 export function shapeFromProto(proto: TensorShapeProto | undefined): Shape {
   if (proto === undefined) return [];
   if (proto.unknownRank) throw invalid("unknown rank");

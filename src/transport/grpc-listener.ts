@@ -62,15 +62,13 @@ export class GrpcListener {
         let open = true;
         // grpc-js says "cancelled" at the end of every call, answered ones too.
         const onCancelled = (cancelled: () => void) => void call.on("cancelled", () => open && cancelled());
+        const answer: typeof callback = (status, bytes) => {
+          open = false;
+          callback(status, bytes);
+        };
         handler(call.request, { onCancelled }).then(
-          (bytes) => {
-            open = false;
-            callback(null, asBuffer(bytes));
-          },
-          (error: unknown) => {
-            open = false;
-            callback(options.toStatus(error));
-          },
+          (bytes) => answer(null, asBuffer(bytes)),
+          (error: unknown) => answer(options.toStatus(error)),
         );
       };
     }

@@ -5,7 +5,7 @@ import {
   AbortedError,
   InternalError,
   InvalidArgumentError,
-  OpError,
+  type OpError,
   ResourceExhaustedError,
   toOpError,
   WORKER_POSSIBLY_RESTARTED,
@@ -44,6 +44,10 @@ interface WorkerSession {
 export const LEGACY_SESSION = "";
 /** Steps that a peer may ask for before they run: more than any master keeps in flight. */
 const MAX_PARKED_STEPS = 10_000;
+
+/** Tells a caller that it may mean the process that was here before. */
+const restarted = (message: string): OpError =>
+  new AbortedError(message, { payloads: new Map([[WORKER_POSSIBLY_RESTARTED, new Uint8Array(0)]]) });
 
 export class Worker implements WorkerInterface {
   readonly #sessions = new Map<string, WorkerSession>();
@@ -203,11 +207,9 @@ export class Worker implements WorkerInterface {
     if (device === undefined) throw new InvalidArgumentError(`${local} unknown device.`);
     const own = device.attributes.incarnation;
     if (own === incarnation) return;
-    throw new OpError(
-      10,
+    throw restarted(
       `RecvTensor expects a different device incarnation: ${incarnation} vs. ${own}. Your worker job ("${this.task}") ` +
         "was probably restarted. Check your worker job for the reason why it was restarted.",
-      { payloads: new Map([[WORKER_POSSIBLY_RESTARTED, new Uint8Array(0)]]) },
     );
   }
 
@@ -261,11 +263,7 @@ export class Worker implements WorkerInterface {
     if (handle === LEGACY_SESSION) {
       return this.#open({ sessionHandle: handle, isolateSessionState: false, masterTask: "", masterIncarnation: 0n });
     }
-    throw new OpError(
-      10,
-      `Session handle is not found: ${handle}. Possibly this worker ("${this.task}") just restarted.`,
-      { payloads: new Map([[WORKER_POSSIBLY_RESTARTED, new Uint8Array(0)]]) },
-    );
+    throw restarted(`Session handle is not found: ${handle}. Possibly this worker ("${this.task}") just restarted.`);
   }
 
   #drop(handle: string, session: WorkerSession): void {
