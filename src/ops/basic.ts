@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
 import { dtypeName } from "../tensor/dtype.js";
+import { partialShapeString } from "../tensor/shape.js";
 
 const constant = kernel("Const", "CPU", {}, (node) => {
   const value = node.tensor("value");
@@ -29,7 +30,7 @@ const identityN = kernel("IdentityN", "CPU", {}, (node) => {
 const placeholder = (op: string): Kernel =>
   kernel(op, "CPU", {}, (node) => {
     const shape = node.has("shape") ? node.shape("shape") : null;
-    const text = shape === null ? "" : ` and shape [${shape.map((dim) => (dim < 0 ? "?" : dim)).join(",")}]`;
+    const text = shape === null ? "" : ` and shape ${partialShapeString(shape)}`;
     const dtype = dtypeName(node.type("dtype"));
     return () => {
       throw new InvalidArgumentError(

@@ -12,7 +12,14 @@ import {
 import { ResourceHandle } from "../kernel/resource.js";
 import { Queue, type QueueOptions, type Tuple } from "../resources/queue.js";
 import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
-import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
+import {
+  fitsPartialShape,
+  numElements,
+  partialShapeString,
+  type Shape,
+  sameShape,
+  shapeString,
+} from "../tensor/shape.js";
 import { retainValue, Tensor, type Value } from "../tensor/tensor.js";
 import { readInt, writeInts } from "./support/index-tensor.js";
 import { handleOf } from "./variables.js";
@@ -59,8 +66,7 @@ function checkShared(found: QueueOptions, wanted: QueueOptions): void {
   };
   const capacity = (options: QueueOptions) => (Number.isFinite(options.capacity) ? options.capacity : 2 ** 31 - 1);
   const types = (options: QueueOptions) => options.types.map(dtypeName).join(", ");
-  const shapes = (options: QueueOptions) =>
-    `[${options.shapes.map((shape) => (shape === null ? "<unknown>" : shapeString(shape))).join(", ")}]`;
+  const shapes = (options: QueueOptions) => `[${options.shapes.map(partialShapeString).join(", ")}]`;
   refuse("capacity", capacity(found), capacity(wanted), "was");
   refuse("component types", types(found), types(wanted), "were");
   refuse("component shapes", shapes(found), shapes(wanted), "were");
@@ -100,11 +106,9 @@ function checkShapes(queue: Queue, tensors: readonly Tensor[], batched: boolean)
       );
     }
     const expected = element !== null && batched ? [batch, ...element] : element;
-    const fits =
-      expected === null || (expected.length === own.length && expected.every((dim, d) => dim < 0 || dim === own[d]));
-    if (!fits)
+    if (!fitsPartialShape(own, expected))
       throw new InvalidArgumentError(
-        `Shape mismatch in tuple component ${i}. Expected ${shapeString(expected)}, got ${shapeString(own)}`,
+        `Shape mismatch in tuple component ${i}. Expected ${partialShapeString(expected)}, got ${shapeString(own)}`,
       );
   });
 }
@@ -184,26 +188,27 @@ function emitBatch(step: KernelStep, queue: Queue, tuples: readonly Tuple[]): vo
   queue.options.types.forEach((dtype, c) => {
     const parts = tuples.map((tuple) => tuple[c]!);
     const fallback = (queue.options.shapes[c] ?? []).map((dim) => Math.max(dim, 0));
-    step.setOutput(c, stack(step, dtype, parts, fallback, queue.options.kind === "PaddingFIFOQueue"));
+    step.setOutput(c, stack(step, dtype, parts, fallback, { pads: queue.options.kind === "PaddingFIFOQueue" }));
     for (const part of parts) part.release();
   });
 }
 
-/** Tensors of one shape as rows of a new first dimension. */
+const differingShapes = (first: Shape, other: Shape): string =>
+  `All elements must have the same shape: ${shapeString(first)} vs. ${shapeString(other)}`;
+
+/** Tensors of one shape as rows of a new first dimension; `refusal` words what is said of two that differ. */
 export function stack(
   step: KernelStep,
   dtype: DataType,
   parts: readonly Tensor[],
   emptyShape: Shape,
-  pads = false,
+  { pads = false, refusal = differingShapes } = {},
 ): Tensor {
   const own = parts[0]?.shape ?? emptyShape;
   const shape = pads ? own.map((_, d) => Math.max(...parts.map((part) => part.shape[d]!))) : own;
   for (const part of parts) {
     if (!pads && !sameShape(part.shape, own)) {
-      throw new InvalidArgumentError(
-        `All elements must have the same shape: ${shapeString(own)} vs. ${shapeString(part.shape)}`,
-      );
+      throw new InvalidArgumentError(refusal(own, part.shape));
     }
   }
   if (dtypeSize(dtype) === 0) {

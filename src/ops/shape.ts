@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
 import { dtypeSize } from "../tensor/dtype.js";
-import { numElements, type Shape, shapeString } from "../tensor/shape.js";
+import { fitsPartialShape, numElements, partialShapeString, type Shape, shapeString } from "../tensor/shape.js";
 import { broadcastShape } from "./support/broadcast.js";
 import { normalizeAxis, readInts, writeInts } from "./support/index-tensor.js";
 
@@ -127,13 +127,9 @@ const ensureShape = kernel("EnsureShape", "CPU", {}, (node) => {
   const source = node.inputName(0);
   return (step) => {
     const { shape } = step.input(0);
-    const fits =
-      expected === null ||
-      (expected.length === shape.length && expected.every((dim, i) => dim < 0 || dim === shape[i]));
-    if (!fits) {
-      const text = `[${expected.map((dim) => (dim < 0 ? "?" : dim)).join(",")}]`;
+    if (!fitsPartialShape(shape, expected)) {
       throw new InvalidArgumentError(
-        `Shape of tensor ${source} ${shapeString(shape)} is not compatible with expected shape ${text}.`,
+        `Shape of tensor ${source} ${shapeString(shape)} is not compatible with expected shape ${partialShapeString(expected)}.`,
       );
     }
     step.forwardInput(0, 0);

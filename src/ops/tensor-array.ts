@@ -3,7 +3,7 @@ import { InvalidArgumentError, NotFoundError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { type Resource, ResourceHandle } from "../kernel/resource.js";
 import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
-import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
+import { numElements, partialShapeString, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { wasmFunction } from "./cpu.js";
 import { sliceRow, stack } from "./queue.js";
@@ -175,7 +175,7 @@ function read(step: KernelStep, array: TensorArray, index: number): Tensor {
     const shape = array.shapes[index] ?? (array.elementShape?.every((dim) => dim >= 0) ? array.elementShape : null);
     if (shape === null || dtypeSize(array.dtype) === 0) {
       throw array.refusal(
-        `Could not read from TensorArray index ${index}.  Furthermore, the element shape is not fully defined: ${array.elementShape === null ? "<unknown>" : shapeString(array.elementShape)}.  It is possible you are working with a resizeable TensorArray and stop_gradients is not allowing the gradients to be written.  If you set the full element_shape property on the forward TensorArray, the proper all-zeros tensor will be returned instead of incurring this error.`,
+        `Could not read from TensorArray index ${index}.  Furthermore, the element shape is not fully defined: ${partialShapeString(array.elementShape)}.  It is possible you are working with a resizeable TensorArray and stop_gradients is not allowing the gradients to be written.  If you set the full element_shape property on the forward TensorArray, the proper all-zeros tensor will be returned instead of incurring this error.`,
       );
     }
     const zero = step.allocate(array.dtype, shape);

@@ -3,7 +3,7 @@
 import { InternalError, InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
-import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
+import { fitsPartialShape, partialShapeString, type Shape, shapeString } from "../tensor/shape.js";
 import { type Counted, Tensor } from "../tensor/tensor.js";
 import { sliceRow, stack } from "./queue.js";
 import { readInt, readInts, writeInts } from "./support/index-tensor.js";
@@ -65,17 +65,12 @@ function checkElement(list: TensorList, tensor: Tensor): void {
     );
   }
   const { elementShape } = list;
-  const fits =
-    elementShape === null ||
-    (elementShape.length === tensor.shape.length && elementShape.every((dim, i) => dim < 0 || dim === tensor.shape[i]));
-  if (!fits) {
+  if (!fitsPartialShape(tensor.shape, elementShape)) {
     throw new InvalidArgumentError(
-      `Tried to append a tensor with incompatible shape to a list. Op element shape: ${shapeString(tensor.shape)} list shape: ${shapeText(elementShape)}`,
+      `Tried to append a tensor with incompatible shape to a list. Op element shape: ${shapeString(tensor.shape)} list shape: ${partialShapeString(elementShape)}`,
     );
   }
 }
-
-const shapeText = (shape: Shape): string => `[${shape.map((dim) => (dim < 0 ? "?" : dim)).join(",")}]`;
 
 const empty = kernel("EmptyTensorList", "CPU", {}, (node) => {
   const dtype = node.type("element_dtype");
@@ -126,20 +121,11 @@ const popBack = kernel("TensorListPopBack", "CPU", {}, (node) => {
   };
 });
 
-/** Refuses elements that can't be rows of one tensor. */
-function checkMergeable(elements: readonly (Tensor | null)[]): void {
-  const first = elements.find((element) => element !== null);
-  if (first === undefined || first === null) return;
-  for (const element of elements) {
-    if (element === null || sameShape(element.shape, first.shape)) continue;
-    const pair = `${shapeString(first.shape)} vs. ${shapeString(element.shape)}`;
-    throw new InvalidArgumentError(
-      first.shape.length === element.shape.length
-        ? `PartialTensorShape: Incompatible shapes during merge: ${pair}`
-        : `PartialTensorShape: Incompatible ranks during merge: ${first.shape.length} vs. ${element.shape.length}`,
-    );
-  }
-}
+/** Elements that can't be rows of one tensor. */
+const unmergeable = (first: Shape, other: Shape): string =>
+  first.length === other.length
+    ? `PartialTensorShape: Incompatible shapes during merge: ${shapeString(first)} vs. ${shapeString(other)}`
+    : `PartialTensorShape: Incompatible ranks during merge: ${first.length} vs. ${other.length}`;
 
 /** What an element reads as before it was written. */
 function zeros(step: KernelStep, dtype: DataType, list: TensorList, given: Shape | null): Tensor {
@@ -213,7 +199,6 @@ const stackOp = kernel("TensorListStack", "CPU", {}, (node) => {
         `Operation expected a list with ${count} elements but got a list with ${list.elements.length} elements.`,
       );
     }
-    checkMergeable(list.elements);
     const given = shapeInput(step, 1);
     const fresh: Tensor[] = [];
     const parts = list.elements.map((element) => {
@@ -225,11 +210,14 @@ const stackOp = kernel("TensorListStack", "CPU", {}, (node) => {
     const fallback = [list.elementShape, given].find((shape) => shape?.every((dim) => dim >= 0)) ?? null;
     if (parts.length === 0 && fallback === null) {
       throw new InvalidArgumentError(
-        `Tried to stack elements of an empty list with non-fully-defined element_shape: ${given === null ? "<unknown>" : shapeText(given)}`,
+        `Tried to stack elements of an empty list with non-fully-defined element_shape: ${partialShapeString(given)}`,
       );
     }
-    step.setOutput(0, stack(step, dtype, parts, fallback ?? []));
-    for (const zero of fresh) zero.release();
+    try {
+      step.setOutput(0, stack(step, dtype, parts, fallback ?? [], { refusal: unmergeable }));
+    } finally {
+      for (const zero of fresh) zero.release();
+    }
     return DONE;
   };
 });

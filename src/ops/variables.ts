@@ -5,7 +5,7 @@ import { ResourceHandle } from "../kernel/resource.js";
 import { VARIABLE_TYPE, Variable } from "../resources/variable.js";
 import { copyTensor } from "../tensor/copy.js";
 import { DataType, dtypeName } from "../tensor/dtype.js";
-import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
+import { fitsPartialShape, partialShapeString, sameShape, shapeString } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { wasmFunction } from "./cpu.js";
 import { binaryCodes } from "./opcodes.js";
@@ -200,9 +200,9 @@ const assignVariable = kernel("AssignVariableOp", "CPU", {}, (node) => {
       );
     }
     const { shape } = step.input(1);
-    if (validate && handle.shape !== null && !compatible(handle.shape, shape)) {
+    if (validate && !fitsPartialShape(shape, handle.shape)) {
       throw new InvalidArgumentError(
-        `Trying to assign to variable with tensor with wrong shape. Expected ${shapeString(handle.shape)} got ${shapeString(shape)}`,
+        `Trying to assign to variable with tensor with wrong shape. Expected ${partialShapeString(handle.shape)} got ${shapeString(shape)}`,
       );
     }
     handle.cached = variable;
@@ -211,9 +211,6 @@ const assignVariable = kernel("AssignVariableOp", "CPU", {}, (node) => {
     return DONE;
   };
 });
-
-const compatible = (expected: Shape, shape: Shape): boolean =>
-  expected.length === shape.length && expected.every((dim, i) => dim < 0 || dim === shape[i]);
 
 const updateVariable = (op: string, code: number): Kernel =>
   kernel(op, "CPU", { dtype: NUMBERS }, (node) => {

@@ -1,5 +1,6 @@
-// Shapes of tensors that exist: every dimension known. A shape is a plain frozen-by-convention array of
-// non-negative integers; nobody writes to one after it was given to a tensor, so tensors share them freely.
+// Shapes of tensors that exist: every dimension known; at the end, partial ones as graphs declare them. A shape is a plain
+// frozen-by-convention array of non-negative integers; nobody writes to one after it was given to a tensor, so tensors
+// share them freely.
 
 export type Shape = readonly number[];
 
@@ -20,3 +21,11 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** TensorFlow's `TensorShape::DebugString`: `[2,3]`, `[]`. */
 export const shapeString = (shape: Shape): string => `[${shape.join(",")}]`;
+
+/** TensorFlow's `PartialTensorShape::DebugString`: −1 is an unknown dimension, `null` an unknown rank. */
+export const partialShapeString = (shape: Shape | null): string =>
+  shape === null ? "<unknown>" : `[${shape.map((dim) => (dim < 0 ? "?" : dim)).join(",")}]`;
+
+/** Whether a tensor of this shape is one that a partial shape allows. */
+export const fitsPartialShape = (shape: Shape, partial: Shape | null): boolean =>
+  partial === null || (partial.length === shape.length && partial.every((dim, i) => dim < 0 || dim === shape[i]));
