@@ -6,7 +6,7 @@ import type { Heap } from "../memory/heap.js";
 import { type TensorProto, TensorProto as TensorProtoCodec, type TensorShapeProto } from "../wire/core.js";
 import { DataType, dtypeName, dtypeSize, isKnownDtype } from "./dtype.js";
 import { numElements, type Shape, shapeString } from "./shape.js";
-import { allocateTensor, Tensor, type Value } from "./tensor.js";
+import { allocateTensor, MAX_VALUES, Tensor, type Value } from "./tensor.js";
 
 /** Elements that a shape from the network may ask for: what 4 GiB of bytes can hold. */
 const MAX_ELEMENTS = 2 ** 32;
@@ -74,7 +74,8 @@ export function shapeFromProto(proto: TensorShapeProto | undefined): Shape {
   if (proto.unknownRank) throw invalid("unknown rank");
   if (proto.dim.length > 254) throw invalid(`rank ${proto.dim.length}`);
   const shape = proto.dim.map((dim) => Number(dim.size));
-  if (shape.some((dim) => dim < 0) || numElements(shape) > MAX_ELEMENTS) throw invalid(`shape ${shapeString(shape)}`);
+  const broken = shape.some((dim) => dim < 0 || !Number.isSafeInteger(dim));
+  if (broken || numElements(shape) > MAX_ELEMENTS) throw invalid(`shape ${shapeString(shape)}`);
   return shape;
 }
 
@@ -99,21 +100,15 @@ export function tensorView(tensor: Tensor, heap: Heap, codec?: ValueCodec): Tens
 
 const invalid = (what: string): Error => new InvalidArgumentError(`Invalid TensorProto: ${what}`);
 
-/** Bytes of the leading values of a typed list; missing ones repeat the last. */
+/** Bytes of the leading values of a typed list, of whole elements only, as many as the tensor has room for. */
 function valueBytes(proto: TensorProto, size: number): Uint8Array {
-  const list = listOf(proto);
-  if (list.length > size) throw invalid(`${list.length} values for ${size} elements`);
-  return new Uint8Array(list.buffer, list.byteOffset, list.byteLength);
+  const { buffer, byteOffset, byteLength } = listOf(proto);
+  const elementSize = dtypeSize(proto.dtype);
+  const given = Math.floor(byteLength / elementSize);
+  return new Uint8Array(buffer, byteOffset, Math.min(given, size) * elementSize);
 }
 
-type List = {
-  readonly length: number;
-  readonly buffer: ArrayBufferLike;
-  readonly byteOffset: number;
-  readonly byteLength: number;
-};
-
-function listOf(proto: TensorProto): List {
+function listOf(proto: TensorProto): ArrayBufferView {
   switch (proto.dtype) {
     case DataType.FLOAT:
       return proto.floatVal ?? new Float32Array(0);
@@ -140,22 +135,14 @@ function listOf(proto: TensorProto): List {
     case DataType.BFLOAT16:
       return Uint16Array.from(proto.halfVal ?? []);
     case DataType.COMPLEX64:
-      return complex(proto.scomplexVal ?? new Float32Array(0));
+      return proto.scomplexVal ?? new Float32Array(0);
     case DataType.COMPLEX128:
-      return complex(proto.dcomplexVal ?? new Float64Array(0));
+      return proto.dcomplexVal ?? new Float64Array(0);
     default:
       if (dtypeSize(proto.dtype) !== 1) throw invalid(dtypeName(proto.dtype));
       return proto.float8Val ?? Uint8Array.from(proto.intVal ?? []);
   }
 }
-
-/** Two numbers are one element. */
-const complex = (parts: Float32Array | Float64Array): List => ({
-  length: parts.length / 2,
-  buffer: parts.buffer,
-  byteOffset: parts.byteOffset,
-  byteLength: parts.byteLength,
-});
 
 function fillRest(u8: Uint8Array, ptr: number, written: number, bytes: number, elementSize: number): void {
   if (written === 0) {
@@ -176,14 +163,12 @@ function fillRest(u8: Uint8Array, ptr: number, written: number, bytes: number, e
 function strings(proto: TensorProto, size: number): Uint8Array[] {
   if (proto.tensorContent !== null && proto.tensorContent.length > 0) return unpackStrings(proto.tensorContent, size);
   const given = proto.stringVal ?? [];
-  if (given.length > size) throw invalid(`${given.length} strings for ${size} elements`);
-  if (size > MAX_STRINGS && given.length < size) throw invalid(`${size} strings from ${given.length}`);
-  const last = given.length > 0 ? given[given.length - 1]! : new Uint8Array(0);
-  return Array.from({ length: size }, (_, i) => Uint8Array.from(given[i] ?? last));
+  if (size > MAX_VALUES && given.length < size) throw invalid(`${size} strings from ${given.length}`);
+  const values = given.slice(0, size).map((value) => Uint8Array.from(value));
+  const last = values.at(-1) ?? new Uint8Array(0);
+  while (values.length < size) values.push(last);
+  return values;
 }
-
-/** A short message must not become an endless array. */
-const MAX_STRINGS = 1 << 24;
 
 /** All lengths as varints, then all bytes. */
 export function unpackStrings(content: Uint8Array, size: number): Uint8Array[] {

@@ -17,6 +17,9 @@ export interface Counted {
 /** Strings are their bytes; resources are handles; variants hold what they hold. */
 export type Value = Uint8Array | object;
 
+/** Elements that a tensor of JavaScript values may have: a short message or a small graph must not make an endless array. */
+export const MAX_VALUES = 2 ** 24;
+
 export class Tensor {
   refs = 1;
 

@@ -159,11 +159,20 @@ export const TensorProto: Codec<TensorProto> = codec({
   },
 });
 
-/** Lists come packed in one piece as a rule; several pieces, or single values, are legal. An empty list is an absent one. */
+/**
+ * Lists come packed in one piece as a rule; several pieces, or single values, are legal. An empty list is an absent one.
+ * Room doubles, so that a message of single values takes time in proportion to its length.
+ */
 function append<L extends List>(list: L | null, more: L): L | null {
   if (list === null || more.length === 0) return more.length === 0 ? list : more;
-  const joined = new (list.constructor as new (length: number) => L)(list.length + more.length);
-  joined.set(list as never);
+  const type = list.constructor as new (buffer: ArrayBufferLike, byteOffset: number, length: number) => L;
+  const bytes = list.byteLength + more.byteLength;
+  let { buffer } = list;
+  if (bytes > buffer.byteLength) {
+    buffer = new ArrayBuffer(Math.max(bytes, 2 * buffer.byteLength));
+    new type(buffer, 0, list.length).set(list as never);
+  }
+  const joined = new type(buffer, 0, list.length + more.length);
   joined.set(more as never, list.length);
   return joined;
 }

@@ -5,7 +5,7 @@ import type { KernelStep } from "../../kernel/kernel.js";
 import type { Heap } from "../../memory/heap.js";
 import { dtypeSize } from "../../tensor/dtype.js";
 import { numElements, type Shape, shapeString } from "../../tensor/shape.js";
-import { retainValue, Tensor, type Value } from "../../tensor/tensor.js";
+import { MAX_VALUES, retainValue, Tensor, type Value } from "../../tensor/tensor.js";
 
 const EMPTY = new Uint8Array(0);
 
@@ -24,13 +24,10 @@ export function copyBytes(heap: Heap, from: number, to: number, bytes: number): 
   }
 }
 
-/** More JavaScript values than this are refused: nothing else bounds what a graph asks for. */
-const MOST_VALUES = 2 ** 26;
-
 /** A list for that many JavaScript values. @throws ResourceExhaustedError */
 export function allocateValues(step: KernelStep, shape: Shape, value?: Value): Value[] {
   const count = numElements(shape);
-  if (count > MOST_VALUES)
+  if (count > MAX_VALUES)
     throw new ResourceExhaustedError(
       `OOM when allocating tensor with shape${shapeString(shape)} of JavaScript values on ${step.device.name}`,
     );

@@ -56,6 +56,17 @@ test("single values and several packed pieces make one list", () => {
   assert.equal(proto.floatVal, Float32Array.of(1));
 });
 
+test("a long list of single values takes time in proportion to its length", () => {
+  const count = 300_000;
+  const message = new Uint8Array(5 * count);
+  for (let i = 0; i < message.length; i += 5) message.set([0x2d, 0, 0, 128, 63], i);
+  const began = performance.now();
+  const { floatVal } = TensorProto.decode(message);
+  assert.is(floatVal!.length, count);
+  assert.ok(floatVal!.every((value) => value === 1));
+  assert.ok(performance.now() - began < 2_000, "copied once for each value it takes half a minute");
+});
+
 test("tensor_content is a view of the message; empty is not absent", () => {
   const content = new Uint8Array(10_000).map((_, i) => i);
   const encoded = TensorProto.encode({ dtype: 1, tensorContent: content });
