@@ -50,7 +50,7 @@ export function localMaster(master: Master, allocator: Allocator): MasterClient 
       return [...local, ...remote];
     },
     closeSession: (sessionHandle) => master.closeSession(sessionHandle),
-    reset: (containers) => master.reset(containers, null),
+    reset: (containers) => master.reset(containers, []),
     close() {},
   };
 }

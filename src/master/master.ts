@@ -9,7 +9,9 @@ import type { Signature } from "../optimize/signature.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { ClusterDef, ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
 import { printText } from "../wire/text-format.js";
-import type { WorkerInterface } from "../worker/worker-interface.js";
+import type { Peers } from "../worker/peers.js";
+import type { StepSignal, WorkerInterface } from "../worker/worker-interface.js";
+import { DeviceFilters, devicesOf, workersOf } from "./members.js";
 import { type Callable, type Feed, MasterSession } from "./session.js";
 import { newStepId, type StepResult } from "./step-runner.js";
 
@@ -17,14 +19,15 @@ export interface MasterContext {
   /** `/job:worker/replica:0/task:0` */
   readonly task: string;
   readonly local: WorkerInterface;
-  /** Other tasks that a session with this configuration uses; waits until they answer. */
-  readonly peers: (config: ConfigProto | null) => readonly WorkerInterface[];
+  /** The other tasks of the cluster. */
+  readonly peers: Peers;
   readonly registry: OpRegistry;
   readonly hostname: string;
   /** Whether a device of this type can run the node. */
   readonly hasKernel: (node: Node, type: string) => boolean;
   readonly random: (bytes: Uint8Array) => void;
   readonly now: () => number;
+  readonly log: (text: string) => void;
   /** Configuration of the server, for sessions that bring none. */
   readonly defaultConfig: ConfigProto | null;
 }
@@ -45,16 +48,26 @@ export class Master {
   }
 
   /** @param target what the client dialled: a `cluster_def` in its configuration must name it */
-  async createSession(graphDef: GraphDef, given: ConfigProto | null, target = ""): Promise<string> {
+  async createSession(
+    graphDef: GraphDef,
+    given: ConfigProto | null,
+    target = "",
+    signal?: StepSignal,
+  ): Promise<string> {
     const config = given ?? this.context.defaultConfig;
     if (config !== null && config.sessionInterOpThreadPool.length > 0) {
       throw new InvalidArgumentError("Distributed session does not support session thread pool options.");
     }
     if (config?.clusterDef !== undefined) this.#refuseClusterDef(config.clusterDef, target);
     const { local, registry, hostname, hasKernel, random } = this.context;
-    const workers = [local, ...this.context.peers(config)];
-    const status = await Promise.all(workers.map((worker) => worker.getStatus()));
-    const devices = status.flat();
+    const filters = new DeviceFilters(config?.deviceFilters ?? []);
+    const remote = workersOf(this.context.peers, filters);
+    const own = await local.getStatus();
+    const devices = [
+      ...own,
+      ...(await this.#devicesOf(remote, config, signal)).filter(({ name }) => filters.passes(name)),
+    ];
+    const workers = [local, ...remote];
     const client = devices[0]!;
     const incarnations = new Map(devices.map((device) => [device.name, device.incarnation]));
     const handle = this.#newHandle();
@@ -65,6 +78,7 @@ export class Master {
         config,
         registry,
         hostname,
+        devices,
         client: { name: client.name, incarnation: client.incarnation },
         workers: new Map(workers.map((worker) => [worker.task, worker])),
         placement: {
@@ -77,16 +91,19 @@ export class Master {
       },
       graphDef,
     );
-    await Promise.all(
-      workers.map((worker) =>
-        worker.createWorkerSession({
-          sessionHandle: handle,
-          isolateSessionState: config?.isolateSessionState ?? false,
-          masterTask: this.context.task,
-          masterIncarnation: BigInt.asIntN(64, client.incarnation),
-        }),
-      ),
-    );
+    const request = {
+      sessionHandle: handle,
+      isolateSessionState: config?.isolateSessionState ?? false,
+      masterTask: this.context.task,
+      masterIncarnation: BigInt.asIntN(64, client.incarnation),
+    };
+    try {
+      await Promise.all(workers.map((worker) => worker.createWorkerSession(request, signal)));
+      if (signal !== undefined && signal.reason !== null) throw signal.reason;
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
     session.lastUsed = this.context.now();
     this.#sessions.set(handle, session);
     return handle;
@@ -168,20 +185,18 @@ export class Master {
       if (session === undefined) {
         throw new InvalidArgumentError(`Session ${handle} is not found. Possibly, this master has restarted.`);
       }
-      const status = await Promise.all([...session.context.workers.values()].map((worker) => worker.getStatus()));
-      return { local: status.flat(), remote: [] };
+      return { local: session.context.devices, remote: [] };
     }
-    const local = await this.context.local.getStatus();
-    const remote = await Promise.all(this.context.peers(null).map((worker) => worker.getStatus()));
-    return { local, remote: remote.flat() };
+    const remote = await this.#devicesOf(workersOf(this.context.peers, new DeviceFilters([])), null);
+    return { local: await this.context.local.getStatus(), remote };
   }
 
   /** Ends all sessions of this master and empties the named containers on all tasks. */
-  async reset(containers: readonly string[], config: ConfigProto | null): Promise<void> {
+  async reset(containers: readonly string[], deviceFilters: readonly string[]): Promise<void> {
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     await Promise.all(sessions.map((session) => session.close()));
-    const workers = [this.context.local, ...this.context.peers(config)];
+    const workers = [this.context.local, ...workersOf(this.context.peers, new DeviceFilters(deviceFilters))];
     await Promise.all(workers.map((worker) => worker.cleanupAll(containers)));
   }
 
@@ -190,6 +205,15 @@ export class Master {
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     await Promise.all(sessions.map((session) => session.close()));
+  }
+
+  async #devicesOf(
+    workers: readonly WorkerInterface[],
+    config: ConfigProto | null,
+    signal?: StepSignal,
+  ): Promise<readonly DeviceAttributes[]> {
+    const timeoutMs = Number(config?.operationTimeoutInMs ?? 0n);
+    return (await devicesOf(workers, { log: this.context.log, signal, timeoutMs })).flat();
   }
 
   /** A session may not bring a cluster of its own yet; what TensorFlow refuses is refused in its words. */

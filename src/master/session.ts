@@ -1,4 +1,5 @@
 // One session of a master: its graph and the versions of it, the plans made of it, the steps that run.
+import type { DeviceAttributes } from "../device/device.js";
 import { AbortedError, CancelledError, InvalidArgumentError } from "../errors/index.js";
 import { FunctionLibrary } from "../graph/function-library.js";
 import { Graph } from "../graph/graph.js";
@@ -20,6 +21,8 @@ export interface SessionContext {
   readonly config: ConfigProto | null;
   readonly registry: OpRegistry;
   readonly hostname: string;
+  /** This master's own first. */
+  readonly devices: readonly DeviceAttributes[];
   readonly client: ClientDevice;
   readonly workers: ReadonlyMap<string, WorkerInterface>;
   readonly placement: PlacementOptions;

@@ -1,6 +1,6 @@
 // Runs one step of a plan: the same step id on every part, in parallel; the first error cancels the rest; afterwards
 // every part cleans up. Errors of several parts are told apart as TensorFlow does.
-import { InternalError, type OpError, opErrorFromCode, toOpError } from "../errors/index.js";
+import { Code, InternalError, type OpError, opErrorFromCode, toOpError } from "../errors/index.js";
 import { Cancellation } from "../kernel/cancellation.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { RunMetadata, type RunOptions, StepStats } from "../wire/core.js";
@@ -58,7 +58,7 @@ export async function runStep(plan: Plan, request: StepRequest, cancellation: Ca
         inner,
       );
     } catch (error) {
-      const failure = toOpError(error);
+      const failure = consequence(toOpError(error), inner);
       errors.push(failure.withMessage(`From ${part.worker.task}:\n${failure.message}`));
       inner.cancel(failure.asDerived());
       return null;
@@ -78,6 +78,10 @@ export async function runStep(plan: Plan, request: StepRequest, cancellation: Ca
   const client = plan.parts.indexOf(plan.clientPart!);
   return { fetches: client < 0 ? [] : responses[client]!.recvs, metadata: metadataOf(responses, trace) };
 }
+
+/** What a task says that was told to stop is no cause. */
+const consequence = (error: OpError, step: Cancellation): OpError =>
+  step.reason !== null && error.code === Code.CANCELLED ? error.asDerived() : error;
 
 function metadataOf(responses: readonly (RunGraphResponse | null)[], trace: boolean): RunMetadata {
   const metadata = RunMetadata.create();

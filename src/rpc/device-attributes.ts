@@ -12,3 +12,17 @@ export const deviceToProto = (device: DeviceAttributes): Proto => ({
   physicalDeviceDesc: device.physicalDeviceDesc,
   xlaGlobalId: -1n,
 });
+
+export const deviceFromProto = ({
+  name,
+  deviceType,
+  memoryLimit,
+  incarnation,
+  physicalDeviceDesc,
+}: Proto): DeviceAttributes => ({
+  name,
+  deviceType,
+  memoryLimit,
+  incarnation,
+  physicalDeviceDesc,
+});

@@ -67,12 +67,13 @@ export function masterHandlers(context: MasterServiceContext): Map<string, RawHa
   };
 
   const handlers: Record<string, RawHandler> = {
-    async CreateSession(bytes) {
+    async CreateSession(bytes, call) {
       const request = CreateSessionRequest.decode(bytes);
       const sessionHandle = await master.createSession(
         request.graphDef ?? GraphDef.create(),
         request.config ?? null,
         request.target,
+        cancelledWith(call, cancelledByClient),
       );
       return CreateSessionResponse.encode({ sessionHandle });
     },
@@ -99,7 +100,8 @@ export function masterHandlers(context: MasterServiceContext): Map<string, RawHa
       return ListDevicesResponse.encode({ localDevice: encode(local), remoteDevice: encode(remote) });
     },
     async Reset(bytes) {
-      await master.reset(ResetRequest.decode(bytes).container, null);
+      const { container, deviceFilters } = ResetRequest.decode(bytes);
+      await master.reset(container, deviceFilters);
       return ResetResponse.encode({});
     },
     async MakeCallable(bytes) {

@@ -1,14 +1,11 @@
 // WorkerService on gRPC: decodes what a master or a peer asks, calls the Worker, encodes the answer. Graphs are checked
 // as they are imported; tensors are copied between message and heap once each way. Must not know sessions or steps.
-import { CancelledError, InvalidArgumentError, toOpError, UnimplementedError } from "../errors/index.js";
+import { CancelledError, toOpError, UnimplementedError } from "../errors/index.js";
 import { FunctionLibrary } from "../graph/function-library.js";
 import { Graph } from "../graph/graph.js";
 import { importGraph } from "../graph/import.js";
 import type { OpRegistry } from "../graph/op-def.js";
-import type { Heap } from "../memory/heap.js";
-import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
-import { tensorsFromProtos, tensorView } from "../tensor/proto.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { tensorsFromProtos } from "../tensor/proto.js";
 import type { RawCall, RawHandler } from "../transport/grpc-listener.js";
 import { CostGraphDef, GraphDef, TensorProto } from "../wire/core.js";
 import {
@@ -36,7 +33,7 @@ import {
 import { LEGACY_SESSION, type Worker } from "../worker/worker.js";
 import { deviceToProto } from "./device-attributes.js";
 import { RecentRequests } from "./duplicates.js";
-import { cancelledWith, encodeAndRelease, methodTable, named, type ServiceContext } from "./service.js";
+import { cancelledWith, encodeAndRelease, leavingView, methodTable, named, type ServiceContext } from "./service.js";
 
 export interface WorkerServiceContext extends ServiceContext {
   readonly worker: Worker;
@@ -161,12 +158,4 @@ async function recvTensor(
   const encode = ([proto]: TensorProto[]) =>
     RecvTensorResponse.encode({ tensor: proto!, isDead: dead, sendStartMicros: BigInt(Date.now()) * 1000n });
   return encodeAndRelease([tensor], allocator, encode, leavingView);
-}
-
-/** The view of a tensor that leaves its task. */
-function leavingView(tensor: Tensor, heap: Heap): TensorProto {
-  if (tensor.dtype !== DataType.STRING && dtypeSize(tensor.dtype) === 0) {
-    throw new InvalidArgumentError(`A tensor of type ${dtypeName(tensor.dtype)} can't leave its task`);
-  }
-  return tensorView(tensor, heap);
 }

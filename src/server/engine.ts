@@ -11,6 +11,7 @@ import type { Kernel } from "../kernel/kernel.js";
 import type { MasterClient } from "../master/client.js";
 import { localMaster } from "../master/local-client.js";
 import { Master } from "../master/master.js";
+import type { Allocator } from "../memory/allocator.js";
 import { Heap } from "../memory/heap.js";
 import { allKernels } from "../ops/all.js";
 import { createOpRegistry } from "../ops/registry.js";
@@ -18,6 +19,7 @@ import * as node from "../platform/node.js";
 import { enableRelaxedSimd, loadKernelModule } from "../platform/wasm-node.js";
 import { ResourceManager } from "../resources/resource-manager.js";
 import type { ConfigProto } from "../wire/core.js";
+import type { Peers } from "../worker/peers.js";
 import { Worker } from "../worker/worker.js";
 
 export interface EngineOptions {
@@ -42,6 +44,7 @@ export class Engine {
     job: string,
     config: ConfigProto | null,
     options: EngineOptions = {},
+    connect: (allocator: Allocator) => Peers = () => new Map(),
   ): Promise<Engine> {
     await enableRelaxedSimd();
     const variant = await selectVariant();
@@ -58,16 +61,15 @@ export class Engine {
       kernels: options.kernels ?? allKernels,
       newIncarnation,
     });
-    const worker = new Worker(task, devices, new ResourceManager(job), {
-      now: node.now,
-      yieldThen: node.yieldThen,
-      log: options.log ?? node.logLine,
-    });
+    const log = options.log ?? node.logLine;
+    const peers = connect(devices[0]!.allocator);
+    const runtime = { now: node.now, yieldThen: node.yieldThen, log };
+    const worker = new Worker(task, devices, new ResourceManager(job), runtime, peers);
     const byType = new Map(devices.map((device) => [device.type, device]));
     const master = new Master({
       task,
       local: worker,
-      peers: () => [],
+      peers,
       registry: createOpRegistry(),
       hostname: node.machineName(),
       // An op that has no kernel here yet is refused by the step that needs it, not by the graph that holds it.
@@ -80,6 +82,7 @@ export class Engine {
       },
       random: node.random,
       now: node.now,
+      log,
       defaultConfig: config,
     });
     return new Engine(heap, devices, worker, master);

@@ -12,9 +12,11 @@ import {
 import { InvalidArgumentError, UnknownError } from "../errors/index.js";
 import type { MasterClient } from "../master/client.js";
 import * as node from "../platform/node.js";
+import { connectWith } from "../rpc/connect.js";
 import { masterHandlers } from "../rpc/master-service.js";
 import { toStatus } from "../rpc/status.js";
 import { workerHandlers } from "../rpc/worker-service.js";
+import { Channels } from "../transport/grpc-channel.js";
 import { GrpcListener } from "../transport/grpc-listener.js";
 import type { ServerDef } from "../wire/core.js";
 import { printText } from "../wire/text-format.js";
@@ -35,6 +37,7 @@ export interface StopOptions {
 interface Parts {
   readonly serverDef: ServerDef;
   readonly engine: Engine;
+  readonly channels: Channels;
   readonly listener: GrpcListener;
   readonly host: string;
   readonly port: number;
@@ -65,11 +68,14 @@ export class Server implements AsyncDisposable {
         `"${own.host}" is not an address of this machine: name the one to listen on with --bind (option \`bind\`)`,
       );
     }
+    const channels = new Channels();
+    const task = taskName(serverDef);
     const engine = await Engine.open(
-      taskName(serverDef),
+      task,
       serverDef.jobName,
       serverDef.defaultSessionConfig ?? null,
       options,
+      (allocator) => connectWith(channels, allocator)(serverDef.cluster!, task),
     );
     const { master, worker } = engine;
     const { registry, hostname } = master.context;
@@ -89,9 +95,10 @@ export class Server implements AsyncDisposable {
       port = await listener.bind(`${bindHost.includes(":") ? `[${bindHost}]` : bindHost}:${own.port % 65536}`);
     } catch (cause) {
       await engine.close();
+      channels.close();
       throw new UnknownError("Could not start gRPC server", { cause });
     }
-    return new Server({ serverDef, engine, listener, host: own.host, port });
+    return new Server({ serverDef, engine, channels, listener, host: own.host, port });
   }
 
   /** A cluster of one task, job `local`, on a free port of the loopback interface. */
@@ -131,10 +138,11 @@ export class Server implements AsyncDisposable {
   }
 
   async #stop({ graceMs = 0 }: StopOptions): Promise<void> {
-    const { engine, listener } = this.parts;
+    const { engine, channels, listener } = this.parts;
     const deadline = node.now() + graceMs;
     while (engine.master.runningSteps > 0 && node.now() < deadline) await new Promise((r) => setTimeout(r, 5));
     await engine.close();
+    channels.close();
     await listener.close(Math.max(50, deadline - node.now()));
     this.#resolveJoined();
   }

@@ -7,13 +7,23 @@ import type { ResourceStore } from "../kernel/resource.js";
 import type { LocalRendezvous } from "../rendezvous/local.js";
 import { StepContainer } from "../resources/step-container.js";
 import type { Tensor } from "../tensor/tensor.js";
+import type { Peers } from "./peers.js";
 import type { RegisteredGraph } from "./registered-graph.js";
+import { PeerRendezvous } from "./step-rendezvous.js";
 import type { StepTrace } from "./step-trace.js";
 
 export interface Runtime {
   readonly now: () => number;
   readonly yieldThen: (resume: () => void) => void;
   readonly log: (text: string) => void;
+}
+
+/** What a step meets of its session. */
+export interface StepSession {
+  /** This task, as the session names it. */
+  readonly task: string;
+  readonly peers: Peers;
+  readonly resources: ResourceStore;
 }
 
 export class RunningStep {
@@ -32,7 +42,7 @@ export class RunningStep {
   /** Starts one executor a device. */
   start(
     graph: RegisteredGraph,
-    resources: ResourceStore,
+    { task, peers, resources }: StepSession,
     runtime: Runtime,
     trace: StepTrace | null,
   ): Promise<Error | null> {
@@ -42,14 +52,16 @@ export class RunningStep {
     });
     let open = graph.parts.length;
     let first: Error | null = null;
+    const { stepId, rendezvous: local, cancellation } = this;
+    const rendezvous = peers.size === 0 ? local : new PeerRendezvous(stepId, local, task, peers, cancellation);
     if (open === 0) resolve(null);
     for (const part of graph.parts) {
       const services: StepServices = {
-        stepId: this.stepId,
-        rendezvous: this.rendezvous,
+        stepId,
+        rendezvous,
         resources,
         stepResources: this.resources,
-        cancellation: this.cancellation,
+        cancellation,
         functions: part.functions,
         log: runtime.log,
         yieldThen: runtime.yieldThen,

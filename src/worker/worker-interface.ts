@@ -43,10 +43,10 @@ export interface RunGraphResponse {
 export interface WorkerInterface {
   /** `/job:worker/replica:0/task:0` */
   readonly task: string;
-  getStatus(signal?: AbortSignal): Promise<readonly DeviceAttributes[]>;
-  createWorkerSession(request: CreateWorkerSessionRequest, signal?: AbortSignal): Promise<void>;
+  getStatus(signal?: StepSignal): Promise<readonly DeviceAttributes[]>;
+  createWorkerSession(request: CreateWorkerSessionRequest, signal?: StepSignal): Promise<void>;
   deleteWorkerSession(sessionHandle: string): Promise<void>;
-  registerGraph(request: RegisterGraphRequest, signal?: AbortSignal): Promise<string>;
+  registerGraph(request: RegisterGraphRequest, signal?: StepSignal): Promise<string>;
   deregisterGraph(sessionHandle: string, graphHandle: string): Promise<void>;
   /** Cancelled through `signal`: the step ends with the signal's reason. */
   runGraph(request: RunGraphRequest, signal: StepSignal): Promise<RunGraphResponse>;

@@ -17,8 +17,9 @@ import { parseKey } from "../rendezvous/key.js";
 import { LocalRendezvous } from "../rendezvous/local.js";
 import { ResourceManager } from "../resources/resource-manager.js";
 import type { Tensor } from "../tensor/tensor.js";
+import type { Peers } from "./peers.js";
 import { RegisteredGraph, type SessionKernels } from "./registered-graph.js";
-import { RunningStep, type Runtime } from "./running-step.js";
+import { RunningStep, type Runtime, type StepSession } from "./running-step.js";
 import { StepTrace } from "./step-trace.js";
 import type {
   CreateWorkerSessionRequest,
@@ -29,7 +30,7 @@ import type {
   WorkerInterface,
 } from "./worker-interface.js";
 
-interface WorkerSession {
+interface WorkerSession extends StepSession {
   readonly masterTask: string;
   readonly masterIncarnation: bigint;
   readonly resources: ResourceManager;
@@ -59,6 +60,7 @@ export class Worker implements WorkerInterface {
     /** State common to all sessions that aren't isolated. */
     readonly resources: ResourceManager,
     readonly runtime: Runtime,
+    readonly peers: Peers,
   ) {}
 
   async getStatus(): Promise<readonly DeviceAttributes[]> {
@@ -132,7 +134,7 @@ export class Worker implements WorkerInterface {
     for (const { key, tensor } of request.sends) step.rendezvous.send(key, tensor, false);
     const trace = request.recordTimeline ? new StepTrace(this.runtime.now) : null;
     const starts = step.ended === null;
-    const ended = starts ? step.start(graph, session.resources, this.runtime, trace) : step.ended!;
+    const ended = starts ? step.start(graph, session, this.runtime, trace) : step.ended!;
     // A partial run answers as soon as it has what was asked for; the last part waits for the executors.
     if (!request.isPartial || request.isLastPartialRun) {
       const error = await ended;
@@ -244,6 +246,8 @@ export class Worker implements WorkerInterface {
   #open(request: CreateWorkerSessionRequest): WorkerSession {
     const { sessionHandle, masterTask, masterIncarnation, isolateSessionState: isolated } = request;
     const session: WorkerSession = {
+      task: this.task,
+      peers: this.peers,
       masterTask,
       masterIncarnation,
       resources: isolated ? new ResourceManager(this.resources.defaultContainer) : this.resources,

@@ -1,0 +1,74 @@
+// The tasks that a session uses: those of the cluster that pass its device filters, and what devices they have once they
+// answer. Waits for tasks that aren't there yet, says every ten seconds who is missing. It must not know how they are asked.
+import type { DeviceAttributes } from "../device/device.js";
+import { DeadlineExceededError, toOpError } from "../errors/index.js";
+import { Cancellation } from "../kernel/cancellation.js";
+import { conflict, type DeviceSpec, parseDeviceSpec } from "../placement/device-name.js";
+import type { Peers } from "../worker/peers.js";
+import type { StepSignal, WorkerInterface } from "../worker/worker-interface.js";
+
+const REPORT_EVERY_MS = 10_000;
+
+/** Device filters of a session: a name passes that fits any of them; all do where there are none. */
+export class DeviceFilters {
+  readonly #specs: readonly DeviceSpec[];
+
+  constructor(filters: readonly string[]) {
+    // A real master ends its process over a filter that it can't read; one that says nothing fits everything.
+    this.#specs = filters.map(parseDeviceSpec).filter((spec) => spec !== null);
+  }
+
+  /** @param name of a task or of a device */
+  passes(name: string): boolean {
+    const spec = parseDeviceSpec(name);
+    return this.#specs.length === 0 || (spec !== null && this.#specs.some((filter) => conflict(filter, spec) === null));
+  }
+}
+
+export const workersOf = (peers: Peers, filters: DeviceFilters): WorkerInterface[] =>
+  [...peers.values()].map(({ worker }) => worker).filter(({ task }) => filters.passes(task));
+
+export interface Waiting {
+  readonly log: (text: string) => void;
+  readonly signal?: StepSignal | undefined;
+  /** 0 waits for ever. */
+  readonly timeoutMs: number;
+}
+
+/** The devices of each worker, asked in parallel. @throws the first error, DeadlineExceededError naming who is missing */
+export async function devicesOf(
+  workers: readonly WorkerInterface[],
+  { log, signal, timeoutMs }: Waiting,
+): Promise<readonly DeviceAttributes[][]> {
+  const missing = new Set(workers.map(({ task }) => task));
+  const says = (task: string) => `CreateSession still waiting for response from worker: ${task}`;
+  const inner = new Cancellation();
+  const forward = (reason: Error) => inner.cancel(reason);
+  signal?.add(forward);
+  const report = setInterval(() => {
+    for (const task of missing) log(says(task));
+  }, REPORT_EVERY_MS);
+  const expire = () => inner.cancel(new DeadlineExceededError([...missing].map(says).join("\n")));
+  const deadline = timeoutMs > 0 ? setTimeout(expire, timeoutMs) : undefined;
+  const ask = async (worker: WorkerInterface) => {
+    try {
+      const devices = await worker.getStatus(inner);
+      missing.delete(worker.task);
+      return [...devices];
+    } catch (error) {
+      if (inner.reason === null) {
+        const { codeName, message } = toOpError(error);
+        log(`CreateSession failed because worker ${worker.task} returned error: ${codeName}: ${message}`);
+        inner.cancel(toOpError(error));
+      }
+      throw error;
+    }
+  };
+  try {
+    return await Promise.all(workers.map(ask));
+  } finally {
+    signal?.remove(forward);
+    clearInterval(report);
+    clearTimeout(deadline);
+  }
+}

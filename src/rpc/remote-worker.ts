@@ -1,0 +1,114 @@
+// A worker behind gRPC as a master's worker: graphs and tensors become messages here and only here. Calls wait for the
+// connection, fail fast or have a deadline as TensorFlow's do (PROTOCOL.md, Transport facts).
+import { InternalError, opErrorFromCode } from "../errors/index.js";
+import { exportGraph } from "../graph/export.js";
+import type { Allocator } from "../memory/allocator.js";
+import { tensorsFromProtos } from "../tensor/proto.js";
+import type { GrpcChannel } from "../transport/grpc-channel.js";
+import { type Codec, ConfigProto, TensorProto } from "../wire/core.js";
+import * as wire from "../wire/worker.js";
+import type { RunGraphResponse, WorkerInterface } from "../worker/worker-interface.js";
+import { deviceFromProto } from "./device-attributes.js";
+import { requestId } from "./request-id.js";
+import { encodeAndRelease, leavingView, named } from "./service.js";
+import { unary } from "./unary.js";
+
+const DELETE_SESSION_MS = 10_000;
+
+/** @param allocator where tensors that come with an answer go */
+export function remoteWorker(task: string, channel: GrpcChannel, allocator: Allocator): WorkerInterface {
+  const pathOf = (name: string) => `/tensorflow.WorkerService/${name}`;
+  const method = <Q, R>(name: string, request: Codec<Q>, response: Codec<R>) =>
+    unary(channel, pathOf(name), request.encode, response);
+  const getStatus = method("GetStatus", wire.GetStatusRequest, wire.GetStatusResponse);
+  const createWorkerSession = method(
+    "CreateWorkerSession",
+    wire.CreateWorkerSessionRequest,
+    wire.CreateWorkerSessionResponse,
+  );
+  const deleteWorkerSession = method(
+    "DeleteWorkerSession",
+    wire.DeleteWorkerSessionRequest,
+    wire.DeleteWorkerSessionResponse,
+  );
+  const registerGraph = method("RegisterGraph", wire.RegisterGraphRequest, wire.RegisterGraphResponse);
+  const deregisterGraph = method("DeregisterGraph", wire.DeregisterGraphRequest, wire.DeregisterGraphResponse);
+  const runGraph = unary(channel, pathOf("RunGraph"), (bytes: Uint8Array) => bytes, wire.RunGraphResponse);
+  const cleanupGraph = method("CleanupGraph", wire.CleanupGraphRequest, wire.CleanupGraphResponse);
+  const cleanupAll = method("CleanupAll", wire.CleanupAllRequest, wire.CleanupAllResponse);
+  const createWorkerSessionCalled = true;
+  return {
+    task,
+    async getStatus(signal) {
+      const { deviceAttributes } = await getStatus({}, { waitForReady: true, signal });
+      return deviceAttributes.map(deviceFromProto);
+    },
+    async createWorkerSession(request, signal) {
+      await createWorkerSession(request, { signal });
+    },
+    async deleteWorkerSession(sessionHandle) {
+      await deleteWorkerSession({ sessionHandle }, { timeoutMs: DELETE_SESSION_MS });
+    },
+    async registerGraph({ sessionHandle, graph, config }, signal) {
+      const request = {
+        sessionHandle,
+        createWorkerSessionCalled,
+        graphDef: exportGraph(graph, { stripDefaults: true }),
+        graphOptions: {},
+        debugOptions: {},
+        configProto: config ?? ConfigProto.create(),
+      };
+      return (await registerGraph(request, { signal })).graphHandle;
+    },
+    async deregisterGraph(sessionHandle, graphHandle) {
+      await deregisterGraph({ sessionHandle, createWorkerSessionCalled, graphHandle });
+    },
+    async runGraph(request, signal) {
+      const names = request.sends.map(({ key }) => key);
+      const message = encodeAndRelease(
+        request.sends.map(({ tensor }) => tensor),
+        allocator,
+        (protos) =>
+          wire.RunGraphRequest.encode({
+            sessionHandle: request.sessionHandle,
+            createWorkerSessionCalled,
+            graphHandle: request.graphHandle,
+            stepId: request.stepId,
+            execOpts: {
+              recordTimeline: request.recordTimeline,
+              recordPartitionGraphs: request.recordPartitionGraphs,
+            },
+            send: named(names, protos),
+            recvKey: request.recvKeys,
+            isPartial: request.isPartial,
+            isLastPartialRun: request.isLastPartialRun,
+            storeErrorsInResponseBody: true,
+            requestId: requestId(),
+          }),
+        leavingView,
+      );
+      const answer = await runGraph(message, { signal });
+      if (answer.statusCode !== 0) throw opErrorFromCode(answer.statusCode, answer.statusErrorMessage);
+      return fromAnswer(answer, request.recvKeys, allocator);
+    },
+    async cleanupGraph(stepId) {
+      await cleanupGraph({ stepId });
+    },
+    async cleanupAll(container) {
+      await cleanupAll({ container });
+    },
+  };
+}
+
+function fromAnswer(answer: wire.RunGraphResponse, keys: readonly string[], allocator: Allocator): RunGraphResponse {
+  const byKey = new Map(answer.recv.map(({ name, tensor }) => [name, tensor]));
+  const protos = keys.map((key) => {
+    if (!byKey.has(key)) throw new InternalError(`The worker gave no tensor for ${key}`);
+    return byKey.get(key) ?? TensorProto.create();
+  });
+  return {
+    recvs: tensorsFromProtos(protos, allocator),
+    stepStats: answer.stepStats ?? null,
+    partitionGraphs: answer.partitionGraph,
+  };
+}

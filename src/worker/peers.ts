@@ -1,0 +1,26 @@
+// The other tasks of a cluster as this task talks to them: whom a master runs graphs on, and where a step's tensors
+// come from. Which road they take is chosen by who implements it; it must not be known here.
+import type { CancellationSignal } from "../kernel/cancellation.js";
+import type { Received } from "../kernel/rendezvous.js";
+import type { ClusterDef } from "../wire/core.js";
+import type { WorkerInterface } from "./worker-interface.js";
+
+/** Brings tensors of one other task here. */
+export interface PeerTransfer {
+  /**
+   * Asks for a tensor of a step; `received` is called once, after a cancellation with its reason. Several may be under
+   * way at once.
+   */
+  receive(stepId: bigint, key: string, signal: CancellationSignal, received: Received): void;
+}
+
+export interface Peer {
+  readonly worker: WorkerInterface;
+  readonly transfer: PeerTransfer;
+}
+
+/** By task name (`/job:ps/replica:0/task:0`), in the order of the names. */
+export type Peers = ReadonlyMap<string, Peer>;
+
+/** All tasks of a cluster but the one named. */
+export type Connect = (cluster: ClusterDef, ownTask: string) => Peers;

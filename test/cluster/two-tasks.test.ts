@@ -1,0 +1,102 @@
+// A step over two tasks of ours, over sockets: values, strings, errors, cancellation, and nothing left behind.
+import * as assert from "uvu/assert";
+import {
+  DataType,
+  FailedPreconditionError,
+  GradientDescentOptimizer,
+  Graph,
+  globalVariablesInitializer,
+  InvalidArgumentError,
+  Session,
+  Variable,
+} from "../../src/index.js";
+import { TestCluster } from "../support/cluster.js";
+import { test } from "../support/suite.js";
+
+const PS = "/job:ps/task:0";
+const WORKER = "/job:worker/task:0";
+
+/** y = x · w, w on the parameter server; and one step of training it. */
+const linear = () => {
+  const graph = new Graph();
+  const w = graph.withDevice(
+    PS,
+    () => new Variable(graph, graph.constant([[1], [2], [3]], DataType.FLOAT), { name: "w", shape: [3, 1] }),
+  );
+  return graph.withDevice(WORKER, () => {
+    const x = graph.placeholder(DataType.FLOAT, null, "x");
+    const y = graph.op("MatMul", [x, w.value]).output();
+    const axes = graph.constant([0, 1], DataType.INT32);
+    const loss = graph.op("Sum", [graph.op("Square", [y]).output(), axes]).output();
+    const train = new GradientDescentOptimizer(0.25).minimize(loss, [w]);
+    return { graph, w, x, y, loss, train, init: globalVariablesInitializer(graph) };
+  });
+};
+
+test("a variable on one task, the computation on the other: either may be the master", async () => {
+  await using cluster = await TestCluster.start({ ps: 1, worker: 1 });
+  for (const job of ["worker", "ps"]) {
+    const { graph, x, y, w, loss, train, init } = linear();
+    const session = new Session(cluster.target(job, 0), { graph });
+    await session.run(init);
+    assert.equal((await session.run(y, [[x, [[1, 1, 1]]]])).data, Float32Array.of(6));
+    assert.equal((await session.run([loss, train], [[x, [[1, 0, 0]]]]))[0].data, Float32Array.of(1));
+    assert.equal((await session.run(w.value)).data, Float32Array.of(0.5, 2, 3));
+    await session.close();
+  }
+  await Session.reset(cluster.target("worker", 0));
+  assert.equal(cluster.held(), { steps: 0, sessions: 0, blocks: 0 });
+});
+
+test("a failure on another task names the task and the node, and the session goes on", async () => {
+  await using cluster = await TestCluster.start({ ps: 1, worker: 1 });
+  const { graph, x, y, init } = linear();
+  await using session = new Session(cluster.target("worker", 0), { graph });
+  const fails = async (kind: new (...args: never[]) => Error, text: string) => {
+    try {
+      await session.run(y, [[x, [[1, 1, 1]]]]);
+    } catch (error) {
+      assert.instance(error, kind);
+      assert.ok((error as Error).message.includes(text), (error as Error).message);
+      return;
+    }
+    throw new Error("the step should have failed");
+  };
+  await fails(FailedPreconditionError, "Could not find variable w");
+  await session.run(init);
+  assert.equal((await session.run(y, [[x, [[1, 1, 1]]]])).data, Float32Array.of(6));
+  assert.equal((await session.run(y, [[x, [[0, 0, 2]]]])).data, Float32Array.of(6));
+  const wrong = session.run(y, [[x, [[1, 1]]]]);
+  await wrong.then(
+    () => assert.unreachable(),
+    (error) => {
+      assert.instance(error, InvalidArgumentError);
+      assert.ok(
+        error.message.startsWith(
+          "From /job:worker/replica:0/task:0:\nMatrix size-incompatible: In[0]: [1,2], In[1]: [3,1]",
+        ),
+      );
+    },
+  );
+});
+
+test("strings and empty tensors travel", async () => {
+  await using cluster = await TestCluster.start({ ps: 1, worker: 1 });
+  const graph = new Graph();
+  const text = graph.withDevice(PS, () =>
+    graph.op("AsString", [graph.constant([1, 20, 300], DataType.INT32)]).output(),
+  );
+  const none = graph.withDevice(PS, () =>
+    graph.op("Fill", [graph.constant([0, 3], DataType.INT32), graph.constant(1)]).output(),
+  );
+  const [joined, shape] = graph.withDevice(WORKER, () => [
+    graph.op("StringLength", [text]).output(),
+    graph.op("Shape", [none]).output(),
+  ]);
+  await using session = new Session(cluster.target("worker", 0), { graph });
+  const [lengths, sizes] = await session.run([joined!, shape!]);
+  assert.equal([...(lengths.data as Int32Array)], [1, 2, 3]);
+  assert.equal([...(sizes.data as Int32Array)], [0, 3]);
+});
+
+test.run();

@@ -1,0 +1,73 @@
+// A cluster of this package's servers on free ports, all in this process. Its tasks meet over real sockets.
+import { createServer } from "node:net";
+import { Server, type ServerOptions } from "../../src/index.js";
+
+/** Ports that were free a moment ago: a cluster must name its tasks' ports before they listen. */
+async function freePorts(count: number): Promise<number[]> {
+  const probes = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const probe = createServer();
+      await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+      return probe;
+    }),
+  );
+  const ports = probes.map((probe) => (probe.address() as { port: number }).port);
+  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
+  return ports;
+}
+
+export class TestCluster implements AsyncDisposable {
+  /** What the tasks logged. */
+  readonly lines: string[] = [];
+  readonly #servers = new Map<string, Server>();
+
+  private constructor(readonly jobs: Readonly<Record<string, readonly string[]>>) {}
+
+  /** @param missing tasks (`ps/0`) that aren't started yet */
+  static async start(sizes: Readonly<Record<string, number>>, missing: readonly string[] = []): Promise<TestCluster> {
+    const ports = await freePorts(Object.values(sizes).reduce((a, b) => a + b, 0));
+    const jobs = Object.fromEntries(
+      Object.entries(sizes).map(([job, size]) => [job, ports.splice(0, size).map((port) => `127.0.0.1:${port}`)]),
+    );
+    const cluster = new TestCluster(jobs);
+    for (const [job, tasks] of Object.entries(jobs)) {
+      for (const task of tasks.keys()) if (!missing.includes(`${job}/${task}`)) await cluster.startTask(job, task);
+    }
+    return cluster;
+  }
+
+  async startTask(job: string, task: number, options: ServerOptions = {}): Promise<Server> {
+    const log = (line: string) => void this.lines.push(line);
+    const server = await Server.create(this.jobs, { log, ...options, jobName: job, taskIndex: task });
+    this.#servers.set(`${job}/${task}`, server);
+    return server;
+  }
+
+  server(job: string, task: number): Server {
+    return this.#servers.get(`${job}/${task}`)!;
+  }
+
+  target(job: string, task: number): string {
+    return `grpc://${this.jobs[job]![task]}`;
+  }
+
+  async stopTask(job: string, task: number): Promise<void> {
+    await this.server(job, task).stop();
+    this.#servers.delete(`${job}/${task}`);
+  }
+
+  /** Steps, sessions and blocks of memory that the tasks still hold. */
+  held(): { steps: number; sessions: number; blocks: number } {
+    const held = { steps: 0, sessions: 0, blocks: 0 };
+    for (const { parts } of this.#servers.values()) {
+      held.steps += parts.engine.worker.openSteps;
+      held.sessions += parts.engine.worker.openSessions;
+      for (const { allocator } of parts.engine.devices) held.blocks += allocator.stats().blocksInUse;
+    }
+    return held;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#servers.values()].map((server) => server.stop()));
+  }
+}
