@@ -336,7 +336,14 @@ def placement(cluster, record):
     nodes = []
     for k, request in enumerate(requests):
         with tf.device(request or None):
-            nodes.append(v1.py_func if False else tf.random.uniform([1], name=f"n{k}"))
+            nodes.append(tf.random.uniform([1], name=f"n{k}"))
+    # What only makes a value, or only looks at one, has no place of its own.
+    alone, between = tf.constant(1.0, name="alone"), tf.constant([1.0], name="between")
+    with tf.device(PS):
+        there = [tf.negative(alone, name="there"), tf.negative(between, name="there2")]
+    with tf.device(W1):
+        there.append(tf.negative(between, name="there3"))
+    sizes = [tf.raw_ops.Shape(input=there[0], name="shape"), tf.raw_ops.Rank(input=there[2], name="rank"), tf.raw_ops.Size(input=between, name="size")]
     with tf.device(PS):
         v = v1.get_variable("v", initializer=np.float32(1), use_resource=False)
         r = v1.get_variable("r", initializer=np.float32(1), use_resource=True)
@@ -347,10 +354,11 @@ def placement(cluster, record):
         sess.run([v.initializer, r.initializer])
         metadata = v1.RunMetadata()
         options = v1.RunOptions(output_partition_graphs=True)
-        sess.run([*nodes, beside, *added], options=options, run_metadata=metadata)
+        sess.run([*nodes, *there, *sizes, beside, *added], options=options, run_metadata=metadata)
         where = {n.name: n.device for graph in metadata.partition_graphs for n in graph.node}
         for k, request in enumerate(requests):
             record(f"{request!r}", where[f"n{k}/RandomUniform"])
+        record("makers", {name: where[name] for name in ("alone", "shape", "rank", "size")})
         record("colocated", [where[name] for name in ("beside/RandomUniform", "v", "r")])
         record("partitions", sorted({n.device for graph in metadata.partition_graphs for n in graph.node}))
     for request in ("/gpu:0", "/job:ps/device:GPU:0", "/job:nope", "/job:worker/task:7", "/cpu:3"):
