@@ -70,6 +70,8 @@ export class Executable {
   readonly retvalCount: number;
   readonly device: Device;
   readonly #owned: NodeKernel[] = [];
+  /** The last kernel prepared of each sort: the next node often wants the same, and code and data stay in the cache. */
+  readonly #shared = new Map<Kernel, NodeKernel>();
 
   constructor(graph: Graph, options: CompileOptions) {
     const { nodes } = graph;
@@ -229,11 +231,16 @@ export class Executable {
     const cached = node.op.isStateful ? options.statefulKernels.get(name) : undefined;
     if (cached !== undefined && cached.op === node.op.name) return cached.kernel;
     const kernel = findKernel(node, options.device);
+    const prepared = this.#shared.get(kernel);
+    if (prepared?.serves(node)) return prepared;
     try {
-      const prepared = new NodeKernel(node, kernel, options.device, options.functions);
-      if (node.op.isStateful) options.statefulKernels.set(name, { op: node.op.name, kernel: prepared });
-      else this.#owned.push(prepared);
-      return prepared;
+      const own = new NodeKernel(node, kernel, options.device, options.functions);
+      if (node.op.isStateful) options.statefulKernels.set(name, { op: node.op.name, kernel: own });
+      else {
+        this.#owned.push(own);
+        this.#shared.set(kernel, own);
+      }
+      return own;
     } catch (error) {
       throw error instanceof OpError ? withNode(error, node.name) : error;
     }

@@ -1,7 +1,7 @@
 // A graph node as its kernel sees it while it is prepared: typed attributes, argument ranges, functions, constants.
 // Owns the constants that the kernel keeps, until the kernel is closed.
 import type { Device } from "../device/device.js";
-import { NotFoundError } from "../errors/index.js";
+import { InternalError, NotFoundError } from "../errors/index.js";
 import * as attrs from "../graph/attr.js";
 import type { Node } from "../graph/graph.js";
 import type { ArgDef } from "../graph/op-def.js";
@@ -14,7 +14,6 @@ import { type AttrValue, TensorProto } from "../wire/core.js";
 import type { FunctionRuntime } from "./functions.js";
 
 export class NodeKernel implements KernelNode {
-  readonly name: string;
   readonly op: string;
   readonly inputTypes: readonly DataType[];
   readonly outputTypes: readonly DataType[];
@@ -22,6 +21,9 @@ export class NodeKernel implements KernelNode {
   readonly #node: Node;
   readonly #functions: FunctionRuntime;
   readonly #owned: Tensor[] = [];
+  /** Whether it knows names that are its node's alone, and whether it serves others. */
+  #personal = false;
+  #shared = false;
 
   constructor(
     node: Node,
@@ -29,7 +31,6 @@ export class NodeKernel implements KernelNode {
     readonly device: Device,
     functions: FunctionRuntime,
   ) {
-    this.name = node.name;
     this.op = node.op.name;
     this.inputTypes = node.inputTypes;
     this.outputTypes = node.outputTypes;
@@ -48,7 +49,20 @@ export class NodeKernel implements KernelNode {
     this.#owned.length = 0;
   }
 
+  /** Whether it does for another node what a kernel prepared for that node would do. */
+  serves(node: Node): boolean {
+    if (this.#personal || !attrs.sameScalarAttrs(this.#node, node)) return false;
+    this.#shared = true;
+    return true;
+  }
+
+  get name(): string {
+    this.#becomePersonal();
+    return this.#node.name;
+  }
+
   inputName(index: number): string {
+    this.#becomePersonal();
     const { node, index: output } = this.#node.inputs[index]!;
     return output === 0 ? node.name : `${node.name}:${output}`;
   }
@@ -119,6 +133,11 @@ export class NodeKernel implements KernelNode {
       dtypeSize(dtype) === 0 ? Tensor.ofValues(dtype, [], []) : tensorFromProto(proto, this.device.allocator);
     this.#owned.push(tensor);
     return tensor;
+  }
+
+  #becomePersonal(): void {
+    if (this.#shared) throw new InternalError(`A kernel of ${this.op} asks for names while it runs`);
+    this.#personal = true;
   }
 
   #range(args: readonly ArgDef[], argument: string): readonly [number, number] {

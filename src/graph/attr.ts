@@ -54,6 +54,24 @@ export const typesAttr = (node: Node, name: string): DataType[] => list(node, na
 export const shapesAttr = (node: Node, name: string): (Shape | null)[] => list(node, name, "shape").map(shapeOf);
 export const funcsAttr = (node: Node, name: string): NameAttrList[] => list(node, name, "func");
 
+/** Whether two nodes of one op have the same attributes, all of them scalars: others are not looked into. */
+export function sameScalarAttrs(a: Node, b: Node): boolean {
+  for (const [name, value] of a.attrs) {
+    // What is not of the op's definition is not read by its kernel.
+    if (name.startsWith("_")) continue;
+    const other = b.attrs.get(name);
+    if (other === undefined || !sameScalar(value, other)) return false;
+  }
+  return true;
+}
+
+const sameScalar = (a: AttrValue, b: AttrValue): boolean =>
+  (a.type !== undefined && a.type === b.type) ||
+  (a.b !== undefined && a.b === b.b) ||
+  (a.i !== undefined && a.i === b.i) ||
+  (a.f !== undefined && a.f === b.f) ||
+  (a.s !== undefined && b.s !== undefined && a.s.length === b.s.length && a.s.every((byte, i) => byte === b.s![i]));
+
 /** −1 where a dimension is unknown, `null` for an unknown rank. */
 export function shapeOf(proto: TensorShapeProto): Shape | null {
   return proto.unknownRank ? null : proto.dim.map((dim) => Number(dim.size));

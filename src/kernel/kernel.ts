@@ -41,7 +41,10 @@ export function kernel(
   return { op, device, types, prepare, hostMemory };
 }
 
-/** A node as its kernel sees it when it is prepared (TensorFlow's `OpKernelConstruction`). */
+/**
+ * A node as its kernel sees it when it is prepared (TensorFlow's `OpKernelConstruction`). Nodes of a stateless op that
+ * have the same attributes share a kernel, unless it asks for names while it is prepared: a call asks `step.nodeName`.
+ */
 export interface KernelNode {
   readonly name: string;
   readonly op: string;

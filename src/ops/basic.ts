@@ -32,9 +32,9 @@ const placeholder = (op: string): Kernel =>
     const shape = node.has("shape") ? node.shape("shape") : null;
     const text = shape === null ? "" : ` and shape ${partialShapeString(shape)}`;
     const dtype = dtypeName(node.type("dtype"));
-    return () => {
+    return (step) => {
       throw new InvalidArgumentError(
-        `You must feed a value for placeholder tensor '${node.name}' with dtype ${dtype}${text}`,
+        `You must feed a value for placeholder tensor '${step.nodeName}' with dtype ${dtype}${text}`,
       );
     };
   });

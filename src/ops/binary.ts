@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
 import { binaryCodes, compareCodes } from "./opcodes.js";
-import { type BroadcastPlan, type PairLoop, planBroadcast, runBroadcast } from "./support/broadcast.js";
+import { type BroadcastPlan, BroadcastPlans, type PairLoop, planBroadcast, runBroadcast } from "./support/broadcast.js";
 
 const FLOATS = ["float", "double"];
 const NUMBERS = [...FLOATS, "int32", "int64"];
@@ -29,7 +29,6 @@ function check(result: number, op: string): void {
 
 /**
  * Runs one of the two-input kernels. The output takes over an input of its shape and dtype that nobody else holds.
- * The plan of the last pair of shapes is kept: a node mostly sees the same ones.
  */
 function pairCall(node: KernelNode, family: string, code: number, forward: boolean) {
   const compute = wasmFunction(node, family, node.inputTypes[0]!);
@@ -46,7 +45,7 @@ function pairCall(node: KernelNode, family: string, code: number, forward: boole
     ai: number,
     bi: number,
   ) => compute(code, a, b, y, outer, inner, ao, bo, ai, bi);
-  let last: BroadcastPlan | null = null;
+  const plans = new BroadcastPlans();
   const output = (step: KernelStep, shape: Shape): Tensor => {
     const forwarded = forward ? (step.forward(0, 0, shape) ?? step.forward(1, 0, shape)) : null;
     return forwarded ?? step.allocateOutput(0, shape);
@@ -59,10 +58,9 @@ function pairCall(node: KernelNode, family: string, code: number, forward: boole
       if (a.size > 0) check(compute(code, a.ptr, b.ptr, y.ptr, 1, a.size, 0, 0, 1, 1), node.op);
       return;
     }
-    if (last === null || !sameShape(last.a, a.shape) || !sameShape(last.b, b.shape))
-      last = planBroadcast(a.shape, b.shape);
-    const y = output(step, last.shape);
-    if (y.size > 0) check(runBroadcast(last, loop, a.ptr, b.ptr, y.ptr, size, outSize), node.op);
+    const plan = plans.of(a.shape, b.shape);
+    const y = output(step, plan.shape);
+    if (y.size > 0) check(runBroadcast(plan, loop, a.ptr, b.ptr, y.ptr, size, outSize), node.op);
   };
 }
 
@@ -184,10 +182,10 @@ function checkCounts(a: Tensor, b: Tensor): void {
   );
 }
 
-function checkShapes(a: Tensor, b: Tensor, node: KernelNode): void {
+function checkShapes(a: Tensor, b: Tensor, step: KernelStep): void {
   if (sameShape(a.shape, b.shape)) return;
   throw new InvalidArgumentError(
-    `Inputs to operation ${node.name} of type ${node.op} must have the same size and shape.  ` +
+    `Inputs to operation ${step.nodeName} of type ${step.opName} must have the same size and shape.  ` +
       `Input 0: ${shapeString(a.shape)} != input 1: ${shapeString(b.shape)}`,
   );
 }
@@ -200,7 +198,7 @@ const gradient = (op: string, types: readonly string[], check: typeof checkShape
     const code = binaryCodes[op]!;
     return (step) => {
       const [a, b] = [step.input(0), step.input(1)];
-      check(a, b, node);
+      check(a, b, step);
       const y = step.forwardOrAllocate(0, 0, a.shape);
       if (a.size === 0) return DONE;
       if (leaky) compute(a.ptr, b.ptr, y.ptr, a.size, alpha);

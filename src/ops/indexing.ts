@@ -47,7 +47,7 @@ function slicesOf(
 }
 
 /** The slices of params that the rows of indices pick. Shared by tensors and resource variables. */
-export function gatherNd(step: KernelStep, nodeName: string, params: Tensor, indices: Tensor): void {
+export function gatherNd(step: KernelStep, params: Tensor, indices: Tensor): void {
   if (params.shape.length < 1) throw new InvalidArgumentError("params must be at least a vector");
   if (indices.shape.length < 1) throw new InvalidArgumentError("indices must be at least a vector");
   const depth = indices.shape.at(-1)!;
@@ -66,14 +66,14 @@ export function gatherNd(step: KernelStep, nodeName: string, params: Tensor, ind
     params.shape,
     (place, at) =>
       new InvalidArgumentError(
-        `indices${place} = [${at}] does not index into param shape ${shapeString(params.shape)}, node name: ${nodeName}`,
+        `indices${place} = [${at}] does not index into param shape ${shapeString(params.shape)}, node name: ${step.nodeName}`,
       ),
   );
   emitRows(step, 0, params, shape, width, rows);
 }
 
-const gatherNdOp = kernel("GatherNd", "CPU", {}, (node) => (step) => {
-  gatherNd(step, node.name, step.input(0), step.input(1));
+const gatherNdOp = kernel("GatherNd", "CPU", {}, () => (step) => {
+  gatherNd(step, step.input(0), step.input(1));
   return DONE;
 });
 

@@ -171,8 +171,8 @@ const countUpTo = (resource: boolean): Kernel =>
     };
   });
 
-const resourceGatherNd = kernel("ResourceGatherNd", "CPU", {}, (node) => (step) => {
-  gatherNd(step, node.name, readVariable(step, 0).value!, step.input(1));
+const resourceGatherNd = kernel("ResourceGatherNd", "CPU", {}, () => (step) => {
+  gatherNd(step, readVariable(step, 0).value!, step.input(1));
   return DONE;
 });
 

@@ -80,7 +80,7 @@ const select = kernel("Select", "CPU", {}, (node) => {
         const { shape } = step.input(i);
         if (sameShape(condition.shape, shape)) continue;
         throw new InvalidArgumentError(
-          `Inputs to operation ${node.name} of type Select must have the same size and shape.  Input 0: ${shapeString(condition.shape)} != input ${i}: ${shapeString(shape)}`,
+          `Inputs to operation ${step.nodeName} of type Select must have the same size and shape.  Input 0: ${shapeString(condition.shape)} != input ${i}: ${shapeString(shape)}`,
         );
       }
     }

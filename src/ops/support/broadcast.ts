@@ -57,6 +57,26 @@ export function planBroadcast(a: Shape, b: Shape): BroadcastPlan {
   return { a, b, shape, sizes: sizes.reverse(), aStrides: aStrides.reverse(), bStrides: bStrides.reverse() };
 }
 
+const PLANS_KEPT = 8;
+
+/** Plans of the pairs of shapes that came last: a kernel serves many nodes, and each of them mostly sees the same pair. */
+export class BroadcastPlans {
+  readonly #plans: BroadcastPlan[] = [];
+  #next = 0;
+
+  of(a: Shape, b: Shape): BroadcastPlan {
+    const plans = this.#plans;
+    for (let i = 0; i < plans.length; i++) {
+      const plan = plans[i]!;
+      if (sameShape(plan.a, a) && sameShape(plan.b, b)) return plan;
+    }
+    const plan = planBroadcast(a, b);
+    plans[this.#next] = plan;
+    this.#next = (this.#next + 1) % PLANS_KEPT;
+    return plan;
+  }
+}
+
 export type PairLoop = (
   a: number,
   b: number,
