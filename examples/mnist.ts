@@ -98,7 +98,7 @@ function buildModel(graph: Graph) {
   const logits = dense(graph.op("Relu", [hidden.y]).output(), 512, CLASSES, "logits");
   const losses = graph.op("SparseSoftmaxCrossEntropyWithLogits", [logits.y, label]).output();
   const loss = graph.op("Mean", [losses, graph.constant([0])], {}, { name: "loss" }).output();
-  const train = new AdamOptimizer(0.001).minimize(loss, [...hidden.variables, ...logits.variables]);
+  const train = new AdamOptimizer(0.001).minimize(loss);
   const guess = graph.op("ArgMax", [logits.y, graph.constant(1)], { output_type: DataType.INT32 }).output();
   return { image, label, loss, train, guess, init: globalVariablesInitializer(graph) };
 }

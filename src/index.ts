@@ -1,19 +1,49 @@
 // tensorfleet: TensorFlow's distributed runtime for every place JavaScript runs.
 
-export { gradients } from "./client/gradients/index.js";
-export { Graph, Operation, type OpOptions, Output } from "./client/graph.js";
-export { AdamOptimizer, GradientDescentOptimizer, MomentumOptimizer } from "./client/optimizers.js";
+export type { AttrInput, FunctionAttr, PartialShape } from "./client/attributes.js";
+export type { Callable } from "./client/callable.js";
+export type { FeedKey, Fetch, Fetched } from "./client/fetches.js";
+export { type GradientOptions, gradients } from "./client/gradients/index.js";
+export { type Gradient, IndexedSlices } from "./client/gradients/indexed-slices.js";
+export { Graph } from "./client/graph.js";
+export type { ImportOptions } from "./client/import-graph-def.js";
+export * as initializers from "./client/initializers.js";
+export type { Input, Inputs } from "./client/inputs.js";
+export type { Ops } from "./client/ops.generated.js";
 export {
+  type ApplyOptions,
+  type ComputeOptions,
+  getOrCreateGlobalStep,
+  type Hyper,
+  Optimizer,
+} from "./client/optimizer.js";
+export {
+  AdagradOptimizer,
+  AdamOptimizer,
+  GradientDescentOptimizer,
+  MomentumOptimizer,
+  RMSPropOptimizer,
+} from "./client/optimizers.js";
+export { Operation, type OpOptions, Output } from "./client/output.js";
+export {
+  type CallSettings,
   type Feeds,
-  type Fetch,
-  type Fetched,
   type RunSettings,
   Session,
   type SessionHost,
   type SessionOptions,
 } from "./client/session.js";
 export { type Feedable, type TensorValue, toTensorValue } from "./client/values.js";
-export { globalVariablesInitializer, Variable, type VariableOptions } from "./client/variable.js";
+export {
+  GraphKeys,
+  globalVariables,
+  globalVariablesInitializer,
+  localVariables,
+  localVariablesInitializer,
+  trainableVariables,
+  Variable,
+  type VariableOptions,
+} from "./client/variable.js";
 export { type ClusterLike, ClusterSpec, type JobTasks } from "./cluster/cluster-spec.js";
 export type { Device, DeviceAttributes } from "./device/device.js";
 export { type DeviceContext, type DeviceFactory, DeviceRegistry } from "./device/registry.js";

@@ -94,8 +94,9 @@ class ServerProcess:
         self.close()
 
 
-def real_environment(env=None):
-    return {
+def real(config=None, env=None):
+    """TensorFlow's own server, one task of a job called worker."""
+    environment = {
         **os.environ,
         "TF_WORKER_NUM_FORWARDED_LOG_MESSAGES": "0",
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -104,12 +105,7 @@ def real_environment(env=None):
         "CUDA_VISIBLE_DEVICES": "-1",
         **(env or {}),
     }
-
-
-def real(config=None, env=None):
-    """TensorFlow's own server, one task of a job called worker."""
-    command = [sys.executable, "-c", _REAL, json.dumps({"config": config or {}})]
-    return ServerProcess(command, real_environment(env), 120)
+    return ServerProcess([sys.executable, "-c", _REAL, json.dumps({"config": config or {}})], environment, 120)
 
 
 def ours(config=None):

@@ -1,94 +1,212 @@
-// Builds graphs: `graph.op(type, inputs, attributes)` adds any op of TensorFlow, with the dtypes worked out from the
-// inputs; the rest are short words for common ones. Scopes set names, devices and control dependencies.
+// Builds graphs: `graph.ops` has a function for each op of TensorFlow, blocks (`nameScope`, `device`,
+// `controlDependencies`, …) say what goes for the ops made inside. Names, devices and inputs are as Python makes them.
 import { InvalidArgumentError, NotFoundError } from "../errors/index.js";
-import {
-  boolValue,
-  floatValue,
-  intsValue,
-  intValue,
-  shapeValue,
-  stringValue,
-  tensorValue,
-  typesValue,
-  typeValue,
-} from "../graph/attr-value.js";
+import { stringsValue, stringValue } from "../graph/attr-value.js";
+import { checkAttrs, checkName } from "../graph/check-node.js";
 import { exportNode } from "../graph/export.js";
 import { FunctionLibrary } from "../graph/function-library.js";
 import { type Node, Graph as RuntimeGraph } from "../graph/graph.js";
-import { importGraph } from "../graph/import.js";
+import { GRAPH_DEF_VERSION, importGraph } from "../graph/import.js";
 import type { OpDef } from "../graph/op-def.js";
-import { createOpRegistry } from "../ops/registry.js";
-import { baseDtype, type DataType, dtypeName, isRef } from "../tensor/dtype.js";
-import type { Shape } from "../tensor/shape.js";
-import { type AttrValue, GraphDef } from "../wire/core.js";
-import { type Feedable, type TensorValue, toTensorValue, valueToProto } from "./values.js";
+import { createOpRegistry, opNames } from "../ops/registry.js";
+import type { DataType } from "../tensor/dtype.js";
+import { type AttrValue, GraphDef, VersionDef } from "../wire/core.js";
+import { type AttrInput, attrValue, type PartialShape } from "./attributes.js";
+import { checkInputMap, type ImportOptions, rewriteGraphDef, tensorName } from "./import-graph-def.js";
+import { convertInputs, type Input, type InputMaker, type Inputs, inferredAttrs } from "./inputs.js";
+import { checkScope, Names } from "./names.js";
+import type { Ops } from "./ops.generated.js";
+import { opFunctions } from "./ops.js";
+import { Operation, type OpOptions, type Output } from "./output.js";
+import {
+  addControl,
+  applyControls,
+  applyDevices,
+  colocationGroups,
+  controller,
+  type DeviceFunction,
+  OUTERMOST,
+  parseDevice,
+  type Scope,
+} from "./scopes.js";
+import { type Feedable, toTensorValue } from "./values.js";
 
-/** An output of a node in a graph under construction. */
-export class Output {
-  constructor(
-    readonly graph: Graph,
-    readonly node: Node,
-    readonly index: number,
-  ) {}
-
-  /** Its base dtype; references are read as values. */
-  get dtype(): DataType {
-    return baseDtype(this.node.outputTypes[this.index]!);
-  }
-
-  /** `name:0`, as fetches and feeds name it. */
-  get name(): string {
-    return `${this.node.name}:${this.index}`;
-  }
-}
-
-/** A node, for targets and control dependencies. */
-export class Operation {
-  constructor(
-    readonly graph: Graph,
-    readonly node: Node,
-  ) {}
-
-  get name(): string {
-    return this.node.name;
-  }
-
-  get outputs(): Output[] {
-    return this.node.outputTypes.map((_, i) => new Output(this.graph, this.node, i));
-  }
-
-  output(index = 0): Output {
-    return new Output(this.graph, this.node, index);
-  }
-}
-
-/** Plain values stand for attributes; the op's definition says of which kind. */
-export type AttrInput = number | bigint | boolean | string | TensorValue | Shape | null | readonly string[] | AttrValue;
-export type Input = Output | readonly Output[];
-
-export interface OpOptions {
-  readonly name?: string;
-  readonly device?: string;
-  readonly controlInputs?: readonly (Operation | Output)[];
-}
-
+/** `tf.Graph`: nodes are only added. One graph may serve many sessions. */
 export class Graph {
   readonly runtime: RuntimeGraph;
-  /** Variables in order of creation. */
-  readonly initializers: Operation[] = [];
-  #scope = "";
-  #device = "";
-  #controls: readonly (Operation | Output)[] = [];
-  readonly #counts = new Map<string, number>();
+  /** `graph.ops.matMul(a, b, { transposeA: true })`: a function for each op (`tf.raw_ops`). */
+  readonly ops: Ops;
+  readonly #collections = new Map<string, unknown[]>();
+  readonly #names = new Names();
+  #scope: Scope = OUTERMOST;
 
   constructor() {
     this.runtime = new RuntimeGraph(new FunctionLibrary(createOpRegistry(), "localhost"));
+    this.ops = opFunctions(this, opNames);
   }
 
-  /** Nodes made inside get `name/` in front. */
-  withScope<T>(name: string, build: () => T): T {
+  /**
+   * Ops made inside get `name/` in front (`tf.name_scope`). The name is made unique; one that ends in `/` is entered
+   * again as it is, and "" leaves all scopes.
+   */
+  nameScope<T>(name: string, build: (scope: string) => T): T {
+    if (name !== "" && !name.endsWith("/")) checkScope(name, this.#scope.name);
+    const scope = name === "" || name.endsWith("/") ? name : `${this.uniqueName(name)}/`;
+    return this.#within({ name: scope }, () => build(scope));
+  }
+
+  /** Where ops made inside run (`tf.device`): part of a name, a function of the op, or `null` to forget outer blocks. */
+  device<T>(device: string | DeviceFunction | null, build: () => T): T {
+    if (typeof device === "string") parseDevice(device);
+    return this.#within({ devices: device === null ? [] : [device, ...this.#scope.devices] }, build);
+  }
+
+  /** Ops made inside run after these (`tf.control_dependencies`); `null` forgets outer blocks. */
+  controlDependencies<T>(inputs: readonly (Operation | Output)[] | null, build: () => T): T {
+    const controllers =
+      inputs === null ? [] : [...this.#scope.controllers, controller(inputs.map((input) => input.node))];
+    return this.#within({ controllers }, build);
+  }
+
+  /** Ops made inside run where this one does (`tf.Graph.colocate_with`), device blocks aside. */
+  colocateWith<T>(operation: Operation | Output, build: () => T, ignoreExisting = false): T {
+    const outer = ignoreExisting ? [] : this.#scope.colocation;
+    return this.#within({ colocation: [operation.node, ...outer], devices: [] }, build);
+  }
+
+  /** Stateful ops made inside keep what they hold in this container of the server (`tf.Graph.container`). */
+  container<T>(container: string, build: () => T): T {
+    return this.#within({ container }, build);
+  }
+
+  /** `base` under the scopes around, with a number when it is taken; it is taken from now on. */
+  uniqueName(base: string): string {
+    return this.#names.unique(`${this.#scope.name}${base}`);
+  }
+
+  /**
+   * Adds any op by TensorFlow's names; `graph.ops` is the typed way.
+   * @throws NotFoundError for an unknown op, InvalidArgumentError for inputs or attributes that don't fit it
+   */
+  op(
+    type: string,
+    inputs: readonly (Input | Inputs)[] = [],
+    attrs: Readonly<Record<string, AttrInput>> = {},
+    options: OpOptions = {},
+  ): Operation {
+    const { library } = this.runtime;
+    const definition = library.registry.find(type) ?? library.opDef(type);
+    if (definition === undefined) throw new NotFoundError(`Op type not registered '${type}'`);
+    const given = options.name ?? type;
+    const name = given.endsWith("/") ? given.slice(0, -1) : this.uniqueName(given);
+    checkName(name, false);
+    const types = new Map<string, DataType>();
+    for (const arg of definition.inputs) {
+      if (arg.typeAttr in attrs) types.set(arg.typeAttr, attrs[arg.typeAttr] as DataType);
+    }
+    const outputs = convertInputs(definition, inputs, types, this.#inputMaker(name));
+    const all = this.#attributes(definition, attrs, outputs, types);
+    checkAttrs(name, definition, all);
+    return this.#add(name, definition, all, outputs.flat(), options);
+  }
+
+  /** @param dtype guessed as TensorFlow does when left out */
+  constant(value: Feedable, dtype?: DataType, name = "Const"): Output {
+    const tensor = toTensorValue(value, dtype);
+    return this.op("Const", [], { dtype: tensor.dtype, value: tensor }, { name }).output();
+  }
+
+  /** A tensor that each step feeds (`tf.placeholder`). @param shape −1 for a free dimension, `null` for any shape */
+  placeholder(dtype: DataType, shape: PartialShape = null, name = "Placeholder"): Output {
+    return this.op("Placeholder", [], { dtype, shape }, { name }).output();
+  }
+
+  /** Runs when all of these have (`tf.group`). */
+  group(operations: readonly (Operation | Output)[], name = "group_deps"): Operation {
+    return this.op("NoOp", [], {}, { name, controlInputs: operations });
+  }
+
+  /** @throws NotFoundError when no operation has this name */
+  find(name: string): Operation {
+    const node = this.runtime.find(name);
+    if (node === undefined) {
+      throw new NotFoundError(`The name '${name}' refers to an Operation not in the graph.`);
+    }
+    return new Operation(this, node);
+  }
+
+  /** The tensor `name:index`. @throws NotFoundError when there is none */
+  findTensor(name: string): Output {
+    const [, op, index] = /^(.+):(\d+)$/.exec(tensorName(name)) ?? [];
+    const output = this.find(op ?? name).outputs[Number(index)];
+    if (output !== undefined) return output;
+    throw new NotFoundError(`The name '${name}' refers to a Tensor which does not exist.`);
+  }
+
+  get operations(): Operation[] {
+    return this.runtime.nodes.map((node) => new Operation(this, node));
+  }
+
+  /** What was added under a key (`tf.Graph.get_collection`), in that order. */
+  collection<T = unknown>(key: string): readonly T[] {
+    return (this.#collections.get(key) ?? []) as readonly T[];
+  }
+
+  addToCollection(key: string, value: unknown): void {
+    const known = this.#collections.get(key);
+    if (known === undefined) this.#collections.set(key, [value]);
+    else known.push(value);
+  }
+
+  /**
+   * Adds the nodes and functions of a GraphDef (`tf.import_graph_def`), devices of the blocks around added to theirs.
+   * @returns the operations and tensors that `returnElements` names
+   * @throws OpError for a graph that TensorFlow would refuse
+   */
+  importGraphDef(graphDef: GraphDef, options: ImportOptions = {}): (Operation | Output)[] {
+    const base = options.name ?? "import";
+    const prefix = base === "" ? "" : `${this.uniqueName(base.replace(/\/$/, ""))}/`;
+    const inputs = Object.entries(options.inputMap ?? {});
+    checkInputMap(
+      graphDef,
+      inputs.map(([name]) => name),
+    );
+    const mapped = new Map(
+      inputs.map(([name, output]) => [tensorName(name), name.startsWith("^") ? output.node.name : output.name]),
+    );
+    const { library } = this.runtime;
+    library.add(graphDef.library);
+    const rewritten = rewriteGraphDef(graphDef, prefix, mapped);
+    const first = importGraph(this.runtime, rewritten, library.registry, { hostname: "localhost" });
+    for (const node of this.runtime.nodes.slice(first)) {
+      this.#names.take(node.name);
+      applyDevices(this.#scope, new Operation(this, node));
+      applyControls(this.#scope, node);
+    }
+    return (options.returnElements ?? []).map((name) => this.#imported(prefix, name));
+  }
+
+  /** The nodes from `first` on, with all functions (`tf.Graph.as_graph_def`). */
+  exportGraphDef(first = 0): GraphDef {
+    return {
+      ...GraphDef.create(),
+      node: this.runtime.nodes.slice(first).map((node) => exportNode(node)),
+      versions: { ...VersionDef.create(), producer: GRAPH_DEF_VERSION },
+      library: this.runtime.library.toProto(),
+    };
+  }
+
+  #imported(prefix: string, name: string): Operation | Output {
+    try {
+      return name.includes(":") ? this.findTensor(prefix + name) : this.find(prefix + name);
+    } catch (cause) {
+      throw new InvalidArgumentError(`Requested return_element '${name}' not found in graph_def.`, { cause });
+    }
+  }
+
+  #within<T>(change: Partial<Scope>, build: () => T): T {
     const outer = this.#scope;
-    this.#scope = `${outer}${this.#unique(`${outer}${name}`).slice(outer.length)}/`;
+    this.#scope = { ...outer, ...change };
     try {
       return build();
     } finally {
@@ -96,142 +214,57 @@ export class Graph {
     }
   }
 
-  withDevice<T>(device: string, build: () => T): T {
-    const outer = this.#device;
-    this.#device = device;
-    try {
-      return build();
-    } finally {
-      this.#device = outer;
-    }
-  }
-
-  withControl<T>(controls: readonly (Operation | Output)[], build: () => T): T {
-    const outer = this.#controls;
-    this.#controls = [...outer, ...controls];
-    try {
-      return build();
-    } finally {
-      this.#controls = outer;
-    }
-  }
-
-  /** @throws NotFoundError for an unknown op, InvalidArgumentError for inputs that don't fit it */
-  op(
-    type: string,
-    inputs: readonly Input[] = [],
-    attrs: Readonly<Record<string, AttrInput>> = {},
-    options: OpOptions = {},
-  ): Operation {
-    const definition = this.runtime.library.registry.find(type);
-    if (definition === undefined) throw new NotFoundError(`Op type not registered '${type}'`);
-    const all = attributes(definition, inputs, attrs);
-    const name = this.#unique(`${this.#scope}${options.name ?? type}`);
-    const node = this.runtime.add(name, definition, all, options.device ?? this.#device);
-    for (const output of inputs.flat() as Output[]) node.inputs.push({ node: output.node, index: output.index });
-    node.inputTypes.forEach((expected, i) => {
-      const input = node.inputs[i];
-      const found = input?.node.outputTypes[input.index];
-      if (found === undefined || baseDtype(found) !== baseDtype(expected) || (isRef(expected) && !isRef(found))) {
-        const got = found === undefined ? "nothing" : dtypeName(found);
-        throw new InvalidArgumentError(`Input ${i} of ${type} '${name}' is ${got}, ${dtypeName(expected)} is expected`);
-      }
-    });
-    for (const control of [...this.#controls, ...(options.controlInputs ?? [])]) {
-      if (!node.controlInputs.includes(control.node)) node.controlInputs.push(control.node);
-    }
-    return new Operation(this, node);
-  }
-
-  constant(value: Feedable, dtype?: DataType, name = "Const"): Output {
-    const tensor = toTensorValue(value, dtype);
-    return this.op("Const", [], { dtype: tensor.dtype, value: tensorValue(valueToProto(tensor)) }, { name }).output();
-  }
-
-  placeholder(dtype: DataType, shape: Shape | null = null, name = "Placeholder"): Output {
-    return this.op("Placeholder", [], { dtype, shape }, { name }).output();
-  }
-
-  /** Runs when all of these have. */
-  group(operations: readonly (Operation | Output)[], name = "group"): Operation {
-    return this.op("NoOp", [], {}, { name, controlInputs: operations });
-  }
-
-  find(name: string): Operation {
-    const node = this.runtime.find(name);
-    if (node === undefined) throw new NotFoundError(`No node '${name}' in the graph`);
-    return new Operation(this, node);
-  }
-
-  /** Adds the nodes of a GraphDef. */
-  importGraphDef(graphDef: GraphDef): void {
-    this.runtime.library.add(graphDef.library);
-    importGraph(this.runtime, graphDef, this.runtime.library.registry, { hostname: "localhost" });
-  }
-
-  /** The nodes from `first` on. */
-  exportGraphDef(first = 0): GraphDef {
+  /** What stands for plain values gets the op's name in front: `MatMul/b`. */
+  #inputMaker(op: string): InputMaker {
     return {
-      ...GraphDef.create(),
-      node: this.runtime.nodes.slice(first).map((node) => exportNode(node)),
-      versions: { producer: 2474, minConsumer: 0, badConsumers: [] },
-      library: this.runtime.library.toProto(),
+      constant: (value, dtype, name) => this.nameScope(`${op}/`, () => this.constant(value, dtype, name)),
+      pack: (parts, name) => this.nameScope(`${op}/`, () => this.op("Pack", [parts], {}, { name }).output()),
     };
   }
 
-  #unique(base: string): string {
-    const used = this.#counts.get(base) ?? 0;
-    this.#counts.set(base, used + 1);
-    return this.runtime.uniqueName(used === 0 ? base : `${base}_${used}`);
-  }
-}
-
-/** Given attributes, those that the inputs tell, and defaults. */
-function attributes(
-  op: OpDef,
-  inputs: readonly Input[],
-  given: Readonly<Record<string, AttrInput>>,
-): Map<string, AttrValue> {
-  const all = new Map<string, AttrValue>();
-  op.inputs.forEach((arg, i) => {
-    const input = inputs[i];
-    if (input === undefined) throw new InvalidArgumentError(`${op.name} needs an input '${arg.name}'`);
-    const list = input instanceof Output ? [input] : input;
-    if (arg.numberAttr !== "") all.set(arg.numberAttr, intValue(list.length));
-    if (arg.typeAttr !== "" && list.length > 0) all.set(arg.typeAttr, typeValue(list[0]!.dtype));
-    if (arg.typeListAttr !== "") all.set(arg.typeListAttr, typesValue(list.map((output) => output.dtype)));
-  });
-  for (const { name, type, defaultValue } of op.attrs) {
-    if (Object.hasOwn(given, name)) all.set(name, attrValue(type, given[name]!));
-    else if (!all.has(name)) {
-      if (defaultValue === null) throw new InvalidArgumentError(`${op.name} needs an attribute '${name}' (${type})`);
-      all.set(name, defaultValue);
+  /** Attributes that were given, those that the inputs tell, defaults, and what the scopes say. */
+  #attributes(
+    op: OpDef,
+    given: Readonly<Record<string, AttrInput>>,
+    inputs: readonly (readonly Output[])[],
+    types: ReadonlyMap<string, DataType>,
+  ): Map<string, AttrValue> {
+    const all = new Map<string, AttrValue>();
+    const kinds = new Map(op.attrs.map(({ name, type }) => [name, type]));
+    inferredAttrs(op, inputs, types, (name, value) => all.set(name, attrValue(name, kinds.get(name)!, value)));
+    for (const { name, type, defaultValue } of op.attrs) {
+      if (Object.hasOwn(given, name)) all.set(name, attrValue(name, type, given[name]!));
+      else if (!all.has(name)) {
+        if (defaultValue === null) throw new InvalidArgumentError(`${op.name} needs an attribute '${name}' (${type})`);
+        all.set(name, defaultValue);
+      }
     }
+    for (const name in given) if (name.startsWith("_")) all.set(name, given[name] as AttrValue);
+    const { container } = this.#scope;
+    if (container !== "" && op.isStateful && all.get("container")?.s?.length === 0) {
+      all.set("container", stringValue(container));
+    }
+    const groups = colocationGroups(this.#scope);
+    if (groups !== null) all.set("_class", stringsValue(groups));
+    return all;
   }
-  for (const name in given) if (name.startsWith("_")) all.set(name, given[name] as AttrValue);
-  return all;
-}
 
-function attrValue(type: string, value: AttrInput): AttrValue {
-  if (typeof value === "object" && value !== null && "placeholder" in value) return value as AttrValue;
-  switch (type) {
-    case "int":
-      return intValue(value as number | bigint);
-    case "float":
-      return floatValue(value as number);
-    case "bool":
-      return boolValue(value as boolean);
-    case "string":
-      return stringValue(value as string);
-    case "type":
-      return typeValue(value as DataType);
-    case "shape":
-      return shapeValue(value as Shape | null);
-    case "list(int)":
-      return intsValue(value as Shape);
-    case "list(type)":
-      return typesValue(value as Shape);
-    default:
-      throw new InvalidArgumentError(`Attributes of type ${type} are given as an AttrValue`);
+  #add(
+    name: string,
+    definition: OpDef,
+    attrs: Map<string, AttrValue>,
+    inputs: readonly Output[],
+    options: OpOptions,
+  ): Operation {
+    for (const input of inputs) {
+      if (input.graph !== this) throw new InvalidArgumentError(`Tensor ${input.name} is not an element of this graph.`);
+    }
+    const node: Node = this.runtime.add(name, definition, attrs, options.device ?? "");
+    for (const { node: source, index } of inputs) node.inputs.push({ node: source, index });
+    applyControls(this.#scope, node);
+    for (const control of options.controlInputs ?? []) addControl(node, control.node);
+    const operation = new Operation(this, node);
+    applyDevices(this.#scope, operation);
+    return operation;
   }
 }

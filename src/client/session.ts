@@ -1,31 +1,32 @@
-// A session: runs steps of a graph on a master. `new Session("grpc://host:port")` dials, `new Session(server)` and
-// `new Session()` stay in the process. The graph may grow between runs; what is new is sent before the next step.
-import { InvalidArgumentError } from "../errors/index.js";
-import type { DeviceInfo, MasterClient } from "../master/client.js";
-import type { ConfigProto, RunMetadata, RunOptions, TensorProto } from "../wire/core.js";
-import { Graph, Operation, Output } from "./graph.js";
-import { type Feedable, type TensorValue, toTensorValue, valueFromProto, valueToProto } from "./values.js";
+// `tf.compat.v1.Session`: runs steps of a graph on a master. `new Session("grpc://host:port")` dials,
+// `new Session(server)` and `new Session()` stay in the process. The graph may grow between runs; what is new is sent
+// before the next step.
+import { InvalidArgumentError, OpError, opErrorFromCode } from "../errors/index.js";
+import { Cancellation } from "../kernel/cancellation.js";
+import type { DeviceInfo, MasterClient, StepAnswer } from "../master/client.js";
+import { type ConfigProto, type RunMetadata, RunOptions } from "../wire/core.js";
+import { Callable } from "./callable.js";
+import { cancellable, waitFor } from "./cancel.js";
+import { type FeedKey, type Fetch, type Fetched, feedProto, nameOf, planFetches } from "./fetches.js";
+import { Graph } from "./graph.js";
+import { type Feedable, valueFromProto } from "./values.js";
 
-/** What can be fetched: tensors and operations, in arrays and objects as deep as you like. */
-export type Fetch = Output | Operation | string | readonly Fetch[] | { readonly [key: string]: Fetch };
+export type Feeds = ReadonlyMap<FeedKey, Feedable> | readonly (readonly [FeedKey, Feedable])[];
 
-/** What comes back for it: a value for a tensor, `undefined` for an operation. */
-export type Fetched<F> = F extends Output | string
-  ? TensorValue
-  : F extends Operation
-    ? undefined
-    : { -readonly [K in keyof F]: Fetched<F[K]> };
+export interface CallSettings {
+  /** Ends the call with CancelledError, or DeadlineExceededError for one of `AbortSignal.timeout`. */
+  readonly signal?: AbortSignal | undefined;
+}
 
-export type Feeds = ReadonlyMap<Output | string, Feedable> | readonly (readonly [Output | string, Feedable])[];
-
-export interface RunSettings {
-  readonly options?: RunOptions;
-  readonly signal?: AbortSignal;
+export interface RunSettings extends CallSettings {
+  /** `timeoutInMs`, `traceLevel`, `outputPartitionGraphs`, … as RunOptions has them. */
+  readonly options?: Partial<RunOptions>;
   /** Gets the step's metadata. */
   readonly onMetadata?: (metadata: RunMetadata) => void;
 }
 
 export interface SessionOptions {
+  /** A new one when left out. */
   readonly graph?: Graph;
   readonly config?: ConfigProto;
 }
@@ -35,17 +36,23 @@ export interface SessionHost {
   localMaster(): MasterClient;
 }
 
+interface Connection {
+  readonly master: MasterClient;
+  readonly handle: string;
+}
+
 export class Session implements AsyncDisposable {
   readonly graph: Graph;
   readonly #config: ConfigProto | undefined;
   readonly #open: () => Promise<MasterClient>;
+  readonly #ended = new Cancellation();
   #master: Promise<MasterClient> | null = null;
   #handle: string | null = null;
   #sent = 0;
   #version = 0n;
   /** Creating and extending happen one after the other. */
-  #ready: Promise<void> = Promise.resolve();
-  #closed = false;
+  #ready: Promise<unknown> = Promise.resolve();
+  #closed: Promise<void> | null = null;
 
   constructor(target?: string | SessionHost, options: SessionOptions = {}) {
     this.graph = options.graph ?? new Graph();
@@ -53,156 +60,176 @@ export class Session implements AsyncDisposable {
     this.#open = opener(target);
   }
 
-  /** @throws OpError as the master gives it */
+  /**
+   * One step. Values come back in the shape of `fetches`; feeds are converted to the dtypes that the graph expects.
+   * @throws OpError as the master gives it, with the node that failed in `node`
+   */
   run<const F extends Fetch>(fetches: F, feeds: Feeds = [], settings: RunSettings = {}): Promise<Fetched<F>> {
     return this.#step(fetches, feeds, "", settings) as never;
   }
 
-  /** The same step again and again, feeds by position. */
+  /** A step that the master keeps ready (MakeCallable), its feeds given by position. Close it when it is done. */
   makeCallable<const F extends Fetch>(
     fetches: F,
-    feedList: readonly (Output | string)[] = [],
-  ): (...feeds: Feedable[]) => Promise<Fetched<F>> {
-    return (...values) =>
-      this.run(
-        fetches,
-        feedList.map((key, i) => [key, values[i]!] as const),
-      );
+    feedList: readonly FeedKey[] = [],
+    settings: RunSettings = {},
+  ): Promise<Callable<F>> {
+    const plan = planFetches(fetches);
+    const names = { feeds: feedList.map(nameOf), fetches: plan.tensors, targets: plan.targets };
+    return this.#call(settings, async ({ master, handle }, cancellation) => {
+      const callable = await master.makeCallable(handle, names, runOptions(settings), cancellation);
+      return new Callable<F>(feedList, plan, {
+        run: (feeds, signal) =>
+          this.#call({ ...settings, signal }, async (_, open) =>
+            answered(await master.runCallable(handle, callable, feeds, open), settings),
+          ),
+        release: async () => {
+          if (this.#closed === null) await master.releaseCallable(handle, callable);
+        },
+      });
+    });
   }
 
-  /** A step whose feeds and fetches come in portions. */
-  async partialRunSetup(
-    fetches: readonly (Output | Operation | string)[],
-    feeds: readonly (Output | string)[],
-  ): Promise<string> {
-    const { tensors, targets } = planOf(fetches);
-    const master = await this.#prepare();
-    return master.partialRunSetup(this.#handle!, feeds.map(nameOf), tensors, targets);
+  /** Announces a step whose feeds and fetches come in portions (PartialRunSetup). @returns its handle */
+  partialRunSetup(fetches: Fetch, feeds: readonly FeedKey[] = [], settings: CallSettings = {}): Promise<string> {
+    const { tensors, targets } = planFetches(fetches);
+    const names = { feeds: feeds.map(nameOf), fetches: tensors, targets };
+    return this.#call(settings, ({ master, handle }, cancellation) =>
+      master.partialRunSetup(handle, names, cancellation),
+    );
   }
 
-  partialRun<const F extends Fetch>(handle: string, fetches: F, feeds: Feeds = []): Promise<Fetched<F>> {
-    return this.#step(fetches, feeds, handle, {}) as never;
+  /** The next portion of it. */
+  partialRun<const F extends Fetch>(
+    handle: string,
+    fetches: F,
+    feeds: Feeds = [],
+    settings: CallSettings = {},
+  ): Promise<Fetched<F>> {
+    return this.#step(fetches, feeds, handle, settings) as never;
   }
 
-  async listDevices(): Promise<DeviceInfo[]> {
-    const master = await this.#prepare();
-    return master.listDevices(this.#handle!);
+  /** The devices of all tasks that the session may use. */
+  listDevices(settings: CallSettings = {}): Promise<DeviceInfo[]> {
+    return this.#call(settings, ({ master, handle }, cancellation) => master.listDevices(handle, cancellation));
   }
 
-  /** Ends all sessions of a master and empties containers of its cluster. */
-  static async reset(target: string | SessionHost, containers: readonly string[] = []): Promise<void> {
+  /** Ends all sessions of a master and empties containers of its cluster: the default one when none is named. */
+  static async reset(
+    target: string | SessionHost,
+    containers: readonly string[] = [],
+    { signal }: CallSettings = {},
+  ): Promise<void> {
     const master = await opener(target)();
     try {
-      await master.reset(containers);
+      await cancellable(signal, 0, (cancellation) => master.reset(containers, cancellation));
     } finally {
-      master.close();
+      await master.close();
     }
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#ready.catch(() => {});
-    const master = this.#master === null ? null : await this.#master;
-    try {
-      if (this.#handle !== null) await master!.closeSession(this.#handle);
-    } finally {
-      master?.close();
-    }
+  /** Ends running steps, and the session at its master. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #feed(key: Output | string, value: Feedable): NamedProto {
-    const dtype = key instanceof Output ? key.dtype : undefined;
-    return { name: nameOf(key), tensor: valueToProto(toTensorValue(value, dtype)) };
+  async #close(): Promise<void> {
+    this.#ended.cancel(closedError());
+    if (this.#master === null) return;
+    const master = await this.#master.catch(() => null);
+    await this.#ready;
+    try {
+      if (this.#handle !== null) await master?.closeSession(this.#handle);
+    } finally {
+      await master?.close();
+    }
   }
 
   async #step(fetches: Fetch, feeds: Feeds, partialRunHandle: string, settings: RunSettings): Promise<unknown> {
-    const plan = planOf(fetches);
-    const entries = [...feeds].map(([key, value]) => this.#feed(key, value));
-    if (plan.tensors.length === 0 && plan.targets.length === 0) return plan.build(() => undefined as never);
-    const master = await this.#prepare();
-    const { values, metadata } = await master.runStep(
-      {
-        sessionHandle: this.#handle!,
-        feeds: entries,
-        fetches: plan.tensors,
-        targets: plan.targets,
-        options: settings.options,
-        partialRunHandle,
-      },
-      settings.signal,
+    const plan = planFetches(fetches);
+    const question = {
+      feeds: Array.from(feeds, ([key, value]) => ({ name: nameOf(key), tensor: feedProto(key, value) })),
+      fetches: plan.tensors,
+      targets: plan.targets,
+      options: runOptions(settings),
+      partialRunHandle,
+    };
+    if (plan.tensors.length === 0 && plan.targets.length === 0) return plan.build([]);
+    const values = await this.#call(settings, async ({ master, handle }, cancellation) =>
+      answered(await master.runStep(handle, question, cancellation), settings),
     );
-    if (metadata !== undefined) settings.onMetadata?.(metadata);
-    return plan.build((index) => valueFromProto(values[index]!));
+    return plan.build(values.map(valueFromProto));
   }
 
-  /** Creates the session at the first step, extends it when the graph has grown. */
-  async #prepare(): Promise<MasterClient> {
-    if (this.#closed) throw new InvalidArgumentError("Attempted to use a closed Session.");
+  /** Anything that is asked of the master: with a session there, under the caller's signal and deadline. */
+  async #call<T>(
+    settings: RunSettings,
+    work: (connection: Connection, cancellation: Cancellation) => Promise<T>,
+  ): Promise<T> {
+    const timeoutMs = Number(settings.options?.timeoutInMs || this.#config?.operationTimeoutInMs || 0n);
+    try {
+      return await cancellable(settings.signal, timeoutMs, async (cancellation) =>
+        work(await this.#prepare(cancellation), cancellation),
+      );
+    } catch (error) {
+      throw withNode(error, this.graph);
+    }
+  }
+
+  /** Creates the session at the first call, extends it when the graph has grown. */
+  async #prepare(cancellation: Cancellation): Promise<Connection> {
+    if (this.#closed !== null) throw closedError();
     this.#master ??= this.#open();
     const master = await this.#master;
+    // One after the other; what is begun goes on when the caller stops waiting, since others wait too.
     const turn = this.#ready.then(() => this.#sync(master));
     this.#ready = turn.catch(() => {});
-    await turn;
-    return master;
+    return { master, handle: await waitFor(turn, cancellation) };
   }
 
-  async #sync(master: MasterClient): Promise<void> {
+  async #sync(master: MasterClient): Promise<string> {
     const total = this.graph.runtime.nodes.length;
     if (this.#handle === null) {
-      this.#handle = await master.createSession(this.graph.exportGraphDef(), this.#config);
+      if (this.#closed !== null) throw closedError();
+      this.#handle = await master.createSession(this.graph.exportGraphDef(), this.#config, this.#ended);
     } else if (total > this.#sent) {
-      this.#version = await master.extendSession(this.#handle, this.graph.exportGraphDef(this.#sent), this.#version);
+      const added = this.graph.exportGraphDef(this.#sent);
+      this.#version = await master.extendSession(this.#handle, added, this.#version, this.#ended);
     }
     this.#sent = total;
+    return this.#handle;
   }
 }
 
-interface NamedProto {
-  readonly name: string;
-  readonly tensor: TensorProto;
+const closedError = (): Error => new InvalidArgumentError("Attempted to use a closed Session.");
+
+const runOptions = ({ options }: RunSettings): RunOptions | undefined =>
+  options === undefined ? undefined : { ...RunOptions.create(), ...options };
+
+function answered({ values, metadata }: StepAnswer, { onMetadata }: RunSettings): StepAnswer["values"] {
+  if (metadata !== undefined) onMetadata?.(metadata);
+  return values;
 }
 
-interface Plan {
-  readonly tensors: string[];
-  readonly targets: string[];
-  /** Puts values where the fetches were. */
-  readonly build: (value: (index: number) => TensorValue) => unknown;
-}
+const NODE = /\{\{(?:function_)?node ([^}]+)\}\}/;
 
-const nameOf = (key: Output | Operation | string): string => {
-  if (typeof key !== "string") return key.name;
-  return key.includes(":") ? key : `${key}:0`;
-};
-
-/** Each tensor is asked for once, however often it is fetched. */
-function planOf(fetches: Fetch): Plan {
-  const tensors: string[] = [];
-  const targets: string[] = [];
-  const visit = (fetch: Fetch): ((value: (index: number) => TensorValue) => unknown) => {
-    if (fetch instanceof Operation) {
-      if (!targets.includes(fetch.name)) targets.push(fetch.name);
-      return () => undefined;
-    }
-    if (fetch instanceof Output || typeof fetch === "string") {
-      const name = nameOf(fetch);
-      let index = tensors.indexOf(name);
-      if (index < 0) index = tensors.push(name) - 1;
-      return (value) => value(index);
-    }
-    if (Array.isArray(fetch)) {
-      const parts = (fetch as readonly Fetch[]).map(visit);
-      return (value) => parts.map((part) => part(value));
-    }
-    const parts = Object.entries(fetch).map(([key, inner]) => [key, visit(inner as Fetch)] as const);
-    return (value) => Object.fromEntries(parts.map(([key, part]) => [key, part(value)]));
-  };
-  const build = visit(fetches);
-  return { tensors, targets, build };
+/** TensorFlow's texts name the node that failed. */
+function withNode(error: unknown, graph: Graph): unknown {
+  if (!(error instanceof OpError) || error.node !== undefined) return error;
+  const node = NODE.exec(error.message)?.[1];
+  if (node === undefined) return error;
+  const op = graph.runtime.find(node)?.op.name;
+  return opErrorFromCode(error.code, error.message, {
+    ...error.options,
+    cause: error.cause ?? error,
+    node,
+    ...(op === undefined ? {} : { op }),
+  });
 }
 
 /** gRPC code is loaded only by who dials, the server only by who has none. */
@@ -211,6 +238,7 @@ function opener(target: string | SessionHost | undefined): () => Promise<MasterC
   if (target !== undefined) return async () => target.localMaster();
   return async () => {
     const { openLocalEngine } = await import("../server/engine.js");
-    return (await openLocalEngine()).localMaster();
+    const engine = await openLocalEngine();
+    return { ...engine.localMaster(), close: () => engine.close() };
   };
 }

@@ -4,6 +4,7 @@ import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
 import { shapeFromProto, shapeToProto, unpackStrings } from "../tensor/proto.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
 import { TensorProto } from "../wire/core.js";
+import type { Output } from "./output.js";
 
 export type NumericArray =
   | Float32Array
@@ -17,16 +18,25 @@ export type NumericArray =
   | BigInt64Array
   | BigUint64Array;
 
-/** A tensor as a client sees it: its own copy of the elements. Complex numbers are pairs, half floats raw bits. */
+/**
+ * A tensor as a client sees it: its own copy of the elements, row by row. Booleans are bytes, complex numbers pairs, half
+ * floats raw bits.
+ */
 export interface TensorValue {
   readonly dtype: DataType;
   readonly shape: Shape;
-  readonly data: NumericArray | string[];
+  readonly data: NumericArray | readonly string[];
+  /** Strings as they came: TensorFlow's needn't be UTF-8. What is given counts before `data`. */
+  readonly bytes?: readonly Uint8Array[];
 }
 
-export type Nested = number | bigint | boolean | string | readonly Nested[];
+/** Bytes stand for a string where one is expected. */
+export type Nested = number | bigint | boolean | string | Uint8Array | readonly Nested[];
 /** What may be fed or made a constant. */
 export type Feedable = TensorValue | NumericArray | Nested;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 type ArrayType = new (buffer: ArrayBuffer) => NumericArray;
 
@@ -61,25 +71,42 @@ function dtypeOfArray(array: NumericArray): DataType {
   return DataType.UINT8;
 }
 
+export const isFloating = (dtype: DataType): boolean =>
+  dtype === DataType.FLOAT || dtype === DataType.DOUBLE || dtype === DataType.HALF || dtype === DataType.BFLOAT16;
+
 const isTensorValue = (value: object): value is TensorValue => "dtype" in value && "shape" in value && "data" in value;
 
 /** @param dtype what is wanted; guessed as TensorFlow does when left out (numbers: float, unless all are integers) */
 export function toTensorValue(value: Feedable, dtype?: DataType): TensorValue {
-  if (ArrayBuffer.isView(value)) {
+  if (ArrayBuffer.isView(value) && dtype !== DataType.STRING) {
     const array = value as NumericArray;
     const own = dtype !== undefined && dtypeSize(dtype) === array.BYTES_PER_ELEMENT ? dtype : dtypeOfArray(array);
     return convert({ dtype: own, shape: [array.length], data: array }, dtype);
   }
-  if (typeof value === "object" && !Array.isArray(value) && isTensorValue(value as object)) {
+  if (typeof value === "object" && !Array.isArray(value) && isTensorValue(value)) {
     return convert(value as TensorValue, dtype);
   }
   const shape: number[] = [];
   for (let level: Nested = value as Nested; Array.isArray(level); level = level[0] as Nested) shape.push(level.length);
-  const flat: (number | bigint | boolean | string)[] = [];
+  const flat: Scalar[] = [];
   flatten(value as Nested, shape, 0, flat);
   const wanted = dtype ?? guess(flat);
-  if (wanted === DataType.STRING) return { dtype: wanted, shape, data: flat.map(String) };
+  if (wanted === DataType.STRING) return stringsValue(shape, flat);
+  if (flat.some((item) => typeof item === "string" || typeof item === "object")) {
+    throw new InvalidArgumentError(`Can't convert strings to a tensor of ${dtypeName(wanted)}`);
+  }
   return { dtype: wanted, shape, data: fill(wanted, flat as (number | bigint | boolean)[]) };
+}
+
+type Scalar = Exclude<Nested, readonly Nested[]>;
+
+function stringsValue(shape: Shape, flat: readonly Scalar[]): TensorValue {
+  if (!flat.every((item) => typeof item === "string" || item instanceof Uint8Array)) {
+    throw new InvalidArgumentError("Can't convert numbers to a tensor of string");
+  }
+  const bytes = flat.map((item) => (typeof item === "string" ? encoder.encode(item) : item));
+  const data = flat.map((item) => (typeof item === "string" ? item : decoder.decode(item)));
+  return { dtype: DataType.STRING, shape, data, bytes };
 }
 
 function convert(value: TensorValue, dtype: DataType | undefined): TensorValue {
@@ -93,10 +120,10 @@ function convert(value: TensorValue, dtype: DataType | undefined): TensorValue {
   return { dtype, shape: value.shape, data: fill(dtype, [...(value.data as Iterable<number | bigint>)]) };
 }
 
-function flatten(value: Nested, shape: Shape, depth: number, into: (number | bigint | boolean | string)[]): void {
+function flatten(value: Nested, shape: Shape, depth: number, into: Scalar[]): void {
   if (!Array.isArray(value)) {
     if (depth !== shape.length) throw new InvalidArgumentError("Nested arrays must all have the same shape");
-    into.push(value as number);
+    into.push(value as Scalar);
     return;
   }
   if (value.length !== shape[depth]) throw new InvalidArgumentError("Nested arrays must all have the same shape");
@@ -105,10 +132,11 @@ function flatten(value: Nested, shape: Shape, depth: number, into: (number | big
 
 function guess(flat: readonly unknown[]): DataType {
   const [first] = flat;
-  if (typeof first === "string") return DataType.STRING;
+  if (typeof first === "string" || typeof first === "object") return DataType.STRING;
   if (typeof first === "boolean") return DataType.BOOL;
   if (typeof first === "bigint") return DataType.INT64;
-  return flat.length > 0 && flat.every((item) => Number.isInteger(item)) ? DataType.INT32 : DataType.FLOAT;
+  if (flat.length === 0 || !flat.every((item) => Number.isInteger(item))) return DataType.FLOAT;
+  return flat.every((item) => (item as number) === ((item as number) | 0)) ? DataType.INT32 : DataType.INT64;
 }
 
 function fill(dtype: DataType, values: readonly (number | bigint | boolean)[]): NumericArray {
@@ -118,13 +146,11 @@ function fill(dtype: DataType, values: readonly (number | bigint | boolean)[]): 
   return array;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 export function valueToProto(value: TensorValue): TensorProto {
   const proto = { ...TensorProto.create(), dtype: value.dtype, tensorShape: shapeToProto(value.shape) };
-  if (value.dtype === DataType.STRING) proto.stringVal = (value.data as string[]).map((text) => encoder.encode(text));
-  else {
+  if (value.dtype === DataType.STRING) {
+    proto.stringVal = [...(value.bytes ?? (value.data as string[]).map((text) => encoder.encode(text)))];
+  } else {
     const { buffer, byteOffset, byteLength } = value.data as NumericArray;
     proto.tensorContent = new Uint8Array(buffer, byteOffset, byteLength);
   }
@@ -138,10 +164,23 @@ export function valueFromProto(proto: TensorProto): TensorValue {
   if (dtype === DataType.STRING) {
     const strings =
       proto.tensorContent === null ? (proto.stringVal ?? []) : unpackStrings(proto.tensorContent, numElements(shape));
-    return { dtype, shape, data: strings.map((bytes) => decoder.decode(bytes)) };
+    const bytes = strings.map((text) => Uint8Array.from(text));
+    return { dtype, shape, data: bytes.map((text) => decoder.decode(text)), bytes };
   }
   const content = proto.tensorContent ?? new Uint8Array(0);
   const bytes = new Uint8Array(content.length);
   bytes.set(content);
   return { dtype, shape, data: new (arrayTypeOf(dtype))(bytes.buffer) };
+}
+
+/** What a constant of integers holds; `null` for anything else. */
+export function constantInts(output: Output): number[] | null {
+  const proto = output.node.op.name === "Const" ? output.node.attrs.get("value")?.tensor : undefined;
+  if (proto === undefined || (proto.dtype !== DataType.INT32 && proto.dtype !== DataType.INT64)) return null;
+  if (proto.tensorContent !== null && proto.tensorContent.length > 0) {
+    return Array.from(valueFromProto(proto).data as Iterable<number | bigint>, Number);
+  }
+  const given = Array.from<number | bigint, number>(proto.intVal ?? proto.int64Val ?? [], Number);
+  const size = numElements(shapeFromProto(proto.tensorShape));
+  return Array.from({ length: size }, (_, i) => given[Math.min(i, given.length - 1)] ?? 0);
 }

@@ -1,48 +1,150 @@
-// Variables of a client's graph: a handle, the op that initializes it, reads of it.
+// Resource variables of a client's graph (`tf.Variable`): a handle, the op that initializes it, reads and updates.
+// Nodes are named as Python names them, so that its Saver finds the same variables.
+import { InvalidArgumentError } from "../errors/index.js";
 import type { DataType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
-import type { Graph, Operation, Output } from "./graph.js";
+import type { Graph } from "./graph.js";
+import type { Initializer } from "./initializers.js";
+import { type Input, isReadable, type Readable } from "./inputs.js";
+import { type Operation, Output } from "./output.js";
+import { type Feedable, toTensorValue } from "./values.js";
+
+/** Names of collections (`tf.compat.v1.GraphKeys`). */
+export const GraphKeys = {
+  GLOBAL_VARIABLES: "variables",
+  LOCAL_VARIABLES: "local_variables",
+  TRAINABLE_VARIABLES: "trainable_variables",
+  GLOBAL_STEP: "global_step",
+} as const;
 
 export interface VariableOptions {
+  /** `Variable` when left out; made unique. */
   readonly name?: string;
+  readonly dtype?: DataType;
+  /** Needed by initializers; of a value it is the value's own, unless told otherwise. */
   readonly shape?: Shape;
   /** Optimizers change it; true unless told otherwise. */
   readonly trainable?: boolean;
+  /** Global variables unless told otherwise. */
+  readonly collections?: readonly string[];
 }
 
-/** A resource variable (`tf.Variable`). */
-export class Variable {
+type Value = Output | Readable | Feedable;
+
+export class Variable implements Readable {
   readonly handle: Output;
+  /** Assigns the initial value. */
   readonly initializer: Operation;
+  readonly initialValue: Output;
   /** Its value, read when a step needs it. */
   readonly value: Output;
   readonly dtype: DataType;
+  /** `null` when only a step knows it. */
+  readonly shape: Shape | null;
+  readonly trainable: boolean;
 
+  /** @param initial a tensor, a plain value, or what makes one of a shape (`zeros()`, `glorotUniform()`, …) */
   constructor(
     readonly graph: Graph,
-    initial: Output,
+    initial: Value | Initializer,
     options: VariableOptions = {},
   ) {
-    this.dtype = initial.dtype;
-    const name = options.name ?? "Variable";
-    const attrs = { dtype: initial.dtype, shape: options.shape ?? null };
-    const handle = graph.op("VarHandleOp", [], attrs, { name });
-    this.handle = handle.output();
-    this.initializer = graph.op("AssignVariableOp", [this.handle, initial], {}, { name: `${handle.name}/Assign` });
-    this.value = graph
-      .op("ReadVariableOp", [this.handle], { dtype: initial.dtype }, { name: `${handle.name}/Read` })
-      .output();
-    graph.initializers.push(this.initializer);
+    const { trainable = true, collections = [GraphKeys.GLOBAL_VARIABLES] } = options;
+    const name = graph.uniqueName(options.name ?? "Variable");
+    this.trainable = trainable;
+    this.initialValue = initialValueOf(graph, name, initial, options);
+    this.dtype = this.initialValue.dtype;
+    this.shape = options.shape ?? knownShape(initial) ?? null;
+    // Nothing that a step decides may keep a variable from being made.
+    [this.handle, this.initializer, this.value] = graph.controlDependencies(null, () => {
+      const { dtype, shape } = this;
+      const handle = graph.ops.varHandleOp({ dtype, shape, sharedName: name, name: `${name}/` });
+      return graph.colocateWith(handle, () => [
+        handle,
+        graph.ops.assignVariableOp(handle, this.initialValue, { name: `${name}/Assign/` }),
+        graph.ops.readVariableOp(handle, { dtype, name: `${name}/Read/ReadVariableOp/` }),
+      ]);
+    });
+    for (const key of collections) graph.addToCollection(key, this);
+    if (trainable) graph.addToCollection(GraphKeys.TRAINABLE_VARIABLES, this);
   }
 
   get name(): string {
     return this.handle.node.name;
   }
 
-  assign(value: Output): Operation {
-    return this.graph.op("AssignVariableOp", [this.handle, value]);
+  /** A new read: control dependencies say when. */
+  read(): Output {
+    return this.graph.ops.readVariableOp(this.handle, { dtype: this.dtype });
+  }
+
+  assign(value: Value): Operation {
+    return this.graph.ops.assignVariableOp(this.handle, this.#typed(value));
+  }
+
+  assignAdd(value: Value): Operation {
+    return this.graph.ops.assignAddVariableOp(this.handle, this.#typed(value));
+  }
+
+  assignSub(value: Value): Operation {
+    return this.graph.ops.assignSubVariableOp(this.handle, this.#typed(value));
+  }
+
+  /** Changes the rows that `indices` name (`tf.Variable.scatter_add`, …). */
+  scatterAdd(indices: Input, updates: Value): Operation {
+    return this.graph.ops.resourceScatterAdd(this.handle, indices, this.#typed(updates));
+  }
+
+  scatterSub(indices: Input, updates: Value): Operation {
+    return this.graph.ops.resourceScatterSub(this.handle, indices, this.#typed(updates));
+  }
+
+  scatterUpdate(indices: Input, updates: Value): Operation {
+    return this.graph.ops.resourceScatterUpdate(this.handle, indices, this.#typed(updates));
+  }
+
+  /** Rows of it, read without reading all (`tf.Variable.sparse_read`): the gradient has the rows alone. */
+  gather(indices: Input): Output {
+    return this.graph.ops.resourceGather(this.handle, indices, { dtype: this.dtype });
+  }
+
+  isInitialized(): Output {
+    return this.graph.ops.varIsInitializedOp(this.handle);
+  }
+
+  /** The handle says nothing of the dtype: a plain value takes the variable's. */
+  #typed(value: Value): Output {
+    if (value instanceof Output) return value;
+    return isReadable(value) ? value.value : this.graph.constant(value, this.dtype, "value");
   }
 }
 
-/** Runs the initializers of all variables made so far. */
-export const globalVariablesInitializer = (graph: Graph): Operation => graph.group(graph.initializers, "init");
+function initialValueOf(graph: Graph, name: string, initial: Value | Initializer, options: VariableOptions): Output {
+  const { dtype, shape } = options;
+  if (initial instanceof Output) return initial;
+  if (typeof initial === "function") {
+    if (shape === undefined) throw new InvalidArgumentError(`An initializer needs the shape of '${name}'`);
+    return graph.nameScope(`${name}/Initializer/`, () => initial(graph, shape, dtype));
+  }
+  if (isReadable(initial)) return initial.value;
+  return graph.constant(initial, dtype, `${name}/initial_value/`);
+}
+
+const knownShape = (initial: Value | Initializer): Shape | undefined =>
+  initial instanceof Output || typeof initial === "function" || isReadable(initial)
+    ? undefined
+    : toTensorValue(initial).shape;
+
+export const globalVariables = (graph: Graph) => graph.collection<Variable>(GraphKeys.GLOBAL_VARIABLES);
+export const localVariables = (graph: Graph) => graph.collection<Variable>(GraphKeys.LOCAL_VARIABLES);
+export const trainableVariables = (graph: Graph) => graph.collection<Variable>(GraphKeys.TRAINABLE_VARIABLES);
+
+const initializerOf = (graph: Graph, variables: readonly Variable[]): Operation =>
+  graph.group(
+    variables.map(({ initializer }) => initializer),
+    "init",
+  );
+
+/** Runs the initializers of all global variables made so far. */
+export const globalVariablesInitializer = (graph: Graph): Operation => initializerOf(graph, globalVariables(graph));
+export const localVariablesInitializer = (graph: Graph): Operation => initializerOf(graph, localVariables(graph));

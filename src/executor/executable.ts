@@ -133,12 +133,7 @@ export class Executable {
     this.keys = new Array<string | null>(n).fill(null);
     this.compute = new Array<Compute | null>(n).fill(null);
     let retvals = 0;
-    try {
-      for (const node of nodes) retvals = Math.max(retvals, this.#prepare(node, options));
-    } catch (error) {
-      this.close();
-      throw error;
-    }
+    for (const node of nodes) retvals = Math.max(retvals, this.#prepare(node, options));
     this.retvalCount = retvals;
   }
 

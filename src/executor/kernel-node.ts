@@ -36,12 +36,7 @@ export class NodeKernel implements KernelNode {
     this.outputTypes = node.outputTypes;
     this.#node = node;
     this.#functions = functions;
-    try {
-      this.compute = kernel.prepare(this);
-    } catch (error) {
-      this.close();
-      throw error;
-    }
+    this.compute = kernel.prepare(this);
   }
 
   close(): void {

@@ -8,7 +8,9 @@ const value = (field: Partial<AttrValue>): AttrValue => Object.assign(AttrValue.
 const list = (field: Partial<AttrValue_ListValue>): AttrValue =>
   value({ list: Object.assign(AttrValue_ListValue.create(), field) });
 
-export const stringValue = (text: string): AttrValue => value({ s: encoder.encode(text) });
+const bytes = (text: string | Uint8Array): Uint8Array => (typeof text === "string" ? encoder.encode(text) : text);
+
+export const stringValue = (text: string | Uint8Array): AttrValue => value({ s: bytes(text) });
 export const intValue = (i: number | bigint): AttrValue => value({ i: BigInt(i) });
 export const floatValue = (f: number): AttrValue => value({ f });
 export const boolValue = (b: boolean): AttrValue => value({ b });
@@ -18,7 +20,12 @@ export const funcValue = (func: NameAttrList): AttrValue => value({ func });
 export const shapeValue = (shape: Shape | null): AttrValue => value({ shape: shapeProto(shape) });
 export const typesValue = (type: readonly DataType[]): AttrValue => list({ type: [...type] });
 export const intsValue = (ints: readonly (number | bigint)[]): AttrValue => list({ i: ints.map(BigInt) });
-export const stringsValue = (texts: readonly string[]): AttrValue => list({ s: texts.map((t) => encoder.encode(t)) });
+export const floatsValue = (f: readonly number[]): AttrValue => list({ f: [...f] });
+export const boolsValue = (b: readonly boolean[]): AttrValue => list({ b: [...b] });
+export const stringsValue = (texts: readonly (string | Uint8Array)[]): AttrValue => list({ s: texts.map(bytes) });
+export const shapesValue = (shapes: readonly (Shape | null)[]): AttrValue => list({ shape: shapes.map(shapeProto) });
+export const tensorsValue = (tensor: readonly TensorProto[]): AttrValue => list({ tensor: [...tensor] });
+export const funcsValue = (func: readonly NameAttrList[]): AttrValue => list({ func: [...func] });
 
 const shapeProto = (shape: Shape | null) =>
   shape === null

@@ -34,7 +34,6 @@ import { stringParseKernels } from "./string-parse.js";
 import { stringKernels } from "./strings.js";
 import { tensorArrayKernels } from "./tensor-array.js";
 import { tensorListKernels } from "./tensor-list.js";
-import { tensorListRowKernels } from "./tensor-list-rows.js";
 import { topKKernels } from "./top-k.js";
 import { trainingKernels } from "./training.js";
 import { unaryKernels } from "./unary.js";
@@ -72,7 +71,6 @@ export const allKernels: readonly Kernel[] = [
   ...queueKernels,
   ...lookupTableKernels,
   ...tensorListKernels,
-  ...tensorListRowKernels,
   ...tensorArrayKernels,
   ...miscKernels,
   ...whereKernels,

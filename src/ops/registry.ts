@@ -36,6 +36,9 @@ export function createOpRegistry(lines: string = definitions): OpRegistry {
   };
 }
 
+/** The names of all ops of TensorFlow. */
+export const opNames = (): Iterable<string> => indexByName(definitions).keys();
+
 function indexByName(lines: string): Map<string, string> {
   const index = new Map<string, string>();
   for (const line of lines.split("\n")) index.set(line.slice(2, line.indexOf('"', 2)), line);

@@ -1,12 +1,11 @@
 // MasterService on gRPC: decodes each request, calls the Master, encodes the answer. Tensors are copied between
 // message and heap exactly once each way.
-import { CancelledError, InvalidArgumentError, toOpError } from "../errors/index.js";
+import { CancelledError, toOpError } from "../errors/index.js";
 import type { Cancellation } from "../kernel/cancellation.js";
+import { feedTensors } from "../master/feeds.js";
 import type { Master } from "../master/master.js";
 import type { Feed } from "../master/session.js";
 import type { Allocator } from "../memory/allocator.js";
-import { tensorsFromProtos } from "../tensor/proto.js";
-import type { Tensor } from "../tensor/tensor.js";
 import type { RawCall, RawHandler } from "../transport/grpc-listener.js";
 import { type DeviceAttributes as DeviceAttributesProto, GraphDef, RunMetadata, TensorProto } from "../wire/core.js";
 import {
@@ -176,10 +175,3 @@ function namedFeeds(request: RunStepRequest, allocator: Allocator): Feed[] {
   );
   return tensors.map((tensor, i) => ({ name: request.feed[i]!.name, tensor }));
 }
-
-const feedTensors = (protos: readonly TensorProto[], allocator: Allocator): Tensor[] =>
-  tensorsFromProtos(protos, allocator, (error, i) =>
-    error instanceof InvalidArgumentError
-      ? new InvalidArgumentError(`Invalid TensorProto for feed value ${i}`, { cause: error })
-      : error,
-  );

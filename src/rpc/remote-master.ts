@@ -1,132 +1,102 @@
-// A master behind gRPC as a session's master: one channel, MasterService's unary calls. Errors come back as OpErrors.
-import { type CallOptions, Client, credentials, Metadata as Headers, type Metadata } from "@grpc/grpc-js";
-import { CancelledError, InternalError, InvalidArgumentError, opErrorFromCode } from "../errors/index.js";
-import type { MasterClient } from "../master/client.js";
+// A master behind gRPC as a session's master: one channel, MasterService's unary calls. A call waits for the first
+// connection and is repeated while the master is UNAVAILABLE, as TensorFlow's client does it.
+import { InternalError, InvalidArgumentError, OpError, opErrorFromCode, UnavailableError } from "../errors/index.js";
+import type { MasterClient, StepNames } from "../master/client.js";
+import { GrpcChannel } from "../transport/grpc-channel.js";
 import type { Codec, Init, TensorProto } from "../wire/core.js";
-import {
-  CloseSessionRequest,
-  CloseSessionResponse,
-  CreateSessionRequest,
-  CreateSessionResponse,
-  ExtendSessionRequest,
-  ExtendSessionResponse,
-  ListDevicesRequest,
-  ListDevicesResponse,
-  PartialRunSetupRequest,
-  PartialRunSetupResponse,
-  ResetRequest,
-  ResetResponse,
-  RunStepRequest,
-  RunStepResponse,
-} from "../wire/master.js";
-import { fromServiceError } from "./status.js";
+import * as wire from "../wire/master.js";
+import { requestId } from "./request-id.js";
+import { type UnarySettings, unary } from "./unary.js";
 
 const TARGET = /^grpc:\/\/(.+:\d+)$/;
+const ATTEMPTS = 11;
+const BETWEEN_ATTEMPTS_MS = 10;
 
 /** @throws InvalidArgumentError for a target that is no `grpc://host:port` */
 export function remoteMaster(target: string): MasterClient {
   const match = TARGET.exec(target);
   if (match === null)
     throw new InvalidArgumentError(`Could not interpret "${target.replace(/^grpc:\/\//, "")}" as a host-port pair.`);
-  const client = new Client(match[1]!, credentials.createInsecure(), {
-    "grpc.max_receive_message_length": -1,
-    "grpc.max_send_message_length": -1,
-    "grpc-node.flow_control_window": 4 * 1024 * 1024,
-  } as Record<string, number>);
+  const channel = new GrpcChannel(match[1]!);
+  /** Once it has answered, a master that can't be reached is gone. */
+  let connected = false;
 
-  function call<Q, R>(
-    method: string,
-    request: Codec<Q>,
-    response: Codec<R>,
-    message: Init<Q>,
-    {
-      signal,
-      waitForReady = true,
-    }: { readonly signal?: AbortSignal | undefined; readonly waitForReady?: boolean } = {},
-  ): Promise<R> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(new CancelledError("The call was cancelled by its caller", { cause: signal.reason }));
-        return;
+  function method<Q, R>(name: string, request: Codec<Q>, response: Codec<R>, patient = true) {
+    const call = unary<Init<Q>, R>(channel, `/tensorflow.MasterService/${name}`, request.encode, response);
+    return async (message: Init<Q>, settings: UnarySettings = {}): Promise<R> => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const answer = await call(message, { ...settings, waitForReady: patient && !connected });
+          connected = true;
+          return answer;
+        } catch (error) {
+          const unavailable = error instanceof UnavailableError;
+          if (error instanceof OpError && !unavailable && error !== settings.signal?.reason) connected = true;
+          if (!unavailable || attempt === ATTEMPTS || (settings.signal?.reason ?? null) !== null) throw error;
+          await new Promise((resolve) => setTimeout(resolve, BETWEEN_ATTEMPTS_MS));
+        }
       }
-      const headers: Metadata = new Headers({ waitForReady });
-      const options: CallOptions = {};
-      const open = client.makeUnaryRequest<Init<Q>, R>(
-        `/tensorflow.MasterService/${method}`,
-        (value) => Buffer.from(request.encode(value)),
-        (bytes) => response.decode(bytes),
-        message,
-        headers,
-        options,
-        (error, value) => {
-          signal?.removeEventListener("abort", abort);
-          if (error !== null) reject(fromServiceError(error));
-          else if (value === undefined) reject(new InternalError(`${method} gave no answer`));
-          else resolve(value);
-        },
-      );
-      const abort = () => open.cancel();
-      signal?.addEventListener("abort", abort, { once: true });
-    });
+    };
   }
 
+  const createSession = method("CreateSession", wire.CreateSessionRequest, wire.CreateSessionResponse);
+  const extendSession = method("ExtendSession", wire.ExtendSessionRequest, wire.ExtendSessionResponse);
+  const runStep = method("RunStep", wire.RunStepRequest, wire.RunStepResponse);
+  const partialRunSetup = method("PartialRunSetup", wire.PartialRunSetupRequest, wire.PartialRunSetupResponse);
+  const makeCallable = method("MakeCallable", wire.MakeCallableRequest, wire.MakeCallableResponse);
+  const runCallable = method("RunCallable", wire.RunCallableRequest, wire.RunCallableResponse);
+  const releaseCallable = method("ReleaseCallable", wire.ReleaseCallableRequest, wire.ReleaseCallableResponse, false);
+  const listDevices = method("ListDevices", wire.ListDevicesRequest, wire.ListDevicesResponse);
+  // A server that is gone has no session to close: an error now, not when it comes back.
+  const closeSession = method("CloseSession", wire.CloseSessionRequest, wire.CloseSessionResponse, false);
+  const reset = method("Reset", wire.ResetRequest, wire.ResetResponse);
+
   return {
-    async createSession(graphDef, config) {
-      return (await call("CreateSession", CreateSessionRequest, CreateSessionResponse, { graphDef, config }))
-        .sessionHandle;
+    async createSession(graphDef, config, signal) {
+      return (await createSession({ graphDef, config, target }, { signal })).sessionHandle;
     },
-    async extendSession(sessionHandle, graphDef, currentGraphVersion) {
-      const request = { sessionHandle, graphDef, currentGraphVersion };
-      return (await call("ExtendSession", ExtendSessionRequest, ExtendSessionResponse, request)).newGraphVersion;
+    async extendSession(sessionHandle, graphDef, currentGraphVersion, signal) {
+      return (await extendSession({ sessionHandle, graphDef, currentGraphVersion }, { signal })).newGraphVersion;
     },
-    async runStep(question, signal) {
-      const answer = await call(
-        "RunStep",
-        RunStepRequest,
-        RunStepResponse,
-        {
-          sessionHandle: question.sessionHandle,
-          feed: question.feeds,
-          fetch: question.fetches,
-          target: question.targets,
-          options: question.options ?? {},
-          partialRunHandle: question.partialRunHandle,
-          storeErrorsInResponseBody: true,
-          requestId: requestId(),
-        },
-        { signal },
-      );
+    async runStep(sessionHandle, { feeds: feed, fetches: fetch, targets: target, options, partialRunHandle }, signal) {
+      const message = { sessionHandle, feed, fetch, target, options: options ?? {}, partialRunHandle };
+      const answer = await runStep({ ...message, storeErrorsInResponseBody: true, requestId: requestId() }, { signal });
       if (answer.statusCode !== 0) throw opErrorFromCode(answer.statusCode, answer.statusErrorMessage);
       const byName = new Map(answer.tensor.map(({ name, tensor }) => [name, tensor]));
-      const values = question.fetches.map((name): TensorProto => {
+      const values = fetch.map((name): TensorProto => {
         const value = byName.get(name);
         if (value === undefined) throw new InternalError(`The master gave no value for ${name}`);
         return value;
       });
       return { values, metadata: answer.metadata };
     },
-    async partialRunSetup(sessionHandle, feed, fetch, target) {
-      const request = { sessionHandle, feed, fetch, target, requestId: requestId() };
-      return (await call("PartialRunSetup", PartialRunSetupRequest, PartialRunSetupResponse, request)).partialRunHandle;
+    async partialRunSetup(sessionHandle, names, signal) {
+      const request = { sessionHandle, ...wireNames(names), requestId: requestId() };
+      return (await partialRunSetup(request, { signal })).partialRunHandle;
     },
-    async listDevices(sessionHandle) {
-      const { localDevice, remoteDevice } = await call("ListDevices", ListDevicesRequest, ListDevicesResponse, {
-        sessionHandle,
-      });
+    async makeCallable(sessionHandle, names, runOptions, signal) {
+      const options = { ...wireNames(names), runOptions };
+      return (await makeCallable({ sessionHandle, options, requestId: requestId() }, { signal })).handle;
+    },
+    async runCallable(sessionHandle, handle, feed, signal) {
+      const answer = await runCallable({ sessionHandle, handle, feed, requestId: requestId() }, { signal });
+      return { values: answer.fetch, metadata: answer.metadata };
+    },
+    async releaseCallable(sessionHandle, handle) {
+      await releaseCallable({ sessionHandle, handle });
+    },
+    async listDevices(sessionHandle, signal) {
+      const { localDevice, remoteDevice } = await listDevices({ sessionHandle }, { signal });
       return [...localDevice, ...remoteDevice];
     },
     async closeSession(sessionHandle) {
-      // A server that is gone has no session to close: an error now, not when it comes back.
-      await call("CloseSession", CloseSessionRequest, CloseSessionResponse, { sessionHandle }, { waitForReady: false });
+      await closeSession({ sessionHandle });
     },
-    async reset(container) {
-      await call("Reset", ResetRequest, ResetResponse, { container });
+    async reset(container, signal) {
+      await reset({ container }, { signal });
     },
-    close: () => client.close(),
+    close: () => channel.close(),
   };
 }
 
-/** Random and not 0: the master refuses an id that it has seen. */
-function requestId(): bigint {
-  return crypto.getRandomValues(new BigInt64Array(1))[0]! | 1n;
-}
+const wireNames = ({ feeds, fetches, targets }: StepNames) => ({ feed: feeds, fetch: fetches, target: targets });

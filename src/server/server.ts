@@ -12,12 +12,8 @@ import {
 import { InvalidArgumentError, UnknownError } from "../errors/index.js";
 import type { MasterClient } from "../master/client.js";
 import * as node from "../platform/node.js";
-import { connectWith } from "../rpc/connect.js";
-import { masterHandlers } from "../rpc/master-service.js";
-import { toStatus } from "../rpc/status.js";
-import { workerHandlers } from "../rpc/worker-service.js";
-import { Channels } from "../transport/grpc-channel.js";
-import { GrpcListener } from "../transport/grpc-listener.js";
+import type { Channels } from "../transport/grpc-channel.js";
+import type { GrpcListener } from "../transport/grpc-listener.js";
 import type { ServerDef } from "../wire/core.js";
 import { printText } from "../wire/text-format.js";
 import { Engine, type EngineOptions } from "./engine.js";
@@ -68,26 +64,28 @@ export class Server implements AsyncDisposable {
         `"${own.host}" is not an address of this machine: name the one to listen on with --bind (option \`bind\`)`,
       );
     }
-    const channels = new Channels();
+    // Who only runs steps in this process never loads gRPC.
+    const grpc = await import("./grpc.js");
+    const channels = new grpc.Channels();
     const task = taskName(serverDef);
     const engine = await Engine.open(
       task,
       serverDef.jobName,
       serverDef.defaultSessionConfig ?? null,
       options,
-      (allocator) => connectWith(channels, allocator)(serverDef.cluster!, task),
+      (allocator) => grpc.connectWith(channels, allocator)(serverDef.cluster!, task),
     );
     const { master, worker } = engine;
     const { registry, hostname } = master.context;
     const { allocator } = engine.devices[0]!;
     const describe = (type: string, request: object) =>
       `goo.gle/debugonly  ${printText(type, request, { singleLine: true })}`;
-    const listener = new GrpcListener({
+    const listener = new grpc.GrpcListener({
       handlers: new Map([
-        ...masterHandlers({ master, allocator, describe }),
-        ...workerHandlers({ worker, registry, hostname, allocator, describe }),
+        ...grpc.masterHandlers({ master, allocator, describe }),
+        ...grpc.workerHandlers({ worker, registry, hostname, allocator, describe }),
       ]),
-      toStatus,
+      toStatus: grpc.toStatus,
     });
     let port: number;
     try {

@@ -19,16 +19,16 @@ const WORKER = "/job:worker/task:0";
 /** y = x · w, w on the parameter server; and one step of training it. */
 const linear = () => {
   const graph = new Graph();
-  const w = graph.withDevice(
+  const w = graph.device(
     PS,
     () => new Variable(graph, graph.constant([[1], [2], [3]], DataType.FLOAT), { name: "w", shape: [3, 1] }),
   );
-  return graph.withDevice(WORKER, () => {
+  return graph.device(WORKER, () => {
     const x = graph.placeholder(DataType.FLOAT, null, "x");
     const y = graph.op("MatMul", [x, w.value]).output();
     const axes = graph.constant([0, 1], DataType.INT32);
     const loss = graph.op("Sum", [graph.op("Square", [y]).output(), axes]).output();
-    const train = new GradientDescentOptimizer(0.25).minimize(loss, [w]);
+    const train = new GradientDescentOptimizer(0.25).minimize(loss);
     return { graph, w, x, y, loss, train, init: globalVariablesInitializer(graph) };
   });
 };
@@ -83,13 +83,11 @@ test("a failure on another task names the task and the node, and the session goe
 test("strings and empty tensors travel", async () => {
   await using cluster = await TestCluster.start({ ps: 1, worker: 1 });
   const graph = new Graph();
-  const text = graph.withDevice(PS, () =>
-    graph.op("AsString", [graph.constant([1, 20, 300], DataType.INT32)]).output(),
-  );
-  const none = graph.withDevice(PS, () =>
+  const text = graph.device(PS, () => graph.op("AsString", [graph.constant([1, 20, 300], DataType.INT32)]).output());
+  const none = graph.device(PS, () =>
     graph.op("Fill", [graph.constant([0, 3], DataType.INT32), graph.constant(1)]).output(),
   );
-  const [joined, shape] = graph.withDevice(WORKER, () => [
+  const [joined, shape] = graph.device(WORKER, () => [
     graph.op("StringLength", [text]).output(),
     graph.op("Shape", [none]).output(),
   ]);

@@ -27,7 +27,7 @@ async function fit(target) {
   const error = graph.op("Sub", [guess, y]).output();
   const squares = graph.op("Square", [error]).output();
   const loss = graph.op("Mean", [squares, graph.constant([0])]).output();
-  const train = new GradientDescentOptimizer(0.1).minimize(loss, [slope, offset]);
+  const train = new GradientDescentOptimizer(0.1).minimize(loss);
   const session = new Session(target, { graph });
   try {
     await session.run(globalVariablesInitializer(graph));

@@ -1,63 +1,85 @@
-// Gradients of neural network ops.
-import type { AttrInput, Output } from "../graph.js";
-import type { GradientContext, GradientFunction } from "./index.js";
+// Gradients of neural network ops: softmax, losses, convolutions, pools, normalization, resizing.
+import type { Output } from "../output.js";
+import type { GradientContext, GradientFunction, Gradients } from "./context.js";
 
-/** `op(grad, features)` is the gradient. */
-const ofInput =
-  (op: string): GradientFunction =>
-  ({ graph, inputs, grads }) => [graph.op(op, [grads[0]!, inputs[0]!]).output()];
-
-const ofOutput =
-  (op: string): GradientFunction =>
-  ({ graph, outputs, grads }) => [graph.op(op, [grads[0]!, outputs[0]!]).output()];
-
-/** The losses come with their gradient by logits as second output: each row times what comes back for it. */
-const crossEntropy: GradientFunction = ({ graph, outputs, grads }) => {
-  const column = graph.op("ExpandDims", [grads[0]!, graph.constant(-1)]).output();
-  return [graph.op("Mul", [column, outputs[1]!]).output(), null];
-};
-
-/** The attributes that an op and its gradient share. */
-function shared({ node }: GradientContext, ...names: string[]): Record<string, AttrInput> {
-  return Object.fromEntries(names.map((name) => [name, node.attrs.get(name)!]));
-}
+const rowSum = ({ ops }: GradientContext, x: Output) => ops.sum(x, [-1], { keepDims: true });
+/** A number a row, times the row. */
+const byRow = ({ ops }: GradientContext, column: Output, x: Output) => ops.mul(ops.expandDims(column, -1), x);
 
 const WINDOW = ["strides", "padding", "data_format"];
+const CONVOLUTION = [...WINDOW, "explicit_paddings", "dilations"];
 
-export const nnGradients: Readonly<Record<string, GradientFunction>> = {
-  Relu: ofOutput("ReluGrad"),
-  Relu6: ofOutput("Relu6Grad"),
-  Elu: ofOutput("EluGrad"),
-  Softplus: ofInput("SoftplusGrad"),
-  Softsign: ofInput("SoftsignGrad"),
-  BiasAdd: ({ graph, grads }) => [grads[0]!, graph.op("BiasAddGrad", [grads[0]!]).output()],
-  SoftmaxCrossEntropyWithLogits: crossEntropy,
-  SparseSoftmaxCrossEntropyWithLogits: crossEntropy,
-  Softmax: ({ graph, outputs, grads }) => {
-    const y = outputs[0]!;
-    const product = graph.op("Mul", [grads[0]!, y]).output();
-    const sum = graph.op("Sum", [product, graph.constant([-1])], { keep_dims: true }).output();
-    return [graph.op("Mul", [graph.op("Sub", [grads[0]!, sum]).output(), y]).output()];
-  },
-  Conv2D: (context) => {
-    const { graph, inputs, grads } = context;
-    const [image, filter] = inputs as [Output, Output];
-    const attrs = shared(context, ...WINDOW, "explicit_paddings", "dilations", "use_cudnn_on_gpu");
-    const shape = (x: Output) => graph.op("Shape", [x]).output();
+const convolution =
+  (op: string): GradientFunction =>
+  (context) => {
+    const { ops, x, dy } = context;
+    const [image, filter] = x as [Output, Output];
     return [
-      graph.op("Conv2DBackpropInput", [shape(image), filter, grads[0]!], attrs).output(),
-      graph.op("Conv2DBackpropFilter", [image, shape(filter), grads[0]!], attrs).output(),
+      context.like(`${op}BackpropInput`, [ops.shape(image), filter, dy], ...CONVOLUTION),
+      context.like(`${op}BackpropFilter`, [image, ops.shape(filter), dy], ...CONVOLUTION),
+    ];
+  };
+
+const batchNorm: GradientFunction = (context) => {
+  const { graph, x, y, dy } = context;
+  const training = context.attr("is_training").b === true;
+  // Outside of training the statistics are inputs.
+  const [mean, variance] = training ? [y[3]!, y[4]!] : [x[3]!, x[4]!];
+  const attrs = Object.fromEntries(["epsilon", "data_format", "is_training"].map((name) => [name, context.attr(name)]));
+  const inputs = [dy, x[0]!, x[1]!, mean, variance, y[5]!];
+  return graph.op("FusedBatchNormGradV3", inputs, attrs).outputs.slice(0, 3);
+};
+
+export const nnGradients: Gradients = {
+  BiasAdd: (context) => [context.dy, context.like("BiasAddGrad", [context.dy], "data_format")],
+  BiasAddV1: ({ graph, dy }) => [dy, graph.ops.biasAddGrad(dy)],
+  Softmax: (context) => {
+    const { ops, y, dy } = context;
+    return [ops.mul(ops.sub(dy, rowSum(context, ops.mul(dy, y[0]!))), y[0]!)];
+  },
+  LogSoftmax: (context) => {
+    const { ops, y, dy } = context;
+    return [ops.sub(dy, ops.mul(rowSum(context, dy), ops.exp(y[0]!)))];
+  },
+  // The losses come with their gradient by logits as second output; what comes back for that one is of second order.
+  SoftmaxCrossEntropyWithLogits: (context) => {
+    const { ops, x, y, grads, dy } = context;
+    let logits = byRow(context, dy, y[1]!);
+    if (grads[1]) {
+      const softmax = ops.softmax(x[0]!);
+      const second = context.grad(1);
+      logits = ops.addV2(logits, ops.mul(ops.sub(second, rowSum(context, ops.mul(second, softmax))), softmax));
+    }
+    return [logits, byRow(context, dy, ops.neg(ops.logSoftmax(x[0]!)))];
+  },
+  SparseSoftmaxCrossEntropyWithLogits: (context) => [byRow(context, context.dy, context.y[1]!), null],
+  Conv2D: convolution("Conv2D"),
+  DepthwiseConv2dNative: convolution("DepthwiseConv2dNative"),
+  Conv2DBackpropInput: (context) => {
+    const { ops, x, dy } = context;
+    const [, filter, grad] = x as [Output, Output, Output];
+    return [
+      null,
+      context.like("Conv2DBackpropFilter", [dy, ops.shape(filter), grad], ...CONVOLUTION),
+      context.like("Conv2D", [dy, filter], ...CONVOLUTION),
     ];
   },
-  MaxPool: (context) => {
-    const { graph, inputs, outputs, grads } = context;
-    return [
-      graph.op("MaxPoolGrad", [inputs[0]!, outputs[0]!, grads[0]!], shared(context, ...WINDOW, "ksize")).output(),
-    ];
-  },
-  AvgPool: (context) => {
-    const { graph, inputs, grads } = context;
-    const shape = graph.op("Shape", [inputs[0]!]).output();
-    return [graph.op("AvgPoolGrad", [shape, grads[0]!], shared(context, ...WINDOW, "ksize")).output()];
+  MaxPool: (context) => [
+    context.like("MaxPoolGrad", [context.x[0]!, context.y[0]!, context.dy], ...WINDOW, "ksize", "explicit_paddings"),
+  ],
+  AvgPool: (context) => [
+    context.like("AvgPoolGrad", [context.ops.shape(context.x[0]!), context.dy], ...WINDOW, "ksize"),
+  ],
+  LRN: (context) => [
+    context.like("LRNGrad", [context.dy, context.x[0]!, context.y[0]!], "depth_radius", "bias", "alpha", "beta"),
+  ],
+  FusedBatchNormV3: batchNorm,
+  ResizeBilinear: (context) => [
+    context.like("ResizeBilinearGrad", [context.dy, context.x[0]!], "align_corners", "half_pixel_centers"),
+  ],
+  ResizeNearestNeighbor: (context) => {
+    const { ops, x, dy } = context;
+    const size = ops.stridedSlice(ops.shape(x[0]!), [1], [3], [1]);
+    return [context.like("ResizeNearestNeighborGrad", [dy, size], "align_corners", "half_pixel_centers")];
   },
 };

@@ -12,6 +12,5 @@ FAMILIES = [
     "nn",
     "training",
     "containers",
-    "lists",
     "random_ops",
 ]

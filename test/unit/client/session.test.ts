@@ -85,7 +85,7 @@ scoped("training lets memory return to the same number after every step", async 
     .op("Sub", [graph.op("MatMul", [x, w.value]).output(), graph.constant(2, DataType.FLOAT)])
     .output();
   const loss = graph.op("Mean", [graph.op("Square", [error]).output(), graph.constant([0, 1])]).output();
-  const steps = [new AdamOptimizer(0.01), new MomentumOptimizer(0.01, 0.9)].map((o) => o.minimize(loss, [w]));
+  const steps = [new AdamOptimizer(0.01), new MomentumOptimizer(0.01, 0.9)].map((o) => o.minimize(loss));
   await session.run(globalVariablesInitializer(graph));
   const { allocator } = server.parts.engine.devices[0]!;
   const losses: number[] = [];

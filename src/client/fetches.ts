@@ -1,0 +1,61 @@
+// What a step is asked for, in arrays and objects as deep as the caller likes: which tensors and operations that is,
+// and how the values go back to where they were asked for.
+import type { TensorProto } from "../wire/core.js";
+import { isReadable, type Readable } from "./inputs.js";
+import { Operation, Output } from "./output.js";
+import { type Feedable, type TensorValue, toTensorValue, valueToProto } from "./values.js";
+
+/** A name is `op` for an operation's first output, or `op:1`. */
+export type Fetch = Output | Readable | Operation | string | readonly Fetch[] | { readonly [key: string]: Fetch };
+
+/** What comes back for it: a value for a tensor or variable, `undefined` for an operation. */
+export type Fetched<F> = F extends Output | Readable | string
+  ? TensorValue
+  : F extends Operation
+    ? undefined
+    : { -readonly [K in keyof F]: Fetched<F[K]> };
+
+/** A tensor to feed: itself, or its name. */
+export type FeedKey = Output | string;
+
+export interface FetchPlan {
+  readonly tensors: readonly string[];
+  readonly targets: readonly string[];
+  /** Puts values where the fetches were. */
+  readonly build: (values: readonly TensorValue[]) => unknown;
+}
+
+export function nameOf(key: FeedKey): string {
+  if (typeof key !== "string") return key.name;
+  return key.includes(":") ? key : `${key}:0`;
+}
+
+/** Each tensor is asked for once, however often it is fetched. */
+export function planFetches(fetches: Fetch): FetchPlan {
+  const tensors = new Map<string, number>();
+  const targets = new Set<string>();
+  const visit = (fetch: Fetch): FetchPlan["build"] => {
+    if (fetch instanceof Operation) {
+      targets.add(fetch.name);
+      return () => undefined;
+    }
+    if (fetch instanceof Output || typeof fetch === "string" || isReadable(fetch)) {
+      const name = nameOf(isReadable(fetch) ? fetch.value : fetch);
+      const index = tensors.get(name) ?? tensors.size;
+      tensors.set(name, index);
+      return (values) => values[index];
+    }
+    if (Array.isArray(fetch)) {
+      const parts = (fetch as readonly Fetch[]).map(visit);
+      return (values) => parts.map((part) => part(values));
+    }
+    const parts = Object.entries(fetch).map(([key, inner]) => [key, visit(inner as Fetch)] as const);
+    return (values) => Object.fromEntries(parts.map(([key, part]) => [key, part(values)]));
+  };
+  const build = visit(fetches);
+  return { tensors: [...tensors.keys()], targets: [...targets], build };
+}
+
+/** A fed value in the dtype that the tensor has. */
+export const feedProto = (key: FeedKey, value: Feedable): TensorProto =>
+  valueToProto(toTensorValue(value, key instanceof Output ? key.dtype : undefined));

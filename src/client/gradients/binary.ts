@@ -1,0 +1,71 @@
+// Gradients of functions of two tensors, element by element, with broadcasting.
+import type { Output } from "../output.js";
+import { forAll, type GradientContext, type GradientFunction, type Gradients, notDifferentiable } from "./context.js";
+
+/** Sums a gradient over the axes along which its input was repeated. */
+export function unbroadcast({ ops, x }: GradientContext, grads: readonly [Output | null, Output | null]) {
+  const shapes = [ops.shape(x[0]!), ops.shape(x[1]!)];
+  const { r0, r1 } = ops.broadcastGradientArgs(shapes[0]!, shapes[1]!);
+  return grads.map((grad, i) => grad && ops.reshape(ops.sum(grad, i === 0 ? r0 : r1), shapes[i]!));
+}
+
+type Pair = [Output | null, Output | null];
+
+/** Gradients as if nothing was repeated. */
+const pair =
+  (make: (context: GradientContext, x: Output, y: Output, dy: Output) => Pair): GradientFunction =>
+  (context) =>
+    unbroadcast(context, make(context, context.x[0]!, context.x[1]!, context.dy));
+
+const add = pair((_, __, ___, dy) => [dy, dy]);
+
+const divide = (op: "realDiv" | "div" | "divNoNan"): GradientFunction =>
+  pair(({ ops }, x, y, dy) => [ops[op](dy, y), ops.mul(dy, ops[op](ops[op](ops.neg(x), y), y))]);
+
+/** All of dy goes to the one that was chosen. */
+const choose = (op: "greaterEqual" | "lessEqual"): GradientFunction =>
+  pair(({ ops }, x, y, dy) => {
+    const first = ops[op](x, y);
+    const zeros = ops.zerosLike(dy);
+    return [ops.selectV2(first, dy, zeros), ops.selectV2(first, zeros, dy)];
+  });
+
+export const binaryGradients: Gradients = {
+  ...forAll(["FloorDiv", "TruncateDiv", "NextAfter", "ApproximateEqual"], notDifferentiable),
+  Add: add,
+  AddV2: add,
+  Sub: pair(({ ops }, _, __, dy) => [dy, ops.neg(dy)]),
+  Mul: pair(({ ops }, x, y, dy) => [ops.mul(dy, y), ops.mul(x, dy)]),
+  MulNoNan: pair(({ ops }, x, y, dy) => [ops.mulNoNan(dy, y), ops.mulNoNan(x, dy)]),
+  RealDiv: divide("realDiv"),
+  Div: divide("div"),
+  DivNoNan: divide("divNoNan"),
+  FloorMod: pair(({ ops }, x, y, dy) => [dy, ops.mul(dy, ops.neg(ops.floorDiv(x, y)))]),
+  TruncateMod: pair(({ ops }, x, y, dy) => [dy, ops.mul(dy, ops.neg(ops.truncateDiv(x, y)))]),
+  Pow: (context) => {
+    const { ops, y } = context;
+    return pair((_, x, power, dy) => {
+      const positive = ops.greater(x, 0);
+      const log = ops.selectV2(positive, ops.log(ops.selectV2(positive, x, ops.onesLike(x))), ops.zerosLike(x));
+      return [ops.mul(ops.mul(dy, power), ops.pow(x, ops.sub(power, 1))), ops.mul(ops.mul(dy, y[0]!), log)];
+    })(context);
+  },
+  Maximum: choose("greaterEqual"),
+  Minimum: choose("lessEqual"),
+  SquaredDifference: pair(({ ops }, x, y, dy) => {
+    const grad = ops.mul(ops.mul(2, dy), ops.sub(x, y));
+    return [grad, ops.neg(grad)];
+  }),
+  Atan2: pair(({ ops }, y, x, dy) => {
+    const scaled = ops.realDiv(dy, ops.addV2(ops.square(x), ops.square(y)));
+    return [ops.mul(x, scaled), ops.mul(ops.neg(y), scaled)];
+  }),
+  Xlogy: pair(({ ops }, x, y, dy) => {
+    const isNonZero = ops.cast(ops.notEqual(x, 0), { dstT: x.dtype });
+    return [ops.mul(dy, ops.xlogy(isNonZero, y)), ops.mul(dy, ops.xdivy(x, y))];
+  }),
+  Xdivy: pair(({ ops }, x, y, dy) => {
+    const isNonZero = ops.cast(ops.notEqual(x, 0), { dstT: x.dtype });
+    return [ops.mul(dy, ops.xdivy(isNonZero, y)), ops.mul(dy, ops.xdivy(ops.neg(x), ops.square(y)))];
+  }),
+};
