@@ -99,3 +99,45 @@ def trace(target, record):
     nodes = [node for dev in stats.dev_stats for node in dev.node_stats]
     record("has y", any(node.node_name == "y" for node in nodes))
     record("has times", all(node.all_start_micros > 0 and node.all_end_rel_micros >= 0 for node in nodes))
+
+
+def _switched(**options):
+    config = v1.ConfigProto()
+    for name, value in options.items():
+        holder, field = name.split("__")
+        setattr(getattr(config.graph_options, holder), field, value)
+    return config
+
+
+@program()
+def plan_passes(target, record):
+    """Constants that fold, fail or hold NaNs and nodes that are equal, under every switch of the passes."""
+    x = v1.placeholder(tf.float32, [2], "x")
+    half, odd = tf.constant([0.5, -0.0], name="half"), tf.constant([np.nan, -np.inf], name="odd")
+    folded = tf.identity(tf.negative(half) * 3.0 - odd, name="folded")
+    equal = [tf.sqrt(x, name=f"root{i}") * tf.constant(2.0) for i in range(3)]
+    total = tf.add_n(equal, name="total") + folded
+    draws = [tf.random.uniform([2], seed=3, name=f"draw{i}") for i in range(2)]
+    divided = tf.math.floordiv(tf.constant(1, name="one"), tf.constant(0, name="none"), name="divided")
+    checked = tf.debugging.check_numerics(odd + half, "here", name="checked")
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=tf.constant(False), data=[half], name="must_hold")]):
+        asserted = tf.identity(half, name="asserted")
+    two = tf.split(tf.constant([1.0, 2.0]), 2, name="two")
+    configs = {
+        "default": None,
+        "no grappler": _switched(rewrite_options__disable_meta_optimizer=True),
+        "L0": _switched(optimizer_options__opt_level=-1),
+        "none": _switched(rewrite_options__disable_meta_optimizer=True, optimizer_options__opt_level=-1),
+    }
+    for name, config in configs.items():
+        with v1.Session(target, config=config) as sess:
+            feeds = {x: [0.25, 4]}
+            record(f"{name}: values", sess.run([total, folded, two, equal], feeds))
+            record(f"{name}: draws", [sess.run(draws) for _ in range(2)])
+            record(f"{name}: a fed constant", sess.run([folded, two[1]], {half: [1, 2]}))
+            for node in (divided, checked, asserted):
+                record.raises(f"{name}: {node.op.name}", lambda: sess.run(node, feeds))
+            options, metadata = v1.RunOptions(trace_level=v1.RunOptions.FULL_TRACE), v1.RunMetadata()
+            sess.run([total], feeds, options=options, run_metadata=metadata)
+            names = {node.node_name for dev in metadata.step_stats.dev_stats for node in dev.node_stats}
+            record(f"{name}: traced", "total" in names)

@@ -13,13 +13,15 @@ import { Tensor } from "../tensor/tensor.js";
 import { type AttrValue, TensorProto } from "../wire/core.js";
 import type { FunctionRuntime } from "./functions.js";
 
+export type FunctionLookup = Pick<FunctionRuntime, "handle">;
+
 export class NodeKernel implements KernelNode {
   readonly op: string;
   readonly inputTypes: readonly DataType[];
   readonly outputTypes: readonly DataType[];
   readonly compute: Compute;
   readonly #node: Node;
-  readonly #functions: FunctionRuntime;
+  readonly #functions: FunctionLookup;
   readonly #owned: Tensor[] = [];
   /** Whether it knows names that are its node's alone, and whether it serves others. */
   #personal = false;
@@ -29,7 +31,7 @@ export class NodeKernel implements KernelNode {
     node: Node,
     kernel: Kernel,
     readonly device: Device,
-    functions: FunctionRuntime,
+    functions: FunctionLookup,
   ) {
     this.op = node.op.name;
     this.inputTypes = node.inputTypes;

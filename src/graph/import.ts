@@ -7,6 +7,7 @@ import type { GraphDef, NodeDef } from "../wire/core.js";
 import { checkAttrs, checkInputName, checkName, summary, unknownOp, withDefaults } from "./check-node.js";
 import { type Graph, Node } from "./graph.js";
 import type { OpDef, OpRegistry } from "./op-def.js";
+import { sourcesFirst } from "./order.js";
 import { summarizeOp } from "./summarize.js";
 import { flattenTypes } from "./types.js";
 
@@ -44,7 +45,8 @@ export function importGraph(graph: Graph, graphDef: GraphDef, registry: OpRegist
   const find = (name: string) => staged.get(name) ?? graph.find(name);
   for (let i = 0; i < nodes.length; i++) link(nodes[i]!, definitions[i]!, find);
   for (const node of nodes) checkAttrs(node.name, node.op, node.attrs);
-  checkCycles(nodes, first);
+  const inCycles = nodes.length - sourcesFirst(nodes).length;
+  if (inCycles > 0) throw new InvalidArgumentError(`${inCycles} nodes in a cycle`);
   for (const node of nodes) graph.adopt(node);
   return first;
 }
@@ -132,33 +134,3 @@ const typeName = (type: DataType): string => (type === 0 ? "INVALID" : dtypeName
 
 /** A reference may be read as a value, never the reverse. */
 const connects = (from: DataType, to: DataType): boolean => from === to || (!isRef(to) && baseDtype(from) === to);
-
-/** Loops close through NextIteration into a Merge: those edges don't count. */
-function checkCycles(nodes: readonly Node[], first: number): void {
-  const waiting = new Int32Array(nodes.length);
-  const consumers: number[][] = nodes.map(() => []);
-  const count = (source: Node, consumer: Node) => {
-    const local = source.id - first;
-    if (local < 0 || isBackEdge(source, consumer)) return;
-    consumers[local]!.push(consumer.id - first);
-    waiting[consumer.id - first]!++;
-  };
-  for (const node of nodes) {
-    for (const input of node.inputs) count(input.node, node);
-    for (const control of node.controlInputs) count(control, node);
-  }
-  const ready: number[] = [];
-  waiting.forEach((n, i) => {
-    if (n === 0) ready.push(i);
-  });
-  let seen = 0;
-  for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
-    seen++;
-    for (const consumer of consumers[next]!) if (--waiting[consumer]! === 0) ready.push(consumer);
-  }
-  if (seen < nodes.length) throw new InvalidArgumentError(`${nodes.length - seen} nodes in a cycle`);
-}
-
-const isBackEdge = (source: Node, consumer: Node): boolean =>
-  (source.op.name === "NextIteration" || source.op.name === "RefNextIteration") &&
-  (consumer.op.name === "Merge" || consumer.op.name === "RefMerge");

@@ -12,6 +12,7 @@ import { printText } from "../wire/text-format.js";
 import type { Peers } from "../worker/peers.js";
 import type { StepSignal, WorkerInterface } from "../worker/worker-interface.js";
 import { DeviceFilters, devicesOf, workersOf } from "./members.js";
+import type { PlanHost } from "./plan.js";
 import { type Callable, type Feed, MasterSession } from "./session.js";
 import { newStepId, type StepResult } from "./step-runner.js";
 
@@ -25,6 +26,7 @@ export interface MasterContext {
   readonly hostname: string;
   /** Whether a device of this type can run the node. */
   readonly hasKernel: (node: Node, type: string) => boolean;
+  readonly host: PlanHost;
   readonly random: (bytes: Uint8Array) => void;
   readonly now: () => number;
   readonly log: (text: string) => void;
@@ -86,6 +88,7 @@ export class Master {
           allowSoftPlacement: config?.allowSoftPlacement ?? false,
           hasKernel,
         },
+        host: this.context.host,
         incarnationOf: (device) => incarnations.get(device) ?? 0n,
         newStepId: () => newStepId(random),
       },

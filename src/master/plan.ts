@@ -1,6 +1,8 @@
 // The plan of one signature: its part of the session's graph, cut by task and registered at each task's worker.
 // Made once per (feeds, fetches, targets); Extend never drops one.
 import type { Graph } from "../graph/graph.js";
+import type { FoldOptions } from "../optimize/fold.js";
+import { optimizePlan, passesOf } from "../optimize/passes.js";
 import { type ClientDevice, cutSignature, type Signature } from "../optimize/signature.js";
 import { taskOf } from "../placement/device-name.js";
 import { partition } from "../placement/partition.js";
@@ -26,6 +28,9 @@ export interface Plan {
   readonly feedTypes: readonly DataType[];
 }
 
+/** Where constants are computed while a plan is made. */
+export type PlanHost = Omit<FoldOptions, "maxBytes">;
+
 export interface PlanContext {
   readonly sessionHandle: string;
   readonly graph: Graph;
@@ -33,14 +38,16 @@ export interface PlanContext {
   readonly client: ClientDevice;
   readonly workers: ReadonlyMap<string, WorkerInterface>;
   readonly incarnationOf: (device: string) => bigint;
+  readonly host: PlanHost;
   readonly nextName: (base: string) => string;
 }
 
 export async function makePlan(context: PlanContext, signature: Signature): Promise<Plan> {
   const { client } = context;
   const cut = cutSignature(context.graph, signature, client);
-  const pieces = partition(cut.graph, (node) => taskOf(node.assignedDevice), context);
-  const parts = await Promise.all(
+  const graph = await optimizePlan(cut, passesOf(context.config, context.graph.nodes.length), context.host);
+  const pieces = partition(graph, (node) => taskOf(node.assignedDevice), context);
+  const parts = await allOrNone(
     [...pieces].map(async ([task, piece]): Promise<PlanPart> => {
       const worker = context.workers.get(task)!;
       const graphHandle = await worker.registerGraph({
@@ -50,15 +57,28 @@ export async function makePlan(context: PlanContext, signature: Signature): Prom
       });
       return { worker, graphHandle };
     }),
+    ({ worker, graphHandle }) => worker.deregisterGraph(context.sessionHandle, graphHandle),
   );
   const keyOf = (name: string) => createKey(client.name, client.incarnation, client.name, name);
   return {
     signature,
-    graph: cut.graph,
+    graph,
     parts,
     clientPart: parts.find(({ worker }) => worker.task === taskOf(client.name)) ?? null,
     feedKeys: signature.feeds.map(keyOf),
     fetchKeys: signature.fetches.map(keyOf),
     feedTypes: cut.feedTypes,
   };
+}
+
+/** Undoes what succeeded when something fails. */
+async function allOrNone<T>(promises: readonly Promise<T>[], undo: (value: T) => Promise<void>): Promise<T[]> {
+  try {
+    return await Promise.all(promises);
+  } catch (error) {
+    for (const result of await Promise.allSettled(promises)) {
+      if (result.status === "fulfilled") await undo(result.value).catch(() => {});
+    }
+    throw error;
+  }
 }

@@ -13,7 +13,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import type { ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
 import type { WorkerInterface } from "../worker/worker-interface.js";
 import { type PartialFeed, PartialRun } from "./partial-run.js";
-import { makePlan, type Plan } from "./plan.js";
+import { makePlan, type Plan, type PlanHost } from "./plan.js";
 import { runStep, type StepResult } from "./step-runner.js";
 
 export interface SessionContext {
@@ -26,6 +26,7 @@ export interface SessionContext {
   readonly client: ClientDevice;
   readonly workers: ReadonlyMap<string, WorkerInterface>;
   readonly placement: PlacementOptions;
+  readonly host: PlanHost;
   readonly incarnationOf: (device: string) => bigint;
   readonly newStepId: () => bigint;
 }
@@ -225,7 +226,7 @@ export class MasterSession {
     const key = `${signature.feeds.join(" ")}>${signature.fetches.join(" ")}>${signature.targets.join(" ")}`;
     const known = this.#plans.get(key);
     if (known !== undefined) return known;
-    const { handle, config, client, workers, incarnationOf } = this.context;
+    const { handle, config, client, workers, incarnationOf, host } = this.context;
     const plan = makePlan(
       {
         sessionHandle: handle,
@@ -234,6 +235,7 @@ export class MasterSession {
         client,
         workers,
         incarnationOf,
+        host,
         nextName: (base) => `${base}_S${this.#nextName++}`,
       },
       signature,

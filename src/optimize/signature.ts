@@ -23,6 +23,8 @@ export interface ClientDevice {
 
 export interface SignatureGraph {
   readonly graph: Graph;
+  /** What the step is run for: the nodes that send the fetches, and the targets. */
+  readonly roots: readonly Node[];
   readonly feedTypes: readonly DataType[];
 }
 
@@ -53,11 +55,12 @@ export function cutSignature(source: Graph, signature: Signature, client: Client
       copy.controlInputs.push(recv ?? copies.get(control)!);
     }
   }
-  signature.fetches.forEach((name, i) => {
+  const sends = signature.fetches.map((name, i) => {
     const { node, index } = fetches[i]!;
-    addSend(graph, name, { node: copies.get(node)!, index }, client);
+    return addSend(graph, name, { node: copies.get(node)!, index }, client);
   });
-  return { graph, feedTypes: [...feeds.values()].map(({ node, index }) => baseDtype(node.outputTypes[index]!)) };
+  const roots = [...sends, ...targets.map((node) => copies.get(node)!)];
+  return { graph, roots, feedTypes: [...feeds.values()].map(({ node, index }) => baseDtype(node.outputTypes[index]!)) };
 }
 
 export function parseTensorName(name: string): { node: string; index: number } {
@@ -126,6 +129,18 @@ function reach(roots: readonly Node[], feeds: ReadonlyMap<string, Output>): Node
   return [...seen].sort((a, b) => a.id - b.id);
 }
 
+/** A copy of the graph with those nodes alone that the roots need. */
+export function sweep(graph: Graph, roots: readonly Node[]): Graph {
+  const needed = reach(roots, new Map());
+  const kept = new Graph(graph.library);
+  const copies = new Map(needed.map((node) => [node, copyNode(kept, node)]));
+  for (const [node, copy] of copies) {
+    for (const { node: source, index } of node.inputs) copy.inputs.push({ node: copies.get(source)!, index });
+    for (const source of node.controlInputs) copy.controlInputs.push(copies.get(source)!);
+  }
+  return kept;
+}
+
 /** What waits for a placeholder waits for its feed. */
 const isPlaceholder = (node: Node): boolean => node.op.name === "Placeholder" || node.op.name === "PlaceholderV2";
 
@@ -153,11 +168,12 @@ function addRecv(graph: Graph, name: string, node: Node, index: number, client: 
   return recv;
 }
 
-function addSend(graph: Graph, name: string, output: Output, client: ClientDevice): void {
+function addSend(graph: Graph, name: string, output: Output, client: ClientDevice): Node {
   const attrs = transferAttrs(name, client);
   attrs.set("T", typeValue(baseDtype(output.node.outputTypes[output.index]!)));
   const base = `_send_${output.node.name}_${output.index}`;
   const send = graph.add(graph.uniqueName(base), graph.library.registry.find("_Send")!, attrs, client.name);
   send.inputs.push(output);
   send.assignedDevice = client.name;
+  return send;
 }

@@ -2,6 +2,7 @@
 // that crosses inside a loop must be received once per iteration. `null` is the root frame.
 import { stringAttr } from "../graph/attr.js";
 import type { Graph, Node } from "../graph/graph.js";
+import { isMerge, isNextIteration, sourcesFirst } from "../graph/order.js";
 
 export interface Frame {
   readonly id: number;
@@ -19,7 +20,7 @@ export function findFrames(graph: Graph): ReadonlyMap<Node, Frame> {
   const outer = new Map<Node, Frame>();
   if (!graph.nodes.some(isEnter)) return outer;
   const frames = new Map<string, Frame>();
-  for (const node of inOrder(graph)) {
+  for (const node of sourcesFirst(graph.nodes)) {
     const frame = frameOfInputs(node, outer);
     if (isEnter(node)) outer.set(node, childFrame(node, frame, frames));
     else if (frame !== null) {
@@ -54,36 +55,4 @@ function childFrame(enter: Node, parent: Frame | null, frames: Map<string, Frame
   return frame;
 }
 
-/** Sources first; the edges that close a loop don't count. */
-function inOrder(graph: Graph): Node[] {
-  const waiting = new Map<Node, number>();
-  const consumers = new Map<Node, Node[]>();
-  const order: Node[] = [];
-  for (const node of graph.nodes) {
-    let count = 0;
-    const waitFor = (source: Node) => {
-      if (isNextIteration(source) && isMerge(node)) return;
-      count++;
-      const list = consumers.get(source);
-      if (list === undefined) consumers.set(source, [node]);
-      else list.push(node);
-    };
-    for (const input of node.inputs) waitFor(input.node);
-    for (const control of node.controlInputs) waitFor(control);
-    waiting.set(node, count);
-    if (count === 0) order.push(node);
-  }
-  for (let i = 0; i < order.length; i++) {
-    for (const consumer of consumers.get(order[i]!) ?? []) {
-      const left = waiting.get(consumer)! - 1;
-      waiting.set(consumer, left);
-      if (left === 0) order.push(consumer);
-    }
-  }
-  return order;
-}
-
 const isEnter = (node: Node): boolean => node.op.name === "Enter" || node.op.name === "RefEnter";
-const isMerge = (node: Node): boolean => node.op.name === "Merge" || node.op.name === "RefMerge";
-const isNextIteration = (node: Node): boolean =>
-  node.op.name === "NextIteration" || node.op.name === "RefNextIteration";

@@ -10,6 +10,23 @@ export const yieldThen = (resume: () => void): void => {
   setImmediate(resume);
 };
 
+/** Work may go on for this long before others get their turn. */
+const SLICE_MS = 8;
+
+/** To be asked again and again by long work: a promise to wait for when others should have their turn, else `null`. */
+export function pauses(): () => Promise<void> | null {
+  let last = now();
+  return () => {
+    if (now() - last < SLICE_MS) return null;
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        last = now();
+        resolve();
+      });
+    });
+  };
+}
+
 export const random = (bytes: Uint8Array): void => {
   randomFillSync(bytes);
 };

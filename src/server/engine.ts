@@ -80,6 +80,7 @@ export class Engine {
         if (device.findKernel(op.op.name, (attr) => op.attrs.get(attr)?.type ?? 0) !== undefined) return true;
         return type === "CPU" && device.kernelsOf(op.op.name).length === 0;
       },
+      host: { device: devices[0]!, pause: node.pauses() },
       random: node.random,
       now: node.now,
       log,
