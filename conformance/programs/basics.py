@@ -137,7 +137,3 @@ def plan_passes(target, record):
             record(f"{name}: a fed constant", sess.run([folded, two[1]], {half: [1, 2]}))
             for node in (divided, checked, asserted):
                 record.raises(f"{name}: {node.op.name}", lambda: sess.run(node, feeds))
-            options, metadata = v1.RunOptions(trace_level=v1.RunOptions.FULL_TRACE), v1.RunMetadata()
-            sess.run([total], feeds, options=options, run_metadata=metadata)
-            names = {node.node_name for dev in metadata.step_stats.dev_stats for node in dev.node_stats}
-            record(f"{name}: traced", "total" in names)

@@ -62,7 +62,7 @@ function elementText(tensor: Tensor, heap: Heap, i: number): string {
 function shortest(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  const text = String(Number(value.toPrecision(6)));
+  const text = Object.is(value, -0) ? "-0" : String(Number(value.toPrecision(6)));
   const match = /^(-?[\d.]+)e([+-])(\d+)$/.exec(
     value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e6) ? value.toExponential(5) : text,
   );
