@@ -15,6 +15,7 @@ const options = {
   config: { type: "string" },
   bind: { type: "string" },
   "memory-limit": { type: "string" },
+  "file-root": { type: "string", multiple: true },
   "log-level": { type: "string" },
   help: { type: "boolean" },
 } as const;
@@ -29,6 +30,7 @@ Which task this is; without any of these, the only task of a cluster of its own:
   --config JSON           the session defaults: a ConfigProto
   --bind ADDRESS          where to listen, when that is not the task's own address
   --memory-limit BYTES    for tensors; K, M and G are understood
+  --file-root FOLDER      graphs may read and write files (checkpoints) in it only; may be given several times
   --log-level LEVEL       silent or info
 `;
 
@@ -63,6 +65,7 @@ async function start(flags: Flags): Promise<Server> {
   const settings: Writable<ServerOptions> = {};
   if (flags.bind !== undefined) settings.bind = flags.bind;
   if (flags["memory-limit"] !== undefined) settings.memoryLimit = bytes(flags["memory-limit"]);
+  if (flags["file-root"] !== undefined) settings.fileRoots = flags["file-root"];
   const level = flags["log-level"] ?? "info";
   if (!LEVELS.includes(level)) throw new Error(`--log-level is one of ${LEVELS.join(", ")}, not '${level}'`);
   if (level === "silent") settings.log = () => {};

@@ -7,6 +7,7 @@ import {
   InvalidArgumentError,
   ResourceExhaustedError,
 } from "../errors/index.js";
+import type { FileSystem } from "../io/file-system.js";
 import type { CancellationSignal } from "../kernel/cancellation.js";
 import type { Activation, CallDone, FunctionHandle, KernelDevice, RefVariable } from "../kernel/kernel.js";
 import type { StepRendezvous } from "../kernel/rendezvous.js";
@@ -145,6 +146,10 @@ export class Call implements Activation {
 
   get cancellation(): CancellationSignal {
     return this.step.services.cancellation;
+  }
+
+  get files(): FileSystem | null {
+    return this.step.services.files;
   }
 
   log(text: string): void {

@@ -2,6 +2,7 @@
 // promise, a closure or a map look-up for a node. Frames, iterations and dead tensors follow TensorFlow's executor.
 // A step ends when nothing is ready and no call is open; a failed step first waits for its open calls.
 import { InternalError, InvalidArgumentError, toOpError } from "../errors/index.js";
+import type { FileSystem } from "../io/file-system.js";
 import type { Cancellation } from "../kernel/cancellation.js";
 import { type CallDone, type Compute, type FunctionHandle, PENDING } from "../kernel/kernel.js";
 import type { StepRendezvous } from "../kernel/rendezvous.js";
@@ -25,6 +26,7 @@ export interface StepServices {
   readonly stepResources: StepResources;
   readonly cancellation: Cancellation;
   readonly functions: FunctionRuntime;
+  readonly files: FileSystem | null;
   readonly log: (text: string) => void;
   /** Runs a function soon, after the event loop served others. */
   readonly yieldThen: (resume: () => void) => void;

@@ -1,5 +1,6 @@
 // What a kernel is, and what a running step offers it. Interfaces only: the executor implements the step, devices
 // and plug-ins bring kernels. A kernel is prepared once per node (attributes are read then), and called once per run.
+import type { FileSystem } from "../io/file-system.js";
 import type { Allocator } from "../memory/allocator.js";
 import type { Heap } from "../memory/heap.js";
 import type { DataType } from "../tensor/dtype.js";
@@ -149,6 +150,8 @@ export interface KernelStep {
   /** Things that die with the step: TensorArrays, stacks. */
   readonly stepResources: StepResources;
   readonly cancellation: CancellationSignal;
+  /** The files that ops may use; `null` where there are none. */
+  readonly files: FileSystem | null;
   /** Words for the log from `Print` and its kind. */
   log(text: string): void;
 

@@ -6,6 +6,7 @@ import { basicKernels } from "./basic.js";
 import { binaryKernels } from "./binary.js";
 import { bincountKernels } from "./bincount.js";
 import { blockKernels } from "./blocks.js";
+import { checkpointKernels } from "./checkpoint.js";
 import { complexKernels } from "./complex.js";
 import { convolutionKernels } from "./convolution.js";
 import { functionalKernels } from "./functional.js";
@@ -80,4 +81,5 @@ export const allKernels: readonly Kernel[] = [
   ...complexKernels,
   ...optionalKernels,
   ...addListKernels,
+  ...checkpointKernels,
 ];

@@ -140,4 +140,8 @@ export class Evaluator implements KernelStep {
   get cancellation(): never {
     return notPure();
   }
+
+  get files(): never {
+    return notPure();
+  }
 }

@@ -7,6 +7,7 @@ import { DeviceRegistry } from "../device/registry.js";
 import { UnavailableError } from "../errors/index.js";
 import { isExecutorOp } from "../executor/layout.js";
 import type { Node } from "../graph/graph.js";
+import { FileSystem } from "../io/file-system.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { MasterClient } from "../master/client.js";
 import { localMaster } from "../master/local-client.js";
@@ -16,6 +17,7 @@ import { Heap } from "../memory/heap.js";
 import { allKernels } from "../ops/all.js";
 import { createOpRegistry } from "../ops/registry.js";
 import * as node from "../platform/node.js";
+import { nodeFiles } from "../platform/node-files.js";
 import { enableRelaxedSimd, loadKernelModule } from "../platform/wasm-node.js";
 import { ResourceManager } from "../resources/resource-manager.js";
 import type { ConfigProto } from "../wire/core.js";
@@ -29,6 +31,8 @@ export interface EngineOptions {
   readonly devices?: DeviceRegistry;
   readonly kernels?: readonly Kernel[];
   readonly log?: (text: string) => void;
+  /** Folders that graphs may read and write files in; all, as in TensorFlow, without. */
+  readonly fileRoots?: readonly string[];
 }
 
 export class Engine {
@@ -63,7 +67,8 @@ export class Engine {
     });
     const log = options.log ?? node.logLine;
     const peers = connect(devices[0]!.allocator);
-    const runtime = { now: node.now, yieldThen: node.yieldThen, log };
+    const files = new FileSystem(nodeFiles, options.fileRoots ?? null);
+    const runtime = { now: node.now, yieldThen: node.yieldThen, log, files };
     const worker = new Worker(task, devices, new ResourceManager(job), runtime, peers);
     const byType = new Map(devices.map((device) => [device.type, device]));
     const master = new Master({

@@ -2,6 +2,7 @@
 // or a peer that asks for one of its tensors) until CleanupGraph.
 import { AbortedError, toOpError } from "../errors/index.js";
 import { Step, type StepServices } from "../executor/step.js";
+import type { FileSystem } from "../io/file-system.js";
 import { Cancellation } from "../kernel/cancellation.js";
 import type { ResourceStore } from "../kernel/resource.js";
 import type { LocalRendezvous } from "../rendezvous/local.js";
@@ -16,6 +17,8 @@ export interface Runtime {
   readonly now: () => number;
   readonly yieldThen: (resume: () => void) => void;
   readonly log: (text: string) => void;
+  /** What ops that read or write files may use; `null` where there are none. */
+  readonly files: FileSystem | null;
 }
 
 /** What a step meets of its session. */
@@ -63,6 +66,7 @@ export class RunningStep {
         stepResources: this.resources,
         cancellation,
         functions: part.functions,
+        files: runtime.files,
         log: runtime.log,
         yieldThen: runtime.yieldThen,
         now: runtime.now,
