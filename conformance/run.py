@@ -1,5 +1,7 @@
 """Runs the programs against a real TensorFlow server and against ours, and compares what they record.
 
+Programs on clusters run on every mix of real tasks and ours.
+
 `run.py [word …]`: programs whose name holds a word, all without one. Each run of a program is a process of its own
 with a deadline. The last line is `N passed, N failed`. Needs TensorFlow and grpcio; run.ts sees to that.
 """
@@ -24,6 +26,7 @@ sys.path.insert(0, str(HERE))
 
 import tensorflow as tf  # noqa: E402,F401  (imported once; each program runs in a fork)
 from support import servers  # noqa: E402
+from support.clusters import MIXES, Clusters  # noqa: E402
 from support.program import PROGRAMS  # noqa: E402
 from support.results import Record, difference, failure  # noqa: E402
 
@@ -35,6 +38,7 @@ class Pool:
 
     def __init__(self):
         self.servers = {}
+        self.clusters = Clusters()
 
     def get(self, kind, config, threads=None, onednn=None):
         key = (kind, json.dumps(config, sort_keys=True), threads, onednn)
@@ -55,6 +59,7 @@ class Pool:
     def close(self):
         for server in self.servers.values():
             server.close()
+        self.clusters.close()
 
 
 def brief(error):
@@ -156,6 +161,10 @@ def check(program, pool):
     else:
         reset(our_server.target)
     reset(real_server.target)
+    return compare(real, ours, our_error, spreads)
+
+
+def compare(real, ours, our_error, spreads=()):
     for index, (name, value, rule) in enumerate(real):
         if index >= len(ours):
             break
@@ -171,6 +180,38 @@ def check(program, pool):
     return None
 
 
+def check_mixes(program, clusters):
+    """Yields (mix, what differs first, or None)."""
+    results = {}
+    for mix in MIXES:
+        cluster = clusters.get(mix)
+        results[mix] = run(program, cluster)
+        for target in cluster.targets():
+            reset(target)
+        real, real_error = results["real"]
+        if real_error is not None:
+            raise RuntimeError(f"the all-real cluster's run failed: {real_error[1]}")
+        if not real:
+            raise RuntimeError("nothing was recorded")
+        if mix != "real":
+            yield mix, compare(real, *results[mix])
+
+
+def checks(program, pool):
+    """Yields (name, seconds, what differs first, or None)."""
+    started = time.monotonic()
+    try:
+        if program.cluster:
+            for mix, found in check_mixes(program, pool.clusters):
+                yield f"{program.name} [{mix}]", time.monotonic() - started, found
+                started = time.monotonic()
+            return
+        found = check(program, pool)
+    except RuntimeError as error:
+        found = str(error)
+    yield program.name, time.monotonic() - started, found
+
+
 def main(words):
     for file in sorted((HERE / "programs").glob("*.py")):
         if file.stem != "__init__":
@@ -184,27 +225,21 @@ def main(words):
     gaps = json.loads((HERE / "gaps.json").read_text())
     known = []
     try:
-        for program in chosen:
-            started = time.monotonic()
-            try:
-                found = check(program, pool)
-            except RuntimeError as error:
-                found = str(error)
-            seconds = time.monotonic() - started
+        for name, seconds, found in (result for program in chosen for result in checks(program, pool)):
             # A gap that is known must still be there: the list may only shrink.
-            if program.name in gaps:
+            if name in gaps:
                 if found is None:
                     found = "matches now: take it off gaps.json"
                 else:
-                    known.append(program.name)
-                    print(f"gap  {program.name}  {seconds:.1f} s: {gaps[program.name]}", flush=True)
+                    known.append(name)
+                    print(f"gap  {name}  {seconds:.1f} s: {gaps[name]}", flush=True)
                     continue
             if found is None:
                 passed += 1
-                print(f"ok   {program.name}  {seconds:.1f} s", flush=True)
+                print(f"ok   {name}  {seconds:.1f} s", flush=True)
             else:
                 failed += 1
-                print(f"FAIL {program.name}  {seconds:.1f} s\n    {found}", flush=True)
+                print(f"FAIL {name}  {seconds:.1f} s\n    {found}", flush=True)
     finally:
         pool.close()
     if known:

@@ -4,17 +4,21 @@ PROGRAMS = {}
 
 
 class Program:
-    def __init__(self, function, name, config, deadline, spread):
+    def __init__(self, function, name, config, deadline, spread, cluster):
         self.function, self.name, self.config, self.deadline, self.spread = function, name, config, deadline, spread
+        self.cluster = cluster
 
 
-def program(config=None, deadline=60, spread=False):
-    """`config`: the server's ConfigProto; `spread`: real runs with other thread counts and oneDNN say what varies."""
+def program(config=None, deadline=60, spread=False, cluster=False):
+    """`config`: the server's ConfigProto; `spread`: real runs with other thread counts and oneDNN say what varies.
+
+    `cluster`: the program gets a Cluster instead of a target, and runs once on each mix of real tasks and ours.
+    """
 
     def register(function):
         module = function.__module__.rsplit(".", 1)[-1]
         name = f"{module}.{function.__name__}"
-        PROGRAMS[name] = Program(function, name, config or {}, deadline, spread)
+        PROGRAMS[name] = Program(function, name, config or {}, deadline, spread, cluster)
         return function
 
     return register

@@ -75,7 +75,7 @@ def difference(real, ours, rule, spreads=()):
     elif isinstance(real, (list, tuple)) and isinstance(ours, (list, tuple)):
         if len(real) != len(ours):
             return f"{short(ours)}\n      expected {short(real)}"
-        if any(isinstance(item, str) for item in real):
+        if any(isinstance(item, str) for item in real) and not any(isinstance(item, (list, np.ndarray)) for item in (*real, *ours)):
             return None if list(real) == list(ours) else f"{short(ours)}\n      expected {short(real)}"
         pairs = [(f"[{index}]", a, b) for index, (a, b) in enumerate(zip(real, ours))]
     elif isinstance(real, str) and isinstance(ours, str):

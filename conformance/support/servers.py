@@ -94,9 +94,8 @@ class ServerProcess:
         self.close()
 
 
-def real(config=None, env=None):
-    """TensorFlow's own server, one task of a job called worker."""
-    environment = {
+def real_environment(env=None):
+    return {
         **os.environ,
         "TF_WORKER_NUM_FORWARDED_LOG_MESSAGES": "0",
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -105,7 +104,12 @@ def real(config=None, env=None):
         "CUDA_VISIBLE_DEVICES": "-1",
         **(env or {}),
     }
-    return ServerProcess([sys.executable, "-c", _REAL, json.dumps({"config": config or {}})], environment, 120)
+
+
+def real(config=None, env=None):
+    """TensorFlow's own server, one task of a job called worker."""
+    command = [sys.executable, "-c", _REAL, json.dumps({"config": config or {}})]
+    return ServerProcess(command, real_environment(env), 120)
 
 
 def ours(config=None):

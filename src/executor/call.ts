@@ -26,6 +26,8 @@ export class Call implements Activation {
   inputs!: (Entry | null)[];
   base = 0;
   inputCount = 0;
+  /** Base dtype of its only output; −1 if the node has several. */
+  outputType = -1;
   /** Results so far; as long as the widest node of the graph. */
   readonly outputs: (Entry | null)[];
   suspended = false;
@@ -84,7 +86,7 @@ export class Call implements Activation {
   }
 
   allocateOutput(index: number, shape: Shape): Tensor {
-    const tensor = this.allocate(baseDtype(this.step.executable.outputTypes[this.node]![index]!), shape);
+    const tensor = this.allocate(this.#outputType(index), shape);
     this.outputs[index] = tensor;
     return tensor;
   }
@@ -93,7 +95,7 @@ export class Call implements Activation {
     const at = this.base + input;
     const entry = this.inputs[at]!;
     if (!(entry instanceof Tensor) || !entry.exclusive) return null;
-    const dtype = this.step.executable.outputTypes[this.node]![output]!;
+    const dtype = this.#outputType(output);
     if (entry.dtype === dtype && sameShape(entry.shape, shape)) {
       this.inputs[at] = null;
       this.outputs[output] = entry;
@@ -101,7 +103,7 @@ export class Call implements Activation {
     }
     if (dtypeSize(entry.dtype) !== dtypeSize(dtype) || entry.size !== numElements(shape)) return null;
     // The input stays in its slot (the kernel may still ask for its shape); both share the block until it is let go.
-    const tensor = entry.share(shape, baseDtype(dtype));
+    const tensor = entry.share(shape, dtype);
     this.outputs[output] = tensor;
     return tensor;
   }
@@ -175,14 +177,18 @@ export class Call implements Activation {
 
   /** Lets go of inputs that the kernel left and, after a failure, of outputs. */
   releaseInputs(): void {
-    const { inputs, base } = this;
-    for (let i = base; i < base + this.inputCount; i++) {
-      const entry = inputs[i]!;
-      if (entry !== null) {
-        inputs[i] = null;
-        entry.release();
-      }
-    }
+    const { base, inputCount } = this;
+    // Straight on for most nodes: see `sendAlong` about loops that are short.
+    if (inputCount > 0) this.#releaseInput(base);
+    if (inputCount > 1) this.#releaseInput(base + 1);
+    for (let i = 2; i < inputCount; i++) this.#releaseInput(base + i);
+  }
+
+  #releaseInput(at: number): void {
+    const entry = this.inputs[at]!;
+    if (entry === null) return;
+    this.inputs[at] = null;
+    entry.release();
   }
 
   releaseOutputs(): void {
@@ -190,6 +196,12 @@ export class Call implements Activation {
       this.outputs[i]?.release();
       this.outputs[i] = null;
     }
+  }
+
+  #outputType(index: number): DataType {
+    // A graph has lists of types by the thousand: where one number does, the list would be read from cold memory.
+    const { outputType } = this;
+    return outputType < 0 ? baseDtype(this.step.executable.outputTypes[this.node]![index]!) : outputType;
   }
 
   #finish(error: unknown): void {

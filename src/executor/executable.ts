@@ -133,7 +133,12 @@ export class Executable {
     this.keys = new Array<string | null>(n).fill(null);
     this.compute = new Array<Compute | null>(n).fill(null);
     let retvals = 0;
-    for (const node of nodes) retvals = Math.max(retvals, this.#prepare(node, options));
+    try {
+      for (const node of nodes) retvals = Math.max(retvals, this.#prepare(node, options));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
     this.retvalCount = retvals;
   }
 

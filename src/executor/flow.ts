@@ -4,7 +4,10 @@ import { InternalError } from "../errors/index.js";
 import { baseDtype, dtypeName } from "../tensor/dtype.js";
 import type { Executable } from "./executable.js";
 import { type Entry, type Frame, Iteration } from "./frames.js";
-import {
+import * as layout from "./layout.js";
+
+// V8 knows the value of a module's own constant, but loads and checks an imported one at each use.
+const {
   EDGE,
   EDGES,
   EDGES_END,
@@ -22,7 +25,7 @@ import {
   TARGET_LOCAL,
   TARGET_SLOT,
   TO_MERGE,
-} from "./layout.js";
+} = layout;
 
 export abstract class Flow {
   /** The ready stack: node, or its complement where it is dead, and its iteration. */
@@ -163,32 +166,38 @@ export abstract class Flow {
 
   private sendAlong(node: number, iteration: Iteration, outputs: (Entry | null)[], dead: boolean): void {
     const { rows, edges } = this;
-    const { pending, slots } = iteration;
+    const { pending } = iteration;
     const row = node * ROW;
     const end = rows[row + EDGES_END]!;
-    for (let edge = rows[row + EDGES]!; edge < end; edge += EDGE) {
-      const output = edges[edge + OUTPUT]!;
-      const entry = output < 0 ? null : outputs[output >> 2]!;
-      const isDead = dead || (output >= 0 && entry === null);
-      if ((output & TO_MERGE) !== 0) {
-        this.intoMerge(edge, iteration, entry, isDead);
-      } else {
-        const target = edges[edge + TARGET]!;
-        const at = edges[edge + TARGET_LOCAL]!;
-        if (entry !== null) {
-          slots[edges[edge + TARGET_SLOT]!] = entry;
-          if ((output & LAST_EDGE) === 0) entry.retain();
+    let edge = rows[row + EDGES]!;
+    // Tested at the end, so that a node with one edge, as most have, never jumps back: where every call of a short
+    // function jumps back, V8 may enter its compiled loop from the uncompiled function for ever.
+    if (edge < end) {
+      do {
+        const output = edges[edge + OUTPUT]!;
+        const entry = output < 0 ? null : outputs[output >> 2]!;
+        const isDead = dead || (output >= 0 && entry === null);
+        if ((output & TO_MERGE) !== 0) {
+          this.intoMerge(edge, iteration, entry, isDead);
+        } else {
+          const at = edges[edge + TARGET_LOCAL]!;
+          if (entry !== null) {
+            iteration.slots[edges[edge + TARGET_SLOT]!] = entry;
+            if ((output & LAST_EDGE) === 0) entry.retain();
+          }
+          if (isDead) {
+            iteration.sawDead = true;
+            iteration.dead[at]!++;
+          }
+          if (--pending[at]! === 0) {
+            const target = edges[edge + TARGET]!;
+            if (iteration.sawDead && iteration.dead[at]! > 0) this.makeReadyDead(target, iteration);
+            else this.makeReady(target, iteration);
+          }
         }
-        if (isDead) {
-          iteration.sawDead = true;
-          iteration.dead[at]!++;
-        }
-        if (--pending[at]! === 0) {
-          if (iteration.sawDead && iteration.dead[at]! > 0) this.makeReadyDead(target, iteration);
-          else this.makeReady(target, iteration);
-        }
-      }
-      if ((output & LAST_EDGE) !== 0) outputs[output >> 2] = null;
+        if ((output & LAST_EDGE) !== 0) outputs[output >> 2] = null;
+        edge += EDGE;
+      } while (edge < end);
     }
     if ((rows[row + FLAGS]! & HAS_UNUSED) !== 0) this.dropUnused(node, outputs);
   }

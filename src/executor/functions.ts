@@ -10,6 +10,8 @@ import { Step } from "./step.js";
 
 /** Nested calls that may stand on the JavaScript stack at once. */
 const STACKED_CALLS = 24;
+/** Calls run back to back for this long. */
+const SLICE_MS = 8;
 /** A recursion without end must not eat the machine. */
 const MAX_DEPTH = 10_000;
 
@@ -33,6 +35,7 @@ class Callee implements FunctionHandle {
 /** The functions of one registered graph on one device. */
 export class FunctionRuntime {
   readonly #callees = new Map<FunctionBody, Callee>();
+  #sliceEnds = 0;
 
   constructor(
     readonly library: FunctionLibrary,
@@ -74,8 +77,14 @@ export class FunctionRuntime {
       return;
     }
     const step = new Step(callee.executable, caller.services, args, done, depth);
-    if (depth % STACKED_CALLS === 0) caller.services.yieldThen(() => step.start());
-    else step.start();
+    const { now, yieldThen } = caller.services;
+    // A loop of calls must not keep the event loop from serving others.
+    if (depth % STACKED_CALLS === 0 || now() > this.#sliceEnds) {
+      yieldThen(() => {
+        this.#sliceEnds = now() + SLICE_MS;
+        step.start();
+      });
+    } else step.start();
   }
 
   close(): void {

@@ -38,7 +38,12 @@ export class NodeKernel implements KernelNode {
     this.outputTypes = node.outputTypes;
     this.#node = node;
     this.#functions = functions;
-    this.compute = kernel.prepare(this);
+    try {
+      this.compute = kernel.prepare(this);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   close(): void {

@@ -16,7 +16,10 @@ import { type Executable, withNode } from "./executable.js";
 import { Flow } from "./flow.js";
 import { type Entry, Frame, type Iteration } from "./frames.js";
 import type { FunctionRuntime } from "./functions.js";
-import { ALLOWS_UNINITIALIZED, FLAGS, GIVES_INDEX, INPUTS, KIND, Kind, READS_REFS, ROW, SLOT } from "./layout.js";
+import * as layout from "./layout.js";
+
+// V8 knows the value of a module's own constant, but loads and checks an imported one at each use.
+const { ALLOWS_UNINITIALIZED, FLAGS, GIVES_INDEX, INPUTS, KIND, Kind, OUTPUT_TYPE, READS_REFS, ROW, SLOT } = layout;
 
 /** What a step needs from outside; one object serves the step and all functions that it calls. */
 export interface StepServices {
@@ -158,6 +161,7 @@ export class Step extends Flow {
     call.inputs = iteration.slots;
     call.base = rows[row + SLOT]!;
     call.inputCount = rows[row + INPUTS]!;
+    call.outputType = rows[row + OUTPUT_TYPE]!;
     if (this.#trace !== null) call.startedAt = this.services.now();
     try {
       if ((rows[row + FLAGS]! & READS_REFS) !== 0) this.#readRefs(call);

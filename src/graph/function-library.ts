@@ -15,6 +15,7 @@ import { intValue, typeValue } from "./attr-value.js";
 import { Graph, type Node } from "./graph.js";
 import { importGraph } from "./import.js";
 import type { ArgDef, OpDef, OpRegistry } from "./op-def.js";
+import { flattenTypes } from "./types.js";
 
 export interface FunctionBody {
   readonly name: string;
@@ -40,18 +41,33 @@ export class FunctionLibrary {
     readonly hostname: string,
   ) {}
 
-  /** Adds what is new; the same name with another definition is refused. */
-  add(library: FunctionDefLibrary | undefined): void {
+  /**
+   * Adds what is new, all or nothing; the same name with another definition is refused.
+   * @returns the names added, for `remove`
+   */
+  add(library: FunctionDefLibrary | undefined): ReadonlySet<string> {
+    const added = new Map<string, FunctionDef>();
     for (const definition of library?.function ?? []) {
       const name = definition.signature?.name ?? "";
-      const known = this.#functions.get(name);
-      if (known === undefined) this.#functions.set(name, definition);
+      const known = this.#functions.get(name) ?? added.get(name);
+      if (known === undefined) added.set(name, definition);
       else if (!sameBytes(known, definition)) {
         throw new InvalidArgumentError(
           `Cannot add function '${name}' because a different function with the same name already exists.`,
         );
       }
     }
+    for (const [name, definition] of added) this.#functions.set(name, definition);
+    return new Set(added.keys());
+  }
+
+  /** Forgets functions and what was made of them: an Extend that failed leaves none behind. */
+  remove(names: ReadonlySet<string>): void {
+    for (const name of names) {
+      this.#functions.delete(name);
+      this.#opDefs.delete(name);
+    }
+    for (const [key, { name }] of this.#bodies) if (names.has(name)) this.#bodies.delete(key);
   }
 
   get size(): number {
@@ -229,11 +245,9 @@ function bindValue(value: AttrValue, bound: BoundAttrs): AttrValue {
 }
 
 function typesOf(arg: OpDef_ArgDef, bound: BoundAttrs): DataType[] {
-  if (arg.typeListAttr !== "") return bound.get(arg.typeListAttr)?.list?.type ?? [];
-  const type = arg.typeAttr === "" ? arg.type : (bound.get(arg.typeAttr)?.type ?? 0);
-  if (type === 0) throw new InvalidArgumentError(`Argument ${arg.name} has no type`);
-  const count = arg.numberAttr === "" ? 1 : Number(bound.get(arg.numberAttr)?.i ?? 0n);
-  return new Array<DataType>(count).fill(type);
+  const types = flattenTypes([{ ...arg, isRef: false }], bound);
+  if (types.includes(0)) throw new InvalidArgumentError(`Argument ${arg.name} has no type`);
+  return types;
 }
 
 function countOf(arg: ArgDef, attrs: ReadonlyMap<string, AttrValue>): number {

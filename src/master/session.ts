@@ -97,13 +97,16 @@ export class MasterSession {
 
   #add(graphDef: GraphDef): void {
     const { registry, hostname, placement } = this.context;
-    this.#graph.library.add(graphDef.library);
-    const first = importGraph(this.#graph, graphDef, registry, { hostname });
+    const { library, nodes } = this.#graph;
+    const first = nodes.length;
+    const functions = library.add(graphDef.library);
     try {
+      importGraph(this.#graph, graphDef, registry, { hostname });
       lowerGraph(this.#graph, first);
       place(this.#graph, first, placement);
     } catch (error) {
       this.#graph.truncate(first);
+      library.remove(functions);
       throw error;
     }
   }

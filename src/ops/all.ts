@@ -35,6 +35,7 @@ import { stringParseKernels } from "./string-parse.js";
 import { stringKernels } from "./strings.js";
 import { tensorArrayKernels } from "./tensor-array.js";
 import { tensorListKernels } from "./tensor-list.js";
+import { tensorListRowKernels } from "./tensor-list-rows.js";
 import { topKKernels } from "./top-k.js";
 import { trainingKernels } from "./training.js";
 import { unaryKernels } from "./unary.js";
@@ -72,6 +73,7 @@ export const allKernels: readonly Kernel[] = [
   ...queueKernels,
   ...lookupTableKernels,
   ...tensorListKernels,
+  ...tensorListRowKernels,
   ...tensorArrayKernels,
   ...miscKernels,
   ...whereKernels,

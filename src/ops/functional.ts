@@ -1,4 +1,6 @@
 // Calls, conditions and loops that weren't lowered: their functions run as nested activations of the executor.
+
+import { InternalError, InvalidArgumentError } from "../errors/index.js";
 import {
   type CallDone,
   DONE,
@@ -10,6 +12,7 @@ import {
   type Status,
 } from "../kernel/kernel.js";
 import { DataType } from "../tensor/dtype.js";
+import { shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { readInt } from "./support/index-tensor.js";
 
@@ -81,9 +84,7 @@ const loop = (op: string): Kernel =>
         for (const value of values) value.release();
         open.fail(error);
       };
-      // Callees may finish before `call` returns: a loop here, not recursion, keeps the stack flat.
-      let running = false;
-      let next: "condition" | "body" | "wait" = "condition";
+      let test = true;
       const afterCondition: CallDone = (error, outputs) => {
         if (error !== null) return fail(error);
         let goesOn: boolean;
@@ -95,8 +96,8 @@ const loop = (op: string): Kernel =>
           for (const output of outputs) output.release();
         }
         if (goesOn) {
-          next = "body";
-          run();
+          test = false;
+          turn();
           return;
         }
         values.forEach((value, i) => {
@@ -110,30 +111,96 @@ const loop = (op: string): Kernel =>
           return fail(error);
         }
         values = outputs;
-        next = "condition";
-        run();
+        test = true;
+        turn();
       };
-      const run = () => {
-        if (running) return;
-        running = true;
-        while (next !== "wait") {
-          const what = next;
-          next = "wait";
-          if (what === "condition") {
-            const args = values.map((value) => value.retain());
-            open.call(condition, args, afterCondition);
-          } else {
-            const args = values;
-            values = [];
-            open.call(body, args, afterBody);
-          }
+      const turn = oneByOne(() => {
+        const { reason } = open.cancellation;
+        if (reason !== null) fail(reason);
+        else if (test) {
+          const args = values.map((value) => value.retain());
+          open.call(condition, args, afterCondition);
+        } else {
+          const args = values;
+          values = [];
+          open.call(body, args, afterBody);
         }
-        running = false;
-      };
-      run();
+      });
+      turn();
       return PENDING;
     };
   });
+
+/** A loop over whole numbers: the body gets the number and what it returned last; the limit itself is left out. */
+const count = kernel("For", "CPU", {}, (node) => {
+  const body = node.func("body");
+  const carried = node.inputTypes.length - 3;
+  return (step) => {
+    let at = scalarInt(step, 0, "start");
+    const limit = scalarInt(step, 1, "limit");
+    const delta = scalarInt(step, 2, "delta");
+    if (delta > 0 ? at > limit : delta < 0 ? at < limit : at !== limit) {
+      throw new InvalidArgumentError(`Invalid start/limit/delta: ${at} ${limit} ${delta}`);
+    }
+    let values: readonly Tensor[] = Array.from({ length: carried }, (_, i) => step.takeInput(i + 3));
+    const open = step.suspend();
+    const afterBody: CallDone = (error, outputs) => {
+      values = outputs;
+      if (error !== null) return open.fail(error);
+      at += delta;
+      turn();
+    };
+    const turn = oneByOne(() => {
+      try {
+        if (open.cancellation.reason !== null) throw open.cancellation.reason;
+        const over = delta > 0 ? at >= limit : at <= limit;
+        if (over && values.length !== carried) {
+          throw new InternalError(`Expect to produce ${carried} tensors, but only get ${values.length}`);
+        }
+        if (over) {
+          values.forEach((value, i) => {
+            open.setOutput(i, value);
+          });
+          open.done();
+          return;
+        }
+        if (values.length !== carried) {
+          throw new InvalidArgumentError(`For loop body returned ${values.length} arguments. Expected: ${carried}`);
+        }
+        const index = open.allocate(DataType.INT32, []);
+        open.heap.i32[index.ptr >>> 2] = at;
+        open.call(body, [index, ...values], afterBody);
+      } catch (error) {
+        for (const value of values) value.release();
+        open.fail(error);
+      }
+    });
+    turn();
+    return PENDING;
+  };
+});
+
+/** What calls itself from its own callbacks, which may come before it returns: a loop keeps the stack flat. */
+function oneByOne(turn: () => void): () => void {
+  let running = false;
+  let due = false;
+  return () => {
+    due = true;
+    if (running) return;
+    running = true;
+    while (due) {
+      due = false;
+      turn();
+    }
+    running = false;
+  };
+}
+
+function scalarInt(step: KernelStep, input: number, name: string): number {
+  const { shape, ptr } = step.input(input);
+  if (shape.length > 0) throw new InvalidArgumentError(`${name} must be a scalar, but ${shapeString(shape)}`);
+  return step.heap.i32[ptr >>> 2]!;
+}
 
 /** What Python's `if` thinks of a tensor: a scalar that isn't zero, or one with elements. */
 function truth({ heap }: KernelStep, x: Tensor): boolean {
@@ -156,5 +223,6 @@ export const functionalKernels: readonly Kernel[] = [
   ...["If", "StatelessIf"].map(conditional),
   ...["Case", "StatelessCase"].map(choice),
   ...["While", "StatelessWhile"].map(loop),
+  count,
   toBool,
 ];

@@ -1,42 +1,85 @@
-// Queue ops, on resource handles and (V1) on string references: both find the same queues.
+// Queue ops, on resource handles and (in their older form) on string references: both find the same queues.
 import { InvalidArgumentError } from "../errors/index.js";
+import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import {
-  type Activation,
-  DONE,
-  type Kernel,
-  type KernelNode,
-  type KernelStep,
-  kernel,
-  PENDING,
-} from "../kernel/kernel.js";
-import { ResourceHandle } from "../kernel/resource.js";
-import { Queue, type QueueOptions, type Tuple } from "../resources/queue.js";
-import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
-import {
-  fitsPartialShape,
-  numElements,
-  partialShapeString,
-  type Shape,
-  sameShape,
-  shapeString,
-} from "../tensor/shape.js";
-import { retainValue, Tensor, type Value } from "../tensor/tensor.js";
+  firstInFirstOut,
+  QUEUE_TYPE,
+  Queue,
+  type QueueOptions,
+  type QueueOrder,
+  type Tuple,
+} from "../resources/queue.js";
+import { DataType, dtypeName } from "../tensor/dtype.js";
+import { fitsPartialShape, partialShapeString, shapeString } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { PhiloxState } from "./random/philox.js";
+import { emitHandle, resourceOf } from "./support/handle.js";
 import { readInt, writeInts } from "./support/index-tensor.js";
-import { handleOf } from "./variables.js";
+import { sliceRow, stack } from "./support/row-stack.js";
+import { matchSignature } from "./support/signature.js";
+import { suspendUntil } from "./support/wait.js";
 
-const QUEUE_TYPE = "N10tensorflow14QueueInterfaceE";
+/** Takes any element, by a generator of the node's seeds; the last one moves into its place. */
+function shuffled(node: KernelNode): QueueOrder {
+  const generator = PhiloxState.fromSeeds(node.bigint("seed"), node.bigint("seed2"));
+  return {
+    insert: (elements, tuple) => elements.push(tuple),
+    take: (elements) => {
+      const at = generator.word() % elements.length;
+      const found = elements[at]!;
+      const last = elements.pop()!;
+      if (at < elements.length) elements[at] = last;
+      return found;
+    },
+    restore: (elements, taken) => elements.push(...taken.reverse()),
+  };
+}
 
-const queueOp = (kind: QueueOptions["kind"]): Kernel =>
-  kernel(`${kind}V2`, "CPU", {}, (node) => {
+/** The smallest priority, the first component, comes first. */
+function byPriority(node: KernelNode): QueueOrder {
+  const { heap } = node.device;
+  const priority = (tuple: Tuple): bigint => heap.i64[tuple[0]!.ptr / 8]!;
+  return {
+    insert: (elements, tuple) => {
+      const own = priority(tuple);
+      let [low, high] = [0, elements.length];
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if (priority(elements[middle]!) <= own) low = middle + 1;
+        else high = middle;
+      }
+      elements.splice(low, 0, tuple);
+    },
+    take: firstInFirstOut.take,
+    restore: firstInFirstOut.restore,
+    wholeBatches: true,
+  };
+}
+
+const ORDERS: Record<QueueOptions["kind"], (node: KernelNode) => QueueOrder> = {
+  FIFOQueue: () => firstInFirstOut,
+  PaddingFIFOQueue: () => firstInFirstOut,
+  RandomShuffleQueue: shuffled,
+  PriorityQueue: byPriority,
+};
+
+const queueOp = (kind: QueueOptions["kind"], version: string): Kernel =>
+  kernel(`${kind}${version}`, "CPU", {}, (node) => {
     const shared = node.string("shared_name");
+    const ranked = kind === "PriorityQueue";
+    const shapes = node.shapes("shapes");
     const settings = {
       kind,
-      types: node.types("component_types"),
-      shapes: node.shapes("shapes"),
+      types: [...(ranked ? [DataType.INT64] : []), ...node.types("component_types")],
+      shapes: ranked && shapes.length > 0 ? [[], ...shapes] : shapes,
       capacity: node.int("capacity") < 0 ? Number.POSITIVE_INFINITY : node.int("capacity"),
       minAfterDequeue: node.has("min_after_dequeue") ? node.int("min_after_dequeue") : 0,
-      pick: kind === "RandomShuffleQueue" ? (size: number) => Math.floor(Math.random() * size) : () => 0,
+      order: ORDERS[kind](node),
     };
+    if (kind === "PaddingFIFOQueue" && shapes.length !== settings.types.length)
+      throw new InvalidArgumentError(
+        `Shapes must be provided for all components, but received ${settings.types.length} dtypes and ${shapes.length} shapes.`,
+      );
     const container = node.string("container");
     // Without a shared name the queue is this node's own, whatever other sessions call theirs.
     let options: QueueOptions | null = null;
@@ -47,11 +90,10 @@ const queueOp = (kind: QueueOptions["kind"]): Kernel =>
       const made = options;
       const queue = step.resources.findOrCreate(container, made.name, QUEUE_TYPE, () => new Queue(made));
       if (queue !== known) checkShared(queue.options, made);
+      // TensorFlow compares with a shape for the priority that a queue without shapes doesn't have.
+      if (ranked && made.shapes.length === 0) checkShared(made, { ...made, shapes: [[]] });
       known = queue;
-      const home = container || step.resources.defaultContainer;
-      const handle = new ResourceHandle(step.device.name, home, made.name, QUEUE_TYPE, 0n);
-      handle.cached = queue;
-      step.setOutput(0, Tensor.ofValues(DataType.RESOURCE, [], [handle]));
+      emitHandle(step, node, container, made.name, queue);
       return DONE;
     };
   });
@@ -72,19 +114,9 @@ function checkShared(found: QueueOptions, wanted: QueueOptions): void {
   refuse("component shapes", shapes(found), shapes(wanted), "were");
 }
 
-const queueOf = (step: KernelStep): Queue => step.resources.resolve(handleOf(step, 0)) as Queue;
+const queueOf = (step: KernelStep, node: KernelNode): Queue => resourceOf(step, node, QUEUE_TYPE) as Queue;
 
-/** Lets cancellation end a wait. */
-function waiting(
-  step: Activation,
-  stop: ((error: Error) => void) | null,
-  finished: { done: boolean; release?: () => void },
-): void {
-  if (stop === null || finished.done) return;
-  const onCancel = (reason: Error) => stop(reason);
-  finished.release = () => step.cancellation.remove(onCancel);
-  step.cancellation.add(onCancel);
-}
+const handleType = (node: KernelNode): DataType => node.inputTypes[0]!;
 
 function checkShapes(queue: Queue, tensors: readonly Tensor[], batched: boolean): void {
   const { types, shapes } = queue.options;
@@ -113,164 +145,125 @@ function checkShapes(queue: Queue, tensors: readonly Tensor[], batched: boolean)
   });
 }
 
+/** What a component of a batch is to a queue that needs a number to sort by. */
+function checkPriority(queue: Queue, priorities: Tensor, many: boolean): void {
+  const own = many ? priorities.shape.slice(1) : priorities.shape;
+  if (queue.options.order.wholeBatches && own.length > 0)
+    throw new InvalidArgumentError(
+      `Expected the priority element to be a scalar, but received shape: ${shapeString(own)}`,
+    );
+}
+
 const enqueue = (op: string, many: boolean): Kernel =>
   kernel(op, "CPU", {}, (node) => {
     const count = node.inputTypes.length - 1;
     return (step) => {
-      const queue = queueOf(step);
+      const queue = queueOf(step, node);
+      matchSignature(node, [handleType(node), ...queue.options.types], []);
       const inputs = Array.from({ length: count }, (_, i) => step.input(i + 1));
       checkShapes(queue, inputs, many);
+      checkPriority(queue, inputs[0]!, many);
       const tuples = many ? rows(step, inputs) : [inputs.map((_, i) => step.takeInput(i + 1))];
-      const open = step.suspend();
-      const finished: { done: boolean; release?: () => void } = { done: false };
-      const stop = queue.enqueue(tuples, (error) => {
-        finished.done = true;
-        finished.release?.();
-        if (error === null) open.done();
-        else open.fail(error);
-      });
-      waiting(open, stop, finished);
-      return PENDING;
+      return suspendUntil(step, (_, finish) => queue.enqueue(tuples, finish));
     };
   });
 
 /** Cuts batches into tuples along their first dimension. */
 function rows(step: KernelStep, inputs: readonly Tensor[]): Tensor[][] {
-  return Array.from({ length: inputs[0]!.shape[0]! }, (_, row) => inputs.map((input) => sliceRow(step, input, row)));
-}
-
-export function sliceRow(step: KernelStep, input: Tensor, row: number): Tensor {
-  const shape = input.shape.slice(1);
-  const size = numElements(shape);
-  if (input.values !== null) {
-    const values = input.values.slice(row * size, (row + 1) * size);
-    for (const value of values) retainValue(value);
-    return Tensor.ofValues(input.dtype, shape, values);
+  const tuples: Tensor[][] = [];
+  try {
+    for (let row = 0; row < inputs[0]!.shape[0]!; row++) {
+      const tuple: Tensor[] = [];
+      tuples.push(tuple);
+      for (const input of inputs) tuple.push(sliceRow(step, input, row));
+    }
+  } catch (error) {
+    for (const tuple of tuples) for (const tensor of tuple) tensor.release();
+    throw error;
   }
-  const tensor = step.allocate(input.dtype, shape);
-  const bytes = size * dtypeSize(input.dtype);
-  if (bytes > 0) step.heap.u8.copyWithin(tensor.ptr, input.ptr + row * bytes, input.ptr + (row + 1) * bytes);
-  return tensor;
+  return tuples;
 }
 
 const dequeue = (op: string, many: boolean, upTo: boolean): Kernel =>
-  kernel(op, "CPU", {}, () => (step) => {
-    const queue = queueOf(step);
+  kernel(op, "CPU", {}, (node) => (step) => {
+    const queue = queueOf(step, node);
+    const { kind, types, shapes } = queue.options;
+    matchSignature(node, [handleType(node), ...(many ? [DataType.INT32] : [])], types);
     const count = many ? readInt(step.heap, step.input(1)) : 1;
     if (count < 0) throw new InvalidArgumentError(`Dequeue${upTo ? "UpTo" : "Many"}Op requested ${count} < 0 elements`);
-    const open = step.suspend();
-    const finished: { done: boolean; release?: () => void } = { done: false };
-    const stop = queue.dequeue(count, upTo, (error, tuples) => {
-      finished.done = true;
-      finished.release?.();
-      if (error !== null) {
-        open.fail(error);
-        return;
-      }
-      try {
-        if (many) emitBatch(open, queue, tuples);
-        else
-          tuples[0]!.forEach((tensor, i) => {
-            open.setOutput(i, tensor);
-          });
-      } catch (failure) {
-        open.fail(failure);
-        return;
-      }
-      open.done();
-    });
-    waiting(open, stop, finished);
-    return PENDING;
+    if (many && shapes.length === 0)
+      throw new InvalidArgumentError(
+        kind === "PriorityQueue"
+          ? "PriorityQueue's DequeueMany requires the components to have specified shapes."
+          : `${kind}'s DequeueMany and DequeueUpTo require the components to have specified shapes.`,
+      );
+    return suspendUntil(step, (open, finish) =>
+      queue.dequeue(count, upTo, many, (error, tuples) => {
+        if (error !== null) {
+          finish(error);
+          return;
+        }
+        try {
+          if (many) emitBatch(open, queue, tuples);
+          else
+            tuples[0]!.forEach((tensor, i) => {
+              open.setOutput(i, tensor);
+            });
+          finish(null);
+        } catch (failure) {
+          finish(failure);
+        }
+      }),
+    );
   });
 
 /** Stacks tuples component by component; a padding queue's elements grow to the largest. */
-function emitBatch(step: KernelStep, queue: Queue, tuples: readonly Tuple[]): void {
-  queue.options.types.forEach((dtype, c) => {
-    const parts = tuples.map((tuple) => tuple[c]!);
-    const fallback = (queue.options.shapes[c] ?? []).map((dim) => Math.max(dim, 0));
-    step.setOutput(c, stack(step, dtype, parts, fallback, { pads: queue.options.kind === "PaddingFIFOQueue" }));
-    for (const part of parts) part.release();
+function emitBatch(step: KernelStep, { options }: Queue, tuples: readonly Tuple[]): void {
+  const pads = options.kind === "PaddingFIFOQueue";
+  try {
+    options.types.forEach((dtype, c) => {
+      const parts = tuples.map((tuple) => tuple[c]!);
+      const fallback = (options.shapes[c] ?? []).map((dim) => Math.max(dim, 0));
+      step.setOutput(c, stack(step, dtype, parts, fallback, { pads }));
+    });
+  } finally {
+    for (const tuple of tuples) for (const tensor of tuple) tensor.release();
+  }
+}
+
+const close = (op: string): Kernel =>
+  kernel(op, "CPU", {}, (node) => {
+    const cancelPending = node.bool("cancel_pending_enqueues");
+    return (step) => {
+      const queue = queueOf(step, node);
+      return suspendUntil(step, (_, finish) => queue.close(cancelPending, finish));
+    };
   });
-}
 
-const differingShapes = (first: Shape, other: Shape): string =>
-  `All elements must have the same shape: ${shapeString(first)} vs. ${shapeString(other)}`;
-
-/** Tensors of one shape as rows of a new first dimension; `refusal` words what is said of two that differ. */
-export function stack(
-  step: KernelStep,
-  dtype: DataType,
-  parts: readonly Tensor[],
-  emptyShape: Shape,
-  { pads = false, refusal = differingShapes } = {},
-): Tensor {
-  const own = parts[0]?.shape ?? emptyShape;
-  const shape = pads ? own.map((_, d) => Math.max(...parts.map((part) => part.shape[d]!))) : own;
-  for (const part of parts) {
-    if (!pads && !sameShape(part.shape, own)) {
-      throw new InvalidArgumentError(refusal(own, part.shape));
-    }
-  }
-  if (dtypeSize(dtype) === 0) {
-    const values: Value[] = parts.flatMap((part) => [...part.values!]);
-    for (const value of values) retainValue(value);
-    return Tensor.ofValues(dtype, [parts.length, ...shape], values);
-  }
-  const y = step.allocate(dtype, [parts.length, ...shape]);
-  const rowBytes = parts.length === 0 ? 0 : y.bytes / parts.length;
-  const { u8 } = step.heap;
-  parts.forEach((part, i) => {
-    const at = y.ptr + i * rowBytes;
-    if (sameShape(part.shape, shape)) u8.copyWithin(at, part.ptr, part.ptr + part.bytes);
-    else padInto(u8, part, at, rowBytes, shape);
-  });
-  return y;
-}
-
-function padInto(u8: Uint8Array, part: Tensor, at: number, rowBytes: number, shape: Shape): void {
-  u8.fill(0, at, at + rowBytes);
-  const size = dtypeSize(part.dtype);
-  for (let i = 0; i < part.size; i++) {
-    let rest = i;
-    let target = 0;
-    let stride = 1;
-    for (let d = shape.length - 1; d >= 0; d--) {
-      target += (rest % part.shape[d]!) * stride;
-      rest = Math.floor(rest / part.shape[d]!);
-      stride *= shape[d]!;
-    }
-    u8.copyWithin(at + target * size, part.ptr + i * size, part.ptr + (i + 1) * size);
-  }
-}
-
-const close = kernel("QueueCloseV2", "CPU", {}, (node: KernelNode) => {
-  const cancelPending = node.bool("cancel_pending_enqueues");
-  return (step) => {
-    queueOf(step).close(cancelPending);
+const size = (op: string): Kernel =>
+  kernel(op, "CPU", {}, (node) => (step) => {
+    const queue = queueOf(step, node);
+    writeInts(step.heap, step.allocateOutput(0, []), [queue.size]);
     return DONE;
-  };
-});
+  });
 
-const size = kernel("QueueSizeV2", "CPU", {}, () => (step) => {
-  const queue = queueOf(step);
-  writeInts(step.heap, step.allocateOutput(0, []), [queue.size]);
-  return DONE;
-});
+const isClosed = (op: string): Kernel =>
+  kernel(op, "CPU", {}, (node) => (step) => {
+    const queue = queueOf(step, node);
+    step.heap.u8[step.allocateOutput(0, []).ptr] = Number(queue.closed);
+    return DONE;
+  });
 
-const isClosed = kernel("QueueIsClosedV2", "CPU", {}, () => (step) => {
-  const queue = queueOf(step);
-  step.heap.u8[step.allocateOutput(0, []).ptr] = Number(queue.closed);
-  return DONE;
-});
+const KINDS = ["FIFOQueue", "RandomShuffleQueue", "PaddingFIFOQueue", "PriorityQueue"] as const;
 
-export const queueKernels: readonly Kernel[] = [
-  ...(["FIFOQueue", "RandomShuffleQueue", "PaddingFIFOQueue"] as const).map(queueOp),
-  enqueue("QueueEnqueueV2", false),
-  enqueue("QueueEnqueueManyV2", true),
-  dequeue("QueueDequeueV2", false, false),
-  dequeue("QueueDequeueManyV2", true, false),
-  dequeue("QueueDequeueUpToV2", true, true),
-  close,
-  size,
-  isClosed,
-];
+export const queueKernels: readonly Kernel[] = ["", "V2"].flatMap((version) => [
+  ...KINDS.map((kind) => queueOp(kind, version)),
+  enqueue(`QueueEnqueue${version}`, false),
+  enqueue(`QueueEnqueueMany${version}`, true),
+  dequeue(`QueueDequeue${version}`, false, false),
+  dequeue(`QueueDequeueMany${version}`, true, false),
+  dequeue(`QueueDequeueUpTo${version}`, true, true),
+  close(`QueueClose${version}`),
+  size(`QueueSize${version}`),
+  isClosed(`QueueIsClosed${version}`),
+]);

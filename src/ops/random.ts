@@ -1,9 +1,10 @@
 // Random ops with TensorFlow's values for the same seeds: a Philox generator a node, which goes on from run to run.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
+import { ResourceHandle } from "../kernel/resource.js";
 import { DataType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { Tensor } from "../tensor/tensor.js";
 import { wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
 import { PhiloxState, STATE_BYTES } from "./random/philox.js";
@@ -128,9 +129,26 @@ const uniformInt = kernel("RandomUniformInt", "CPU", { Tout: ["int32", "int64"] 
   };
 });
 
+const SEEDS_TYPE = "N10tensorflow4data18DummySeedGeneratorE";
+
+/** Stands for the seeds of a data set that needs none. */
+const dummySeeds = kernel("DummySeedGenerator", "CPU", {}, () => (step) => {
+  const { name } = step.device;
+  const handle = new ResourceHandle(
+    name,
+    "localhost",
+    step.resources.privateName("DummySeedGenerator"),
+    SEEDS_TYPE,
+    0n,
+  );
+  step.setOutput(0, Tensor.ofValues(DataType.RESOURCE, [], [handle]));
+  return DONE;
+});
+
 export const randomKernels: readonly Kernel[] = [
   reals("RandomUniform", "uniform"),
   reals("RandomStandardNormal", "normal"),
   reals("TruncatedNormal", "truncated_normal"),
   uniformInt,
+  dummySeeds,
 ];

@@ -7,6 +7,7 @@ import { retainValue, Tensor } from "../tensor/tensor.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
 import { broadcastShape } from "./support/broadcast.js";
+import { readInt } from "./support/index-tensor.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 
 /** Strides that repeat `shape` into `target`. */
@@ -205,4 +206,18 @@ const addN = kernel("AddN", "CPU", { T: ["float", "double", "int32", "int64"] },
   };
 });
 
-export const selectKernels: readonly Kernel[] = [selectV2, select, cast, addN];
+/** Passes on the reference that a number names. */
+const refSelect = kernel("RefSelect", "CPU", {}, (node) => {
+  const [, count] = node.inputRange("inputs");
+  return (step) => {
+    const index = step.input(0);
+    if (index.shape.length > 0)
+      throw new InvalidArgumentError(`Index must be a scalar, but it has shape ${shapeString(index.shape)}`);
+    const at = readInt(step.heap, index);
+    if (at < 0 || at >= count) throw new InvalidArgumentError(`Index must be in the range [0, ${count}) but got ${at}`);
+    step.setOutputRef(0, step.inputRef(at + 1));
+    return DONE;
+  };
+});
+
+export const selectKernels: readonly Kernel[] = [selectV2, select, cast, addN, refSelect];

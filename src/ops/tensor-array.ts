@@ -3,11 +3,12 @@ import { InvalidArgumentError, NotFoundError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { type Resource, ResourceHandle } from "../kernel/resource.js";
 import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
-import { numElements, partialShapeString, type Shape, sameShape, shapeString } from "../tensor/shape.js";
+import { partialShapeString, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { wasmFunction } from "./cpu.js";
-import { sliceRow, stack } from "./queue.js";
 import { readInt, readInts, writeInts } from "./support/index-tensor.js";
+import { concatenate, sliceRow, stack } from "./support/row-stack.js";
+import { checkLength } from "./tensor-list.js";
 import { handleOf } from "./variables.js";
 
 const ARRAY_TYPE = "N10tensorflow11TensorArrayE";
@@ -72,6 +73,7 @@ const create = kernel("TensorArrayV3", "CPU", {}, (node) => {
   return (step) => {
     const size = readInt(step.heap, step.input(0));
     if (size < 0) throw new InvalidArgumentError("Size should be >= 0.");
+    checkLength(step, size);
     const name = `${base}_${step.stepResources.nextId()}`;
     const array = new TensorArray(name, dtype, size, dynamic, clear, shape);
     step.stepResources.create(name, array);
@@ -119,6 +121,12 @@ function write(step: KernelStep, array: TensorArray, index: number, value: Tenso
     throw array.refusal(
       `Tried to write to index ${index} but array is not resizeable and size is: ${array.elements.length}`,
     );
+  }
+  try {
+    checkLength(step, index);
+  } catch (error) {
+    value.release();
+    throw error;
   }
   while (array.elements.length <= index) {
     array.elements.push(null);
@@ -208,17 +216,14 @@ const gather = kernel("TensorArrayGatherV3", "CPU", {}, (node) => {
   const shape = node.shape("element_shape");
   return (step) => {
     const array = arrayOf(step, 0);
-    const parts = readInts(step.heap, step.input(1)).map((index) => read(step, array, index));
-    step.setOutput(
-      0,
-      stack(
-        step,
-        dtype,
-        parts,
-        (shape ?? array.elementShape ?? []).map((dim) => Math.max(dim, 0)),
-      ),
-    );
-    for (const part of parts) part.release();
+    const parts: Tensor[] = [];
+    try {
+      for (const index of readInts(step.heap, step.input(1))) parts.push(read(step, array, index));
+      const fallback = (shape ?? array.elementShape ?? []).map((dim) => Math.max(dim, 0));
+      step.setOutput(0, stack(step, dtype, parts, fallback));
+    } finally {
+      for (const part of parts) part.release();
+    }
     return DONE;
   };
 });
@@ -242,21 +247,33 @@ const scatter = kernel("TensorArrayScatterV3", "CPU", {}, (node) => {
   };
 });
 
+/** An element that can follow the first one; lets go of it otherwise. */
+function concatPart(index: number, part: Tensor, first: Tensor = part): Tensor {
+  const [rest, expected] = [part.shape.slice(1), first.shape.slice(1)];
+  if (part.shape.length > 0 && sameShape(rest, expected)) return part;
+  part.release();
+  throw new InvalidArgumentError(
+    part.shape.length === 0
+      ? `Concat saw a scalar shape at index ${index} but requires at least vectors.  Did you mean to call pack?`
+      : `TensorArray has inconsistent shapes.  Index 0 has (excepting dimension 0) shape: ${shapeString(expected)} ` +
+          `but index ${index} has (excepting dimension 0) shape: ${shapeString(rest)}`,
+  );
+}
+
 const concat = kernel("TensorArrayConcatV3", "CPU", {}, (node) => {
   const dtype = node.type("dtype");
+  const shape = node.shape("element_shape_except0");
   return (step) => {
     const array = arrayOf(step, 0);
-    const parts = array.elements.map((_, i) => read(step, array, i));
-    const lengths = parts.map((part) => part.shape[0] ?? 0);
-    const rest = parts[0]?.shape.slice(1) ?? [];
-    const y = step.allocate(dtype, [lengths.reduce((a, b) => a + b, 0), ...rest]);
-    let at = y.ptr;
-    for (const part of parts) {
-      step.heap.u8.copyWithin(at, part.ptr, part.ptr + part.bytes);
-      at += part.bytes;
-      part.release();
+    const parts: Tensor[] = [];
+    try {
+      for (let i = 0; i < array.elements.length; i++) parts.push(concatPart(i, read(step, array, i), parts[0]));
+      const rest = parts[0]?.shape.slice(1) ?? (shape ?? []).map((dim) => Math.max(dim, 0));
+      step.setOutput(0, concatenate(step, dtype, parts, rest));
+    } finally {
+      for (const part of parts) part.release();
     }
-    step.setOutput(0, y);
+    const lengths = parts.map((part) => part.shape[0]!);
     const out = step.allocateOutput(1, [lengths.length]);
     writeInts(step.heap, out, lengths);
     return DONE;
@@ -268,13 +285,22 @@ const split = kernel("TensorArraySplitV3", "CPU", {}, (node) => {
   return (step) => {
     const array = arrayOf(step, 0);
     const value = step.input(1);
-    const rest = value.shape.slice(1);
+    const lengths = readInts(step.heap, step.input(2));
+    if (step.input(2).shape.length !== 1)
+      throw array.refusal(`Expected lengths to be a vector, received shape: ${shapeString(step.input(2).shape)}`);
+    if (value.shape.length === 0) throw array.refusal(`Expected value to be at least a vector, but received shape: []`);
+    const sum = lengths.reduce((a, b) => a + b, 0);
+    if (sum !== value.shape[0] || lengths.some((length) => length < 0))
+      throw new InvalidArgumentError(
+        `Expected sum of lengths to be equal to values.shape[0], but sum of lengths is ${sum} and value's shape is: ${shapeString(value.shape)}`,
+      );
+    if (!array.dynamic && array.elements.length !== lengths.length)
+      throw new InvalidArgumentError(
+        `TensorArray's size is not equal to the size of lengths (${array.elements.length} vs. ${lengths.length}), and the TensorArray is not marked as dynamically resizeable`,
+      );
     let row = 0;
-    readInts(step.heap, step.input(2)).forEach((length, i) => {
-      const part = step.allocate(value.dtype, [length, ...rest]);
-      const from = value.ptr + row * numElements(rest) * dtypeSize(value.dtype);
-      step.heap.u8.copyWithin(part.ptr, from, from + part.bytes);
-      write(step, array, i, part, add);
+    lengths.forEach((length, i) => {
+      write(step, array, i, sliceRow(step, value, row, length), add);
       row += length;
     });
     flow(step, 0);

@@ -1,12 +1,13 @@
 // TensorList variants: immutable lists of tensors that share their elements. An op that is the only holder of its
 // input list writes into it, so that a push in a loop costs one element.
-import { InternalError, InvalidArgumentError } from "../errors/index.js";
+import { InternalError, InvalidArgumentError, ResourceExhaustedError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
-import { fitsPartialShape, partialShapeString, type Shape, shapeString } from "../tensor/shape.js";
+import { fitsPartialShape, partialShapeString, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { type Counted, Tensor } from "../tensor/tensor.js";
-import { sliceRow, stack } from "./queue.js";
 import { readInt, readInts, writeInts } from "./support/index-tensor.js";
+import { sliceRow, stack } from "./support/row-stack.js";
+import { allocateValues } from "./support/rows.js";
 
 export class TensorList implements Counted {
   refs = 1;
@@ -37,7 +38,7 @@ export function listOf(step: KernelStep, index: number): TensorList {
 }
 
 /** The input list for writing: itself if nobody else holds it, else a copy that shares the elements. Held once. */
-function writable(step: KernelStep, index: number): TensorList {
+export function writableList(step: KernelStep, index: number): TensorList {
   const tensor = step.input(index);
   const list = listOf(step, index);
   if (tensor.refs === 1 && list.refs === 1) {
@@ -48,17 +49,24 @@ function writable(step: KernelStep, index: number): TensorList {
   return new TensorList(list.dtype, list.elementShape, [...list.elements], list.maxElements);
 }
 
-const emit = (step: KernelStep, index: number, list: TensorList): void =>
+export const emitList = (step: KernelStep, index: number, list: TensorList): void =>
   step.setOutput(index, Tensor.ofValues(DataType.VARIANT, [], [list]));
 
 /** An element shape as ops pass it: a vector, or the scalar −1 for an unknown rank. */
-function shapeInput(step: KernelStep, index: number): Shape | null {
+export function shapeInput(step: KernelStep, index: number): Shape | null {
   const tensor = step.input(index);
   const dims = readInts(step.heap, tensor);
-  return tensor.shape.length === 0 ? null : dims;
+  if (tensor.shape.length > 0) return dims;
+  if (dims[0] !== -1)
+    throw new InvalidArgumentError("The only valid scalar shape tensor is the fully unknown shape specified as -1.");
+  return null;
 }
 
-function checkElement(list: TensorList, tensor: Tensor): void {
+/** The words of `TensorListSetItem` and of all that append. */
+const APPEND = "Tried to append a tensor with incompatible shape to a list. Op element shape:";
+const SET = "Tried to set a tensor with incompatible shape at a list index. Item element shape:";
+
+function checkElement(list: TensorList, tensor: Tensor, refusal = APPEND): void {
   if (tensor.dtype !== list.dtype) {
     throw new InvalidArgumentError(
       `Invalid data types; list elements ${dtypeName(list.dtype)} but tried to append ${dtypeName(tensor.dtype)}`,
@@ -67,7 +75,7 @@ function checkElement(list: TensorList, tensor: Tensor): void {
   const { elementShape } = list;
   if (!fitsPartialShape(tensor.shape, elementShape)) {
     throw new InvalidArgumentError(
-      `Tried to append a tensor with incompatible shape to a list. Op element shape: ${shapeString(tensor.shape)} list shape: ${partialShapeString(elementShape)}`,
+      `${refusal} ${shapeString(tensor.shape)} list shape: ${partialShapeString(elementShape)}`,
     );
   }
 }
@@ -75,10 +83,18 @@ function checkElement(list: TensorList, tensor: Tensor): void {
 const empty = kernel("EmptyTensorList", "CPU", {}, (node) => {
   const dtype = node.type("element_dtype");
   return (step) => {
-    emit(step, 0, new TensorList(dtype, shapeInput(step, 0), [], readInt(step.heap, step.input(1))));
+    emitList(step, 0, new TensorList(dtype, shapeInput(step, 0), [], readInt(step.heap, step.input(1))));
     return DONE;
   };
 });
+
+/** An empty element takes memory too: a small graph must not ask for an endless list. */
+const MOST_ELEMENTS = 2 ** 24;
+
+export function checkLength(step: KernelStep, elements: number): void {
+  if (elements > MOST_ELEMENTS)
+    throw new ResourceExhaustedError(`OOM when allocating a list of ${elements} tensors on ${step.device.name}`);
+}
 
 const reserve = kernel("TensorListReserve", "CPU", {}, (node) => {
   const dtype = node.type("element_dtype");
@@ -86,7 +102,8 @@ const reserve = kernel("TensorListReserve", "CPU", {}, (node) => {
     const count = readInt(step.heap, step.input(1));
     if (count < 0)
       throw new InvalidArgumentError(`The num_elements to reserve must be a non negative number, but got ${count}`);
-    emit(step, 0, new TensorList(dtype, shapeInput(step, 0), new Array<null>(count).fill(null)));
+    checkLength(step, count);
+    emitList(step, 0, new TensorList(dtype, shapeInput(step, 0), new Array<null>(count).fill(null)));
     return DONE;
   };
 });
@@ -100,9 +117,9 @@ const pushBack = kernel("TensorListPushBack", "CPU", {}, () => (step) => {
       `Tried to push item into a full list list size: ${given.elements.length} max_num_elements: ${given.maxElements}`,
     );
   }
-  const list = writable(step, 0);
+  const list = writableList(step, 0);
   list.elements.push(element.retain());
-  emit(step, 0, list);
+  emitList(step, 0, list);
   return DONE;
 });
 
@@ -113,22 +130,22 @@ const popBack = kernel("TensorListPopBack", "CPU", {}, (node) => {
     if (given.elements.length === 0) throw new InvalidArgumentError("Trying to pop from an empty list.");
     const last = given.elements[given.elements.length - 1] ?? zeros(step, dtype, given, shapeInput(step, 1));
     if (given.elements[given.elements.length - 1] !== null) last.retain();
-    const list = writable(step, 0);
+    const list = writableList(step, 0);
     list.elements.pop()?.release();
-    emit(step, 0, list);
+    emitList(step, 0, list);
     step.setOutput(1, last);
     return DONE;
   };
 });
 
 /** Elements that can't be rows of one tensor. */
-const unmergeable = (first: Shape, other: Shape): string =>
+export const unmergeable = (first: Shape, other: Shape): string =>
   first.length === other.length
     ? `PartialTensorShape: Incompatible shapes during merge: ${shapeString(first)} vs. ${shapeString(other)}`
     : `PartialTensorShape: Incompatible ranks during merge: ${first.length} vs. ${other.length}`;
 
 /** What an element reads as before it was written. */
-function zeros(step: KernelStep, dtype: DataType, list: TensorList, given: Shape | null): Tensor {
+export function zeros(step: KernelStep, dtype: DataType, list: TensorList, given: Shape | null): Tensor {
   const known = (shape: Shape | null): shape is Shape => shape?.every((dim) => dim >= 0) === true;
   const written = list.elements.find((element) => element !== null);
   const shape = known(list.elementShape) ? list.elementShape : known(given) ? given : written?.shape;
@@ -137,7 +154,7 @@ function zeros(step: KernelStep, dtype: DataType, list: TensorList, given: Shape
       "Trying to read an uninitialized tensor but element_shape is not fully defined and no list element is set.",
     );
   }
-  if (dtypeSize(dtype) === 0) return Tensor.ofValues(dtype, shape, []);
+  if (dtypeSize(dtype) === 0) return Tensor.ofValues(dtype, shape, allocateValues(step, shape, new Uint8Array(0)));
   const tensor = step.allocate(dtype, shape);
   step.heap.u8.fill(0, tensor.ptr, tensor.ptr + tensor.bytes);
   return tensor;
@@ -149,17 +166,18 @@ const setItem = kernel("TensorListSetItem", "CPU", {}, (node) => {
     const given = listOf(step, 0);
     const index = readInt(step.heap, step.input(1));
     const element = step.input(2);
-    checkElement(given, element);
+    checkElement(given, element, SET);
     if (index < 0 || (index >= given.elements.length && !resizes)) {
       throw new InvalidArgumentError(
         `Trying to modify element ${index} in a list with ${given.elements.length} elements.`,
       );
     }
-    const list = writable(step, 0);
+    checkLength(step, index);
+    const list = writableList(step, 0);
     while (list.elements.length <= index) list.elements.push(null);
     list.elements[index]?.release();
     list.elements[index] = element.retain();
-    emit(step, 0, list);
+    emitList(step, 0, list);
     return DONE;
   };
 });
@@ -228,7 +246,46 @@ const fromTensor = kernel("TensorListFromTensor", "CPU", {}, (node) => {
     const x = step.input(0);
     if (x.shape.length === 0) throw new InvalidArgumentError("Tensor must be at least a vector, but saw shape: []");
     const elements = Array.from({ length: x.shape[0]! }, (_, row) => sliceRow(step, x, row));
-    emit(step, 0, new TensorList(dtype, shapeInput(step, 1), elements));
+    emitList(step, 0, new TensorList(dtype, shapeInput(step, 1), elements));
+    return DONE;
+  };
+});
+
+const resize = kernel("TensorListResize", "CPU", {}, () => (step) => {
+  listOf(step, 0);
+  const size = readInt(step.heap, step.input(1));
+  if (size < 0) throw new InvalidArgumentError(`TensorListSlice expects size to be non-negative. Got: ${size}`);
+  checkLength(step, size);
+  const list = writableList(step, 0);
+  for (const element of list.elements.splice(size)) element?.release();
+  while (list.elements.length < size) list.elements.push(null);
+  emitList(step, 0, list);
+  return DONE;
+});
+
+/** Lists of equal tensors of lists, each with the other's elements behind its own. */
+const concatLists = kernel("TensorListConcatLists", "CPU", {}, (node) => {
+  const dtype = node.type("element_dtype");
+  return (step) => {
+    const [a, b] = [step.input(0), step.input(1)];
+    if (!sameShape(a.shape, b.shape))
+      throw new InvalidArgumentError(
+        `Incompatible input TensorList tensor shapes: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`,
+      );
+    const joined: TensorList[] = [];
+    for (let i = 0; i < a.size; i++) {
+      const [left, right] = [a.values![i], b.values![i]];
+      if (!(left instanceof TensorList)) throw new InvalidArgumentError(`input_a[${i}] is not a TensorList`);
+      if (!(right instanceof TensorList)) throw new InvalidArgumentError(`input_b[${i}] is not a TensorList`);
+      for (const list of [left, right])
+        if (list.dtype !== dtype)
+          throw new InvalidArgumentError(
+            `input_${list === left ? "a" : "b"}[${i}].dtype != element_dtype.  Saw: ${dtypeName(list.dtype)} vs. ${dtypeName(dtype)}`,
+          );
+      joined.push(new TensorList(dtype, left.elementShape, [...left.elements, ...right.elements], left.maxElements));
+    }
+    for (const list of joined) for (const element of list.elements) element?.retain();
+    step.setOutput(0, Tensor.ofValues(DataType.VARIANT, a.shape, joined));
     return DONE;
   };
 });
@@ -263,4 +320,6 @@ export const tensorListKernels: readonly Kernel[] = [
   stackOp,
   fromTensor,
   elementShape,
+  resize,
+  concatLists,
 ];

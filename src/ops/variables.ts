@@ -86,10 +86,11 @@ function ownValue(step: KernelStep, index: number): Tensor {
 const assignUpdate = (op: string, code: number): Kernel =>
   kernel(op, "CPU", { T: NUMBERS }, (node) => {
     const compute = wasmFunction(node, "binary", node.inputTypes[0]!);
+    const source = node.inputName(0);
     return (step) => {
       const variable = step.inputRef(0);
       const { value } = variable;
-      if (value === null) throw new FailedPreconditionError(`Attempting to use uninitialized value ${variable.name}`);
+      if (value === null) throw new FailedPreconditionError(`Attempting to use uninitialized value ${source}`);
       const delta = step.input(1);
       if (!sameShape(value.shape, delta.shape)) {
         throw new InvalidArgumentError("Parameters and update must be the same size");

@@ -1,7 +1,7 @@
 // Inlines calls and turns functional control flow (If, Case, While) into Switch, Merge, Enter, Exit and NextIteration,
 // for nodes that Create or Extend just added, and for bodies that run as nested activations. The node itself stays
 // under its name, as the identity of the results, so that fetching it by name goes on working. A call of a function
-// inside itself stays a call. Iterative: nodes made here are looked at in turn.
+// inside itself, or of one that must not be inlined, stays a call. Iterative: nodes made here are looked at in turn.
 import { funcAttr, funcsAttr, intAttr } from "../graph/attr.js";
 import { boolValue, funcValue, intValue, stringValue, typesValue, typeValue } from "../graph/attr-value.js";
 import type { FunctionBody } from "../graph/function-library.js";
@@ -56,6 +56,12 @@ class Lowering {
     return this.graph.library.instantiate(name, attr);
   }
 
+  /** `_noinline`: all of it runs, whatever is taken. Not if it names devices: a nested activation has only one. */
+  #staysWhole({ name, graph }: FunctionBody): boolean {
+    const asked = this.graph.library.find(name)?.attr.get("_noinline")?.b === true;
+    return asked && graph.nodes.every(({ requestedDevice }) => requestedDevice === "");
+  }
+
   #inline(
     node: Node,
     body: FunctionBody,
@@ -84,7 +90,7 @@ class Lowering {
 
   #call(node: Node, callee: NameAttrList): void {
     const body = this.#body(node, callee);
-    if (body === null) {
+    if (body === null || this.#staysWhole(body)) {
       if (!CALLS.has(node.op.name)) this.#becomeCall(node, callee);
       return;
     }

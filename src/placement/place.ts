@@ -1,5 +1,6 @@
 // Gives every new node of a graph a device, by TensorFlow's rules: the request, colocation (by `_class`, reference
-// edges, resource handles), and where nothing is asked the master's own task. Near linear; nothing recursive.
+// edges, resource handles), and where nothing is asked the master's own task. A node that only makes a value goes where
+// all its readers are, one that only looks at a shape goes to its input. Near linear; nothing recursive.
 import { InvalidArgumentError } from "../errors/index.js";
 import type { Graph, Node } from "../graph/graph.js";
 import { summarizeAttrs, summarizeNode } from "../graph/summarize.js";
@@ -78,16 +79,39 @@ export function place(graph: Graph, first: number, options: PlacementOptions): v
   }
   const byKey = new Map<string, string>();
   const chosen = new Map<Group, string>();
-  for (let i = first; i < nodes.length; i++) {
-    const node = nodes[i]!;
+  const assign = (node: Node, wished: string | null) => {
     const group = groupOf(node);
     let device = chosen.get(group);
     if (device === undefined) {
-      device = choose(group, node, devices, options, byKey);
+      device = choose(group, node, devices, options, byKey, wished);
       chosen.set(group, device);
     }
     node.assignedDevice = device;
+  };
+  const makers = new Map<Node, Node[]>();
+  for (let i = first; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    if (isMaker(node)) makers.set(node, []);
+    else assign(node, isMetadata(node) ? node.inputs[0]!.node.assignedDevice : null);
   }
+  for (let i = first; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    for (const input of node.inputs) makers.get(input.node)?.push(node);
+    for (const control of node.controlInputs) makers.get(control)?.push(node);
+  }
+  for (const [node, readers] of makers) assign(node, commonDevice(readers));
+}
+
+/** Takes nothing and makes one value. */
+const isMaker = ({ inputs, outputTypes }: Node): boolean =>
+  inputs.length === 0 && outputTypes.length === 1 && !isRef(outputTypes[0]!);
+
+const isMetadata = ({ op: { name } }: Node): boolean => name === "Shape" || name === "Size" || name === "Rank";
+
+/** `null` where they differ, or where there is none. */
+function commonDevice(nodes: readonly Node[]): string | null {
+  const device = nodes[0]?.assignedDevice || null;
+  return nodes.every((node) => node.assignedDevice === device) ? device : null;
 }
 
 type Candidate = PlacementDevice & { readonly spec: DeviceSpec };
@@ -147,15 +171,18 @@ function choose(
   devices: readonly Candidate[],
   options: PlacementOptions,
   cache: Map<string, string>,
+  wished: string | null,
 ): string {
   // Alone and asking for nothing special is the usual case: decided once per request and op.
   const single = group.members.length === 1;
   const key =
     single && node.assignedDevice === "" ? `${node.requestedDevice} ${node.op.name} ${kernelKey(node)}` : null;
-  const known = key === null ? undefined : cache.get(key);
+  const known = key === null || wished !== null ? undefined : cache.get(key);
   if (known !== undefined) return known;
   const fitting = devices.filter((device) => matches(group.spec, device.spec));
   const able = (device: Candidate) => group.members.every((member) => options.hasKernel(member, device.type));
+  const there = wished === null ? undefined : fitting.find(({ name }) => name === wished);
+  if (there !== undefined && able(there)) return there.name;
   // Which kernels another task has is its own affair: it says so when it gets its part.
   const elsewhere = fitting.every((device) => taskOf(device.name) !== taskOf(devices[0]!.name));
   const device =

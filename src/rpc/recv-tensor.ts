@@ -1,6 +1,7 @@
 // Tensors of another task by RecvTensor: asked for by key, copied once from the answer into the heap.
 import { toOpError } from "../errors/index.js";
 import type { Allocator } from "../memory/allocator.js";
+import { variantCodec } from "../ops/variant-codec.js";
 import { tensorFromProto } from "../tensor/proto.js";
 import type { GrpcChannel } from "../transport/grpc-channel.js";
 import { TensorProto } from "../wire/core.js";
@@ -34,7 +35,7 @@ export function grpcTransfer(channel: GrpcChannel, allocator: Allocator): PeerTr
         try {
           const message = RecvTensorResponse.decode(answer!);
           dead = message.isDead;
-          tensor = tensorFromProto(message.tensor ?? TensorProto.create(), allocator);
+          tensor = tensorFromProto(message.tensor ?? TensorProto.create(), allocator, variantCodec);
         } catch (broken) {
           received(toOpError(broken), null, false);
           return;

@@ -54,7 +54,7 @@ export function remoteWorker(task: string, channel: GrpcChannel, allocator: Allo
         sessionHandle,
         createWorkerSessionCalled,
         graphDef: exportGraph(graph, { stripDefaults: true }),
-        graphOptions: {},
+        graphOptions: config?.graphOptions ?? {},
         debugOptions: {},
         configProto: config ?? ConfigProto.create(),
       };

@@ -1,10 +1,9 @@
 // What the method tables of MasterService and WorkerService have in common: their context, their paths, cancellation
 // by the caller, and tensors on their way into an answer. It must not know any one service.
-import { InvalidArgumentError } from "../errors/index.js";
 import { Cancellation } from "../kernel/cancellation.js";
 import type { Allocator } from "../memory/allocator.js";
 import type { Heap } from "../memory/heap.js";
-import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
+import { variantCodec } from "../ops/variant-codec.js";
 import { tensorView } from "../tensor/proto.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { RawCall, RawHandler } from "../transport/grpc-listener.js";
@@ -45,10 +44,5 @@ export function encodeAndRelease(
   }
 }
 
-/** The view of a tensor that leaves its task. */
-export function leavingView(tensor: Tensor, heap: Heap): TensorProto {
-  if (tensor.dtype !== DataType.STRING && dtypeSize(tensor.dtype) === 0) {
-    throw new InvalidArgumentError(`A tensor of type ${dtypeName(tensor.dtype)} can't leave its task`);
-  }
-  return tensorView(tensor, heap);
-}
+/** The view of a tensor that leaves its task. @throws InvalidArgumentError for what has no form on the wire */
+export const leavingView = (tensor: Tensor, heap: Heap): TensorProto => tensorView(tensor, heap, variantCodec);

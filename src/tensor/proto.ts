@@ -13,8 +13,9 @@ const MAX_ELEMENTS = 2 ** 32;
 
 /** Turns values that only a device can make (resources, variants) into elements. */
 export interface ValueCodec {
-  decode(proto: TensorProto, shape: Shape): Value[];
-  encode(tensor: Tensor): Partial<TensorProto>;
+  /** @param size elements that the proto's shape asks for */
+  decode(proto: TensorProto, size: number, allocator: Allocator): Value[];
+  encode(tensor: Tensor, heap: Heap): Partial<TensorProto>;
 }
 
 /** @throws InvalidArgumentError for a malformed proto, ResourceExhaustedError when memory is short. Held once. */
@@ -26,7 +27,7 @@ export function tensorFromProto(proto: TensorProto, allocator: Allocator, codec?
   if (dtype === DataType.STRING) return Tensor.ofValues(dtype, shape, strings(proto, size));
   if (dtypeSize(dtype) === 0) {
     if (codec === undefined) throw invalid(`a ${dtypeName(dtype)} here`);
-    return Tensor.ofValues(dtype, shape, codec.decode(proto, shape));
+    return Tensor.ofValues(dtype, shape, codec.decode(proto, size, allocator));
   }
   const bytes = size * dtypeSize(dtype);
   const content = proto.tensorContent;
@@ -94,7 +95,7 @@ export function tensorView(tensor: Tensor, heap: Heap, codec?: ValueCodec): Tens
   proto.tensorShape = shapeToProto(tensor.shape);
   if (tensor.values === null) proto.tensorContent = heap.u8.subarray(tensor.ptr, tensor.ptr + tensor.bytes);
   else if (tensor.dtype === DataType.STRING) proto.tensorContent = packStrings(tensor.values as Uint8Array[]);
-  else if (codec !== undefined) Object.assign(proto, codec.encode(tensor));
+  else if (codec !== undefined) Object.assign(proto, codec.encode(tensor, heap));
   return proto;
 }
 
@@ -192,7 +193,7 @@ export function unpackStrings(content: Uint8Array, size: number): Uint8Array[] {
   });
 }
 
-function packStrings(values: readonly Uint8Array[]): Uint8Array {
+export function packStrings(values: readonly Uint8Array[]): Uint8Array {
   const head: number[] = [];
   let total = 0;
   for (const value of values) {

@@ -21,11 +21,12 @@ export function summarize(tensor: Tensor, heap: Heap, most: number): string {
     const cut = last && parts.length < size;
     return `[${body}${cut ? "..." : ""}]`;
   };
-  const text = tensor.shape.length === 1 ? flat(tensor, heap, limit) : visit(0);
+  // The whole tensor stands without brackets of its own.
+  const text = tensor.shape.length === 1 ? flat(tensor, heap, limit) : visit(0).slice(1, -1);
   return tensor.size > limit && tensor.shape.length > 1 ? `${text}...` : text;
 }
 
-/** A vector stands without brackets of its own. */
+/** A vector's elements. */
 function flat(tensor: Tensor, heap: Heap, limit: number): string {
   const parts = Array.from({ length: limit }, (_, i) => elementText(tensor, heap, i));
   return `${parts.join(" ")}${limit < tensor.size ? "..." : ""}`;
@@ -34,7 +35,7 @@ function flat(tensor: Tensor, heap: Heap, limit: number): string {
 function elementText(tensor: Tensor, heap: Heap, i: number): string {
   if (tensor.values !== null) {
     const value = tensor.values[i];
-    return value instanceof Uint8Array ? decoder.decode(value) : "?";
+    return value instanceof Uint8Array ? escaped(decoder.decode(value)) : "?";
   }
   switch (tensor.dtype) {
     case DataType.FLOAT:
@@ -56,6 +57,16 @@ function elementText(tensor: Tensor, heap: Heap, i: number): string {
     default:
       return String(heap.u8[tensor.ptr + i]);
   }
+}
+
+const ESCAPES: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "'": "\\'", "\\": "\\\\" };
+
+/** As a C string literal has it; what is beyond ASCII stays. */
+function escaped(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is escaped
+  return text.replace(/[\x00-\x1f\x7f"'\\]/g, (letter) => {
+    return ESCAPES[letter] ?? `\\${letter.charCodeAt(0).toString(8).padStart(3, "0")}`;
+  });
 }
 
 /** C++'s default: six significant digits. */

@@ -17,7 +17,7 @@ export interface DevicePart {
 export type SessionKernels = Map<string, KernelCache>;
 
 export class RegisteredGraph {
-  readonly parts: readonly DevicePart[];
+  readonly parts: DevicePart[] = [];
 
   constructor(
     readonly graph: Graph,
@@ -33,11 +33,16 @@ export class RegisteredGraph {
     const byName = new Map(devices.map((device) => [device.name, device]));
     const incarnationOf = (name: string) => byName.get(name)?.attributes.incarnation ?? 0n;
     const pieces = partition(graph, (node) => node.assignedDevice, { nextName, incarnationOf });
-    this.parts = [...pieces].map(([name, piece]) => {
-      const device = byName.get(name);
-      if (device === undefined) throw new InvalidArgumentError(`${name} unknown device.`);
-      return compile(piece, device, kernels);
-    });
+    try {
+      for (const [name, piece] of pieces) {
+        const device = byName.get(name);
+        if (device === undefined) throw new InvalidArgumentError(`${name} unknown device.`);
+        this.parts.push(compile(piece, device, kernels));
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   close(): void {

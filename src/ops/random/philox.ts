@@ -10,6 +10,8 @@ const WORD = 0xffffffffn;
 export class PhiloxState {
   #counter: bigint;
   readonly #key: bigint;
+  /** Words of a result that were not handed out yet. */
+  readonly #words: number[] = [];
 
   constructor(counter: bigint, key: bigint) {
     this.#counter = counter;
@@ -29,6 +31,16 @@ export class PhiloxState {
   take(heap: Heap, at: number, calls: number): void {
     writeState(heap, at, this.#counter, this.#key);
     this.#counter = BigInt.asUintN(128, this.#counter + BigInt(calls));
+  }
+
+  /** One word at a time: TensorFlow's `SingleSampleAdapter`. */
+  word(): number {
+    if (this.#words.length === 0) {
+      const result = philox(this.#counter, this.#key);
+      this.#counter = BigInt.asUintN(128, this.#counter + 1n);
+      for (let shift = 96n; shift >= 0n; shift -= 32n) this.#words.push(Number((result >> shift) & WORD));
+    }
+    return this.#words.pop()!;
   }
 }
 

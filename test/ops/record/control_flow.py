@@ -3,6 +3,8 @@
 Bit by bit: the loops multiply and add a few small numbers, in an order that the graph fixes.
 """
 
+from tensorflow.python.framework import function
+
 from .lib import S, f32, i32, np, tf
 
 v1 = tf.compat.v1
@@ -163,6 +165,33 @@ def functional():
     return steps
 
 
+def for_loop():
+    s, l, d = (v1.placeholder(tf.int32, None, name) for name in "sld")
+    x = v1.placeholder(tf.float32, None, "x")
+    signature = [tf.TensorSpec([], tf.int32), tf.TensorSpec(None, tf.float32)]
+    body = tf.function(lambda i, v: v * 2.0 + tf.cast(i, tf.float32), input_signature=signature).get_concrete_function()
+    two = tf.function(lambda i, v: (v, v), input_signature=signature).get_concrete_function()
+    bad = tf.function(lambda i, v: raw.CheckNumerics(tensor=v / tf.cast(1 - i, tf.float32), message="no", name="check"), input_signature=signature).get_concrete_function()
+    for f in (body, two, bad):
+        f.add_to_graph()
+    plain, more, fails = (raw.For(start=s, limit=l, delta=d, input=[x], body=f, name=name)[0] for f, name in ((body, "plain"), (two, "more"), (bad, "fails")))
+    ranges = [(0, 3, 1), (3, 0, -1), (0, 5, 2), (2, 2, 1), (0, 0, 0), (0, 3, 0), (3, 0, 1), (0, 3, -1), (np.array([0]), 3, 1), (0, np.array([3, 4]), 1), (0, 3, np.array([1]))]
+    steps = [({s: np.int32(a), l: np.int32(b), d: np.int32(c), x: np.array([1, 2], f32)}, [plain]) for a, b, c in ranges]
+    return steps + [({s: i32(0), l: i32(n), d: i32(1), x: f32(1)}, [r]) for r in (more, fails) for n in (0, 1, 3)]
+
+
+def whole_calls():
+    """A function that must not be inlined runs as a whole, whatever is taken of it."""
+    x = v1.placeholder(tf.float32, [], "x")
+
+    @function.Defun(tf.float32, noinline=True, func_name="whole")
+    def whole(v):
+        return v + 1.0, raw.CheckNumerics(tensor=1.0 / v, message="no", name="check")
+
+    a, b = whole(x, name="call")
+    return [({x: f32(v)}, [r]) for r in (a, b) for v in (2, 0)]
+
+
 def cases(family):
     for dtype in (tf.float32, tf.int32, tf.bool, tf.string):
         family.program(f"switch and merge of {dtype.name}", switch_merge(dtype))
@@ -179,3 +208,5 @@ def cases(family):
     family.program("assert", assertion)
     family.program("placeholders", placeholders)
     family.program("control dependencies", dependencies)
+    family.program("for loops", for_loop)
+    family.program("calls that are not inlined", whole_calls)

@@ -12,5 +12,6 @@ FAMILIES = [
     "nn",
     "training",
     "containers",
+    "lists",
     "random_ops",
 ]

@@ -71,6 +71,29 @@ for (const [request, task] of Object.entries(soft)) {
   });
 }
 
+test("what only makes a value goes to its readers when they are together; what looks at a shape goes to its input", () => {
+  const graph = placed([
+    node("alone", "Placeholder", "", [], { dtype: FLOAT }),
+    node("between", "Placeholder", "", [], { dtype: FLOAT }),
+    node("pinned", "Placeholder", "/job:ps/task:1", [], { dtype: FLOAT }),
+    node("a", "Neg", "/job:ps", ["alone"], { T: FLOAT }),
+    node("b", "Neg", "/job:ps", ["between"], { T: FLOAT }),
+    node("c", "Neg", "/job:worker/task:1", ["between"], { T: FLOAT }),
+    node("d", "Neg", "", ["pinned"], { T: FLOAT }),
+    node("shape", "Shape", "", ["a"], { T: FLOAT, out_type: typeValue(DataType.INT32) }),
+    node("rank", "Rank", "/job:worker/task:1", ["a"], { T: FLOAT }),
+  ]);
+  const devices = {
+    alone: "ps:0",
+    between: "worker:0",
+    pinned: "ps:1",
+    d: "worker:0",
+    shape: "ps:0",
+    rank: "worker:1",
+  };
+  for (const [name, task] of Object.entries(devices)) assert.is(where(graph, name), full(task), name);
+});
+
 test("soft placement invents no task", () => {
   assert.throws(() => placed([node("a", "NoOp", "/job:ps/task:5")], true), /explicitly assigned to \/job:ps\/task:5/);
 });

@@ -1,0 +1,141 @@
+// What a refused graph or a refused plan leaves behind: nothing. Neither nodes, nor functions, nor memory.
+import * as assert from "uvu/assert";
+import { InvalidArgumentError } from "../../../src/errors/index.js";
+import { funcValue, intValue, tensorValue, typesValue, typeValue } from "../../../src/graph/attr-value.js";
+import { Cancellation } from "../../../src/kernel/cancellation.js";
+import { kernel } from "../../../src/kernel/kernel.js";
+import { allKernels } from "../../../src/ops/all.js";
+import { Engine, type EngineOptions } from "../../../src/server/engine.js";
+import { DataType } from "../../../src/tensor/dtype.js";
+import {
+  type AttrValue,
+  FunctionDef,
+  GraphDef,
+  NodeDef,
+  OpDef,
+  OpDef_ArgDef,
+  OpDef_AttrDef,
+  TensorProto,
+  TensorShapeProto,
+} from "../../../src/wire/core.js";
+import { test } from "../../support/suite.js";
+
+const FLOAT = typeValue(DataType.FLOAT);
+
+const node = (name: string, op: string, input: string[], attrs: Record<string, AttrValue> = {}): NodeDef => ({
+  ...NodeDef.create(),
+  name,
+  op,
+  input,
+  attr: new Map(Object.entries(attrs)),
+});
+
+const graphOf = (nodes: NodeDef[], functions: FunctionDef[] = []): GraphDef => ({
+  ...GraphDef.create(),
+  node: nodes,
+  library: { function: functions, gradient: [], registeredGradients: [] },
+});
+
+/** `name(x)`, as one op on it. */
+function unary(name: string, op: string): FunctionDef {
+  const arg = (argName: string) => ({ ...OpDef_ArgDef.create(), name: argName, type: DataType.FLOAT });
+  return {
+    ...FunctionDef.create(),
+    signature: { ...OpDef.create(), name, inputArg: [arg("x")], outputArg: [arg("y")] },
+    nodeDef: [node("inner", op, ["x"], { T: FLOAT })],
+    ret: new Map([["y", "inner:y:0"]]),
+  };
+}
+
+async function withEngine(body: (engine: Engine) => Promise<void>, options: EngineOptions = {}): Promise<void> {
+  const engine = await Engine.open("/job:worker/replica:0/task:0", "worker", null, { log: () => {}, ...options });
+  try {
+    await body(engine);
+  } finally {
+    await engine.close();
+  }
+}
+
+const messageOf = (refused: () => unknown): string => {
+  try {
+    refused();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("was not refused");
+};
+
+test("functions of a refused Extend are forgotten", async () => {
+  await withEngine(async ({ master }) => {
+    const handle = await master.createSession(graphOf([node("x", "Placeholder", [], { dtype: FLOAT })]), null);
+    const broken = node("broken", "Neg", ["nowhere"], { T: FLOAT });
+    messageOf(() => master.extendSession(handle, graphOf([broken], [unary("f", "Neg")]), 0n));
+    // Another function of that name is none too many, and what was made of the first one is gone.
+    const call = node("call", "f", ["x"]);
+    const conflict = graphOf([call, node("late", "Neg", ["nowhere"], { T: FLOAT })], [unary("f", "Exp")]);
+    messageOf(() => master.extendSession(handle, conflict, 0n));
+    assert.is(master.extendSession(handle, graphOf([call], [unary("f", "Sqrt")]), 0n), 1n);
+    assert.is(
+      messageOf(() => master.extendSession(handle, graphOf([], [unary("f", "Neg")]), 1n)),
+      "Cannot add function 'f' because a different function with the same name already exists.",
+    );
+  });
+});
+
+test("a library with two functions of one name adds neither", async () => {
+  await withEngine(async ({ master }) => {
+    const handle = await master.createSession(graphOf([]), null);
+    messageOf(() => master.extendSession(handle, graphOf([], [unary("f", "Neg"), unary("f", "Exp")]), 0n));
+    assert.is(master.extendSession(handle, graphOf([], [unary("f", "Exp")]), 0n), 1n);
+  });
+});
+
+test("a function's argument that claims an absurd number of tensors is refused in TensorFlow's words", async () => {
+  const many = unary("many", "Neg");
+  many.signature!.inputArg[0]!.numberAttr = "N";
+  many.signature!.attr.push({ ...OpDef_AttrDef.create(), name: "N", type: "int" });
+  await withEngine(async ({ master }) => {
+    for (const count of [-1n, 1n << 40n]) {
+      const call = node("call", "PartitionedCall", ["x"], {
+        f: funcValue({ name: "many", attr: new Map([["N", intValue(count)]]) }),
+        Tin: typesValue([DataType.FLOAT]),
+        Tout: typesValue([DataType.FLOAT]),
+      });
+      const graph = graphOf([node("x", "Placeholder", [], { dtype: FLOAT }), call], [many]);
+      const refused = await master.createSession(graph, null).catch((error: unknown) => error);
+      assert.is((refused as Error).message, `Value for number_attr() ${count} < 0`);
+    }
+  });
+});
+
+test("a plan that can't be made gives its constants back", async () => {
+  const keepsAndFails = kernel("Fact", "CPU", {}, (self) => {
+    self.tensorOf(DataType.FLOAT, 1);
+    throw new InvalidArgumentError("not today");
+  });
+  const kernels = [...allKernels.filter(({ op }) => op !== "Fact"), keepsAndFails];
+  await withEngine(
+    async ({ master, devices }) => {
+      const { allocator } = devices[0]!;
+      const before = allocator.bytesInUse;
+      const dims = [{ size: 1000n, name: "" }];
+      const shape = { ...TensorShapeProto.create(), dim: dims };
+      const value = {
+        ...TensorProto.create(),
+        dtype: DataType.FLOAT,
+        tensorShape: shape,
+        floatVal: Float32Array.of(1),
+      };
+      const constant = node("c", "Const", [], { dtype: FLOAT, value: tensorValue(value) });
+      const handle = await master.createSession(graphOf([constant, node("broken", "Fact", [])]), null);
+      const refused = await master
+        .runStep(handle, [], ["c:0"], ["broken"], null, new Cancellation())
+        .catch((error: unknown) => error);
+      assert.match((refused as Error).message, "not today");
+      assert.is(allocator.bytesInUse, before);
+    },
+    { kernels },
+  );
+});
+
+test.run();
