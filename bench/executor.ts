@@ -3,7 +3,8 @@
 // sessions has lost what V8 compiled for the first.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { Graph, type Output } from "../src/client/graph.js";
+import { Graph } from "../src/client/graph.js";
+import type { Output } from "../src/client/output.js";
 import { Session } from "../src/client/session.js";
 import { Engine } from "../src/server/engine.js";
 import { DataType } from "../src/tensor/dtype.js";
@@ -46,7 +47,7 @@ const cases: Readonly<Record<string, (graph: Graph) => Case>> = {
     const enter = graph.op("Enter", [graph.constant(0, DataType.INT32)], { frame_name: "loop" }).output();
     const merge = graph.op("Merge", [[enter, enter]]);
     const int = (value: number, after: Output) =>
-      graph.withControl([after], () => graph.constant(value, DataType.INT32));
+      graph.controlDependencies([after], () => graph.constant(value, DataType.INT32));
     const less = graph.op("Less", [merge.output(), int(TURNS, merge.output())]).output();
     const gate = graph.op("Switch", [merge.output(), graph.op("LoopCond", [less]).output()]);
     const body = graph.op("Identity", [gate.output(1)]).output();
