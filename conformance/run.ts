@@ -1,6 +1,7 @@
 // `npm run conformance [word …]`: this package against real TensorFlow. Makes a virtual environment with the release
 // that is the specification, unless TENSORFLEET_CONFORMANCE_PYTHON names an interpreter that has it, and runs run.py
-// there. `npm run record [family …]` goes the same way to record_ops.py. It must not know what is compared.
+// there. `npm run record [family …]` goes the same way to record_ops.py, `npm run record client` to record_client.py. It
+// must not know what is compared.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -36,7 +37,8 @@ const NOISE = /^(WARNING: All log messages|[IWE]\d{4} |Instructions for updating
 
 function main(args: readonly string[]): void {
   const [first, ...rest] = args;
-  const script = first === "record" ? "record_ops.py" : "run.py";
+  const recorder = rest[0] === "client" ? "record_client.py" : "record_ops.py";
+  const script = first === "record" ? recorder : "run.py";
   const python = findPython();
   const child = spawn(python, [join(root, "conformance", script), ...(first === "record" ? rest : args)], {
     stdio: ["ignore", "inherit", "pipe"],

@@ -1,8 +1,8 @@
 // A step that the master keeps ready: its feeds come by position, nothing is looked up by name.
 import { InvalidArgumentError } from "../errors/index.js";
 import type { TensorProto } from "../wire/core.js";
-import { type FeedKey, type Fetched, type FetchPlan, feedProto } from "./fetches.js";
-import { type Feedable, type TensorValue, valueFromProto } from "./values.js";
+import { type FeedKey, type Fetched, type FetchPlan, feedValue } from "./fetches.js";
+import { type Feedable, type TensorValue, valueFromProto, valueToProto } from "./values.js";
 
 /** What a session does for its callable. */
 export interface CallableHost {
@@ -29,7 +29,7 @@ export class Callable<F> implements AsyncDisposable {
       throw new InvalidArgumentError(`Expected ${this.feeds.length} feed tensors, but got ${values.length}`);
     }
     const protos = await this.host.run(
-      values.map((value, i) => feedProto(this.feeds[i]!, value)),
+      values.map((value, i) => valueToProto(feedValue(this.feeds[i]!, value))),
       signal,
     );
     const fetched: TensorValue[] = protos.map(valueFromProto);

@@ -1,9 +1,8 @@
 // What a step is asked for, in arrays and objects as deep as the caller likes: which tensors and operations that is,
 // and how the values go back to where they were asked for.
-import type { TensorProto } from "../wire/core.js";
 import { isReadable, type Readable } from "./inputs.js";
 import { Operation, Output } from "./output.js";
-import { type Feedable, type TensorValue, toTensorValue, valueToProto } from "./values.js";
+import { type Feedable, type TensorValue, toTensorValue } from "./values.js";
 
 /** A name is `op` for an operation's first output, or `op:1`. */
 export type Fetch = Output | Readable | Operation | string | readonly Fetch[] | { readonly [key: string]: Fetch };
@@ -57,5 +56,5 @@ export function planFetches(fetches: Fetch): FetchPlan {
 }
 
 /** A fed value in the dtype that the tensor has. */
-export const feedProto = (key: FeedKey, value: Feedable): TensorProto =>
-  valueToProto(toTensorValue(value, key instanceof Output ? key.dtype : undefined));
+export const feedValue = (key: FeedKey, value: Feedable): TensorValue =>
+  toTensorValue(value, key instanceof Output ? key.dtype : undefined);

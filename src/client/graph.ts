@@ -137,10 +137,14 @@ export class Graph {
 
   /** The tensor `name:index`. @throws NotFoundError when there is none */
   findTensor(name: string): Output {
-    const [, op, index] = /^(.+):(\d+)$/.exec(tensorName(name)) ?? [];
-    const output = this.find(op ?? name).outputs[Number(index)];
-    if (output !== undefined) return output;
-    throw new NotFoundError(`The name '${name}' refers to a Tensor which does not exist.`);
+    const [full, op, index] = /^(.+):(\d+)$/.exec(tensorName(name)) ?? [];
+    const absent = `The name '${full}' refers to a Tensor which does not exist. The operation, '${op}',`;
+    const node = op === undefined ? undefined : this.runtime.find(op);
+    if (node === undefined) throw new NotFoundError(`${absent} does not exist in the graph.`);
+    const { outputs } = new Operation(this, node);
+    const output = outputs[Number(index)];
+    if (output === undefined) throw new NotFoundError(`${absent} exists but only has ${outputs.length} outputs.`);
+    return output;
   }
 
   get operations(): Operation[] {
@@ -197,11 +201,20 @@ export class Graph {
   }
 
   #imported(prefix: string, name: string): Operation | Output {
-    try {
-      return name.includes(":") ? this.findTensor(prefix + name) : this.find(prefix + name);
-    } catch (cause) {
-      throw new InvalidArgumentError(`Requested return_element '${name}' not found in graph_def.`, { cause });
+    const [, op = name, index] = /^(.+):(\d+)$/.exec(name) ?? [];
+    const node = this.runtime.find(prefix + op);
+    if (node === undefined) {
+      const kind = index === undefined ? "node" : "tensor";
+      throw new InvalidArgumentError(`Requested return ${kind} '${name}' not found in graph def`);
     }
+    const operation = new Operation(this, node);
+    if (index === undefined) return operation;
+    const { outputs } = operation;
+    const output = outputs[Number(index)];
+    if (output !== undefined) return output;
+    throw new InvalidArgumentError(
+      `Invalid return output ${index} of node '${op}', which has ${outputs.length} output(s)`,
+    );
   }
 
   #within<T>(change: Partial<Scope>, build: () => T): T {

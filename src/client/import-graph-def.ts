@@ -20,10 +20,11 @@ export function rewriteGraphDef(graphDef: GraphDef, prefix: string, inputs: Read
 /** @throws InvalidArgumentError when no node asks for one of the mapped tensors */
 export function checkInputMap(graphDef: GraphDef, names: Iterable<string>): void {
   const used = new Set(graphDef.node.flatMap((node) => node.input.map(tensorName)));
-  const unused = [...names].filter((name) => !used.has(tensorName(name)));
+  const unused = [...names].filter((name) => !used.has(tensorName(name))).map(tensorName);
   if (unused.length === 0) return;
-  const list = unused.sort().map((name) => `'${name}'`);
-  throw new InvalidArgumentError(`Attempted to map inputs that were not found in graph_def: [${list.join(", ")}]`);
+  throw new InvalidArgumentError(
+    `Attempted to map inputs that were not found in graph_def: [${unused.sort().join(", ")}]`,
+  );
 }
 
 /** `x` and `x:0` name the same tensor; `^x` an operation. */

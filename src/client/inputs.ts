@@ -70,7 +70,9 @@ export function convertInputs(
 function listOf(op: OpDef, arg: ArgDef, input: Input | Inputs | undefined): Inputs {
   if (input === undefined) return fails(`${op.name} needs an input '${arg.name}'`);
   if (arg.numberAttr === "" && arg.typeListAttr === "") return [input as Input];
-  return Array.isArray(input) ? input : fails(`Expected list for '${arg.name}' argument to '${op.name}' Op.`);
+  return Array.isArray(input)
+    ? input
+    : fails(`Expected list for '${arg.name}' argument to '${op.name}' Op, not a single value.`);
 }
 
 /** The dtype of a tensor, and of the first in an array of them. */

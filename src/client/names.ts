@@ -29,7 +29,9 @@ export class Names {
 
 /** @throws InvalidArgumentError for a name that no scope can have */
 export function checkScope(name: string, outer: string): void {
-  if (!(outer === "" ? OUTER_SCOPE : SCOPE).test(name)) {
-    throw new InvalidArgumentError(`'${name}' is not a valid scope name. A scope name has to match ${SCOPE.source}`);
-  }
+  const [pattern, root] = outer === "" ? [OUTER_SCOPE, " root"] : [SCOPE, ""];
+  if (pattern.test(name)) return;
+  throw new InvalidArgumentError(
+    `'${name}' is not a valid${root} scope name. A${root} scope name has to match the following pattern: ${pattern.source}`,
+  );
 }

@@ -54,7 +54,7 @@ export abstract class Optimizer {
     const given = pairs.filter((pair): pair is readonly [Gradient, Variable] => pair[0] !== null);
     const variables = given.map(([, variable]) => variable);
     if (variables.length === 0) {
-      const names = pairs.map(([, variable]) => `'${variable.name}:0'`);
+      const names = pairs.map(([, { name }]) => `'${name}:0'`);
       throw new InvalidArgumentError(`No gradients provided for any variable: ${names.join(", ")}.`);
     }
     const { graph } = variables[0]!;

@@ -43,11 +43,11 @@ export function mergeDevices(inner: string, outer: string): string {
 /** @throws InvalidArgumentError for a name that isn't one */
 export function parseDevice(name: string) {
   const spec = parseDeviceSpec(name.startsWith("/") || name === "" ? name : `/${name}`);
-  if (spec === null)
-    throw new InvalidArgumentError(
-      `Unknown attribute '${name}' is encountered while parsing the device spec: '${name}'.`,
-    );
-  return spec;
+  if (spec !== null) return spec;
+  const unknown = name.split("/").find((part) => part !== "" && parseDeviceSpec(`/${part}`) === null) ?? name;
+  throw new InvalidArgumentError(
+    `Unknown attribute '${unknown.split(":")[0]}' is encountered while parsing the device spec: '${name}'.`,
+  );
 }
 
 /** Sets the device of a new node: that of what it is colocated with, else what the blocks say together. */

@@ -7,9 +7,9 @@ import type { DeviceInfo, MasterClient, StepAnswer } from "../master/client.js";
 import { type ConfigProto, type RunMetadata, RunOptions } from "../wire/core.js";
 import { Callable } from "./callable.js";
 import { cancellable, waitFor } from "./cancel.js";
-import { type FeedKey, type Fetch, type Fetched, feedProto, nameOf, planFetches } from "./fetches.js";
+import { type FeedKey, type Fetch, type Fetched, feedValue, nameOf, planFetches } from "./fetches.js";
 import { Graph } from "./graph.js";
-import { type Feedable, valueFromProto } from "./values.js";
+import { type Feedable, valueFromProto, valueToProto } from "./values.js";
 
 export type Feeds = ReadonlyMap<FeedKey, Feedable> | readonly (readonly [FeedKey, Feedable])[];
 
@@ -151,19 +151,24 @@ export class Session implements AsyncDisposable {
   }
 
   async #step(fetches: Fetch, feeds: Feeds, partialRunHandle: string, settings: RunSettings): Promise<unknown> {
-    const plan = planFetches(fetches);
+    const { tensors, targets, build } = planFetches(fetches);
+    const fed = new Map(Array.from(feeds, ([key, value]) => [nameOf(key), feedValue(key, value)]));
+    // What is fed is known: the master is asked for the rest.
+    const asked = fed.size === 0 ? tensors : tensors.filter((name) => !fed.has(name));
     const question = {
-      feeds: Array.from(feeds, ([key, value]) => ({ name: nameOf(key), tensor: feedProto(key, value) })),
-      fetches: plan.tensors,
-      targets: plan.targets,
+      feeds: Array.from(fed, ([name, value]) => ({ name, tensor: valueToProto(value) })),
+      fetches: asked,
+      targets,
       options: runOptions(settings),
       partialRunHandle,
     };
-    if (plan.tensors.length === 0 && plan.targets.length === 0) return plan.build([]);
-    const values = await this.#call(settings, async ({ master, handle }, cancellation) =>
+    const isIdle = asked.length === 0 && targets.length === 0 && (partialRunHandle === "" || fed.size === 0);
+    if (isIdle) return build(tensors.map((name) => fed.get(name)!));
+    const protos = await this.#call(settings, async ({ master, handle }, cancellation) =>
       answered(await master.runStep(handle, question, cancellation), settings),
     );
-    return plan.build(values.map(valueFromProto));
+    const values = protos.map(valueFromProto);
+    return build(asked === tensors ? values : tensors.map((name) => fed.get(name) ?? values[asked.indexOf(name)]!));
   }
 
   /** Anything that is asked of the master: with a session there, under the caller's signal and deadline. */

@@ -70,10 +70,8 @@ export function gradients(
 }
 
 function initial(graph: Graph, y: Output, index: number): Output {
-  if (!isFloating(y.dtype)) {
-    throw new InvalidArgumentError(
-      `Gradients of ${dtypeName(y.dtype)} tensors must set grad_ys (y.dtype = ${dtypeName(y.dtype)})`,
-    );
+  if (y.dtype === DataType.COMPLEX64 || y.dtype === DataType.COMPLEX128) {
+    throw new InvalidArgumentError(`Gradients of complex tensors must set grad_ys (y.dtype = ${dtypeName(y.dtype)})`);
   }
   const one = graph.constant(1, y.dtype, `grad_ys_${index}/Const`);
   return graph.ops.fill(graph.ops.shape(y), one, { name: `grad_ys_${index}` });
@@ -143,10 +141,11 @@ function propagate(
   colocate: boolean,
 ): void {
   const ready = [...pending].filter(([, count]) => count === 0).map(([node]) => node);
-  for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
+  // First come, first served, as in TensorFlow: sums keep its order.
+  for (const node of ready) {
     const onTheWay = stop.has(node) ? [] : node.inputs.filter((input) => pending.has(input.node));
     if (onTheWay.length > 0) {
-      const build = () => addGradients(graph, node!, pending, sums);
+      const build = () => addGradients(graph, node, pending, sums);
       if (colocate) graph.colocateWith(new Operation(graph, node), build);
       else build();
     }

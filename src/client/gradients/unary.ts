@@ -34,7 +34,8 @@ const gradOf =
   };
 
 export const unaryGradients: Gradients = {
-  ...forAll(["Floor", "Ceil", "Rint", "Round", "Sign"], notDifferentiable),
+  ...forAll(["Floor", "Ceil", "Rint", "Round"], notDifferentiable),
+  Sign: ({ ops, x }) => [ops.zerosLike(x[0]!)],
   Abs: times(({ ops }, x) => ops.sign(x)),
   Neg: ({ ops, dy }) => [ops.neg(dy)],
   Inv: inverse,

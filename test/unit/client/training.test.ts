@@ -1,0 +1,168 @@
+// Optimizers and initializers beside TensorFlow's: losses, variables and slots by name after five steps of a model with a
+// dense layer and a table of which single rows are read (conformance/record_client.py).
+import * as assert from "uvu/assert";
+import {
+  AdagradOptimizer,
+  AdamOptimizer,
+  DataType,
+  GradientDescentOptimizer,
+  Graph,
+  getOrCreateGlobalStep,
+  globalVariables,
+  globalVariablesInitializer,
+  InvalidArgumentError,
+  initializers,
+  localVariables,
+  localVariablesInitializer,
+  MomentumOptimizer,
+  type Optimizer,
+  RMSPropOptimizer,
+  Session,
+  trainableVariables,
+  Variable,
+} from "../../../src/index.js";
+import { distance, type RecordedTensor, readRecorded, recordedValue } from "../../support/client-records.js";
+import { test } from "../../support/suite.js";
+
+interface Training {
+  readonly table: RecordedTensor;
+  readonly w: RecordedTensor;
+  readonly losses: readonly number[];
+  readonly variables: Readonly<Record<string, RecordedTensor>>;
+  readonly train: string;
+}
+
+const optimizers: Readonly<Record<string, () => Optimizer>> = {
+  sgd: () => new GradientDescentOptimizer(0.1),
+  momentum: () => new MomentumOptimizer(0.05, 0.9),
+  nesterov: () => new MomentumOptimizer(0.05, 0.9, { useNesterov: true }),
+  adam: () => new AdamOptimizer(0.05),
+  rmsprop: () => new RMSPropOptimizer(0.01, { momentum: 0.5 }),
+  centered: () => new RMSPropOptimizer(0.01, { centered: true }),
+  adagrad: () => new AdagradOptimizer(0.1),
+};
+const recorded = readRecorded<Record<string, Training>>("training");
+
+/** Five steps of roundings. */
+const TOLERANCE = 2e-6;
+
+for (const [name, make] of Object.entries(optimizers)) {
+  test(`${name} trains as TensorFlow's does, with slots of the same names`, async () => {
+    const { table, w, losses, variables, train: trainName } = recorded[name]!;
+    const session = new Session();
+    const { graph } = session;
+    const { ops } = graph;
+    const ids = graph.placeholder(DataType.INT32, [-1], "ids");
+    const rows = new Variable(graph, recordedValue(table), { name: "table" });
+    const weights = new Variable(graph, recordedValue(w), { name: "w" });
+    const bias = new Variable(graph, initializers.zeros(), { name: "b", shape: [2] });
+    const y = ops.addV2(ops.matMul(rows.gather(ids), weights), bias);
+    const loss = ops.mean(ops.square(ops.sub(y, 1)), [0, 1]);
+    const globalStep = getOrCreateGlobalStep(graph);
+    const train = make().minimize(loss, { globalStep });
+    assert.is(train.name, trainName);
+    assert.equal(
+      globalVariables(graph)
+        .map((variable) => variable.name)
+        .sort(),
+      Object.keys(variables).sort(),
+    );
+    await session.run(globalVariablesInitializer(graph));
+    for (let k = 0; k < losses.length; k++) {
+      const [found] = await session.run([loss, train], [[ids, [k % 6, 2, 2, 5]]]);
+      assert.ok(Math.abs(Number(found.data[0]) / losses[k]! - 1) < TOLERANCE, `step ${k}: ${found.data[0]}`);
+    }
+    for (const variable of globalVariables(graph)) {
+      const apart = distance(await session.run(variable), recordedValue(variables[variable.name]!));
+      assert.ok(apart < TOLERANCE, `${variable.name} is ${apart} apart`);
+    }
+    await session.close();
+  });
+}
+
+test("initializers draw what TensorFlow draws from the same seeds", async () => {
+  const values = readRecorded<Record<string, RecordedTensor>>("initializers");
+  const seeds = { seed: 5, seed2: 7 };
+  const made = {
+    randomUniform: initializers.randomUniform(-1, 3, seeds),
+    randomNormal: initializers.randomNormal(1, 0.5, seeds),
+    truncatedNormal: initializers.truncatedNormal(1, 0.5, seeds),
+    glorotUniform: initializers.glorotUniform(seeds),
+    glorotNormal: initializers.glorotNormal(seeds),
+    heUniform: initializers.heUniform(seeds),
+    heNormal: initializers.heNormal(seeds),
+    zeros: initializers.zeros(),
+    ones: initializers.ones(),
+    constant: initializers.constant(2.5),
+  };
+  assert.equal(Object.keys(made), Object.keys(values));
+  const session = new Session();
+  for (const [name, initializer] of Object.entries(made)) {
+    const value = await session.run(initializer(session.graph, [3, 2, 4], undefined));
+    const apart = distance(value, recordedValue(values[name]!));
+    assert.ok(apart <= (/normal/i.test(name) ? 2e-7 : 0), `${name}: ${apart} apart`);
+  }
+  await session.close();
+});
+
+test("variables are read, assigned and changed by rows; collections tell them apart", async () => {
+  const session = new Session();
+  const { graph } = session;
+  const v = new Variable(graph, [1.5, 2, 3], { name: "v" });
+  const counter = new Variable(graph, 0, {
+    name: "counter",
+    dtype: DataType.INT64,
+    trainable: false,
+    collections: ["local_variables"],
+  });
+  assert.equal([globalVariables(graph), localVariables(graph), trainableVariables(graph)], [[v], [counter], [v]]);
+  const ready = v.isInitialized();
+  assert.equal([...(await session.run(ready)).data], [0]);
+  await session.run([globalVariablesInitializer(graph), localVariablesInitializer(graph)]);
+  assert.equal([...(await session.run(ready)).data], [1]);
+  for (const change of [
+    v.assignAdd([1, 1, 1]),
+    v.assignSub([0.5, 0, 0]),
+    v.scatterAdd([2], [10]),
+    v.scatterSub([0], [1]),
+    v.scatterUpdate([1], [-7]),
+    counter.assign(5),
+  ]) {
+    await session.run(change);
+  }
+  const [value, count] = await session.run([v, counter]);
+  assert.equal([...value.data], [1, -7, 14]);
+  assert.equal([...count.data], [5n]);
+  await session.close();
+});
+
+test("gradients may be changed on their way; a loss without variables is refused", async () => {
+  const session = new Session();
+  const { graph } = session;
+  const { ops } = graph;
+  const v = new Variable(graph, 3, { name: "v", dtype: DataType.FLOAT });
+  const other = new Variable(graph, 1, { name: "other", dtype: DataType.FLOAT });
+  const rate = graph.placeholder(DataType.FLOAT, []);
+  const optimizer = new GradientDescentOptimizer(rate);
+  const pairs = optimizer.computeGradients(ops.square(v));
+  assert.equal(
+    pairs.map(([gradient, variable]) => [gradient === null, variable.name]),
+    [
+      [false, "v"],
+      [true, "other"],
+    ],
+  );
+  const step = optimizer.applyGradients(pairs);
+  await session.run(globalVariablesInitializer(graph));
+  await session.run(step, [[rate, 0.5]]);
+  assert.equal([...(await session.run(v)).data], [0]);
+  assert.throws(
+    () => optimizer.applyGradients([[null, other]]),
+    (error: Error) =>
+      error instanceof InvalidArgumentError && error.message === "No gradients provided for any variable: 'other:0'.",
+  );
+  assert.throws(() => optimizer.minimize(new Graph().constant(1.5)), /No variables to optimize/);
+  await session.close();
+});
+
+test.run();
