@@ -1,5 +1,6 @@
 // Every kernel of the CPU: for servers. An edge bundle names the families that it carries instead.
 import type { Kernel } from "../kernel/kernel.js";
+import { accumulatorKernels } from "./accumulator.js";
 import { addListKernels } from "./add-lists.js";
 import { arrayKernels } from "./array.js";
 import { basicKernels } from "./basic.js";
@@ -71,6 +72,7 @@ export const allKernels: readonly Kernel[] = [
   ...statelessRandomKernels,
   ...functionalKernels,
   ...queueKernels,
+  ...accumulatorKernels,
   ...lookupTableKernels,
   ...tensorListKernels,
   ...tensorListRowKernels,

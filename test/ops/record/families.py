@@ -13,5 +13,6 @@ FAMILIES = [
     "training",
     "containers",
     "lists",
+    "accumulators",
     "random_ops",
 ]
