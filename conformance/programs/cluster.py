@@ -528,3 +528,40 @@ def many_signatures(cluster, record):
         with tf.control_dependencies([nodes[2]]), tf.device(PS):
             last = tf.identity(more)
         record("after control", sess.run(last))
+
+
+@program(cluster=True)
+def propagated_cluster(cluster, record):
+    """A session that brings a cluster of its own: the same tasks under other names."""
+    jobs = {"lead": [cluster.jobs["worker"][0]], "trainer": {3: cluster.jobs["worker"][1]}, "store": [cluster.jobs["ps"][0]]}
+    config = v1.ConfigProto(cluster_def=tf.train.ClusterSpec(jobs).as_cluster_def())
+    config.graph_options.CopyFrom(PLAIN.graph_options)
+    with tf.device("/job:store"):
+        v = v1.get_variable("v", initializer=np.float32([1, 2]), use_resource=False)
+        r = v1.get_variable("r", initializer=np.float32(3), use_resource=True)
+    with tf.device("/job:trainer"):
+        y = v * r
+    with tf.device("/job:lead"):
+        z = y + 1.0
+    up = v1.assign_add(r, 1.0)
+    with v1.Session(cluster.target(), config=config) as sess:
+        record("devices", sorted(d.name for d in sess.list_devices()))
+        sess.run(v1.global_variables_initializer())
+        record("values", sess.run([y, z]))
+        sess.run(up.op)
+        record("values again", sess.run([y, z]))
+        metadata = v1.RunMetadata()
+        sess.run(z, options=v1.RunOptions(output_partition_graphs=True), run_metadata=metadata)
+        record("partitions", sorted({n.device for graph in metadata.partition_graphs for n in graph.node}))
+        with tf.device("/job:worker/task:0"):
+            nowhere = tf.random.uniform([1], name="nowhere")
+        record.raises("the old names", lambda: sess.run(nowhere))
+    with tf.Graph().as_default():
+        c = tf.constant(1.0)
+        same = v1.ConfigProto(cluster_def=tf.train.ClusterSpec(cluster.jobs).as_cluster_def())
+        with v1.Session(cluster.target(), config=same) as sess:
+            record.raises("the booted names", lambda: sess.run(c))
+        other = v1.ConfigProto(cluster_def=tf.train.ClusterSpec({"x": ["localhost:1"]}).as_cluster_def())
+        with v1.Session(cluster.target(), config=other) as sess:
+            error = failure_of(lambda: sess.run(c))
+            record("without the master", [type(error).__name__, "The master (current machine) is not included in the provided cluster_def." in str(error)])

@@ -135,7 +135,8 @@ export function checkPeerAddresses(def: ServerDef): void {
   }
 }
 
-function checkAddress(address: string): void {
+/** @throws InvalidArgumentError for what doesn't look like `host:port` */
+export function checkAddress(address: string): void {
   const parsed = parseHostPort(address);
   if (parsed !== null && parsed.port === null) throw new InvalidArgumentError(`Failed to parse port.${address}`);
   if (parsed === null || parsed.port! < 0 || parsed.host.includes("/")) {

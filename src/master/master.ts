@@ -1,17 +1,16 @@
 // MasterService as a plain class: sessions by handle, and the requests that name one. Takes the local worker and those
 // of other tasks; it must not know gRPC, sockets or messages. Handles of unknown sessions get TensorFlow's texts.
 import type { DeviceAttributes } from "../device/device.js";
-import { AbortedError, InvalidArgumentError, UnimplementedError } from "../errors/index.js";
+import { AbortedError, InvalidArgumentError } from "../errors/index.js";
 import type { Node } from "../graph/graph.js";
 import type { OpRegistry } from "../graph/op-def.js";
 import type { Cancellation } from "../kernel/cancellation.js";
 import type { Signature } from "../optimize/signature.js";
 import type { Tensor } from "../tensor/tensor.js";
-import type { ClusterDef, ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
-import { printText } from "../wire/text-format.js";
-import type { Peers } from "../worker/peers.js";
+import type { ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
+import type { Connect, Peers } from "../worker/peers.js";
 import type { StepSignal, WorkerInterface } from "../worker/worker-interface.js";
-import { DeviceFilters, devicesOf, workersOf } from "./members.js";
+import { DeviceFilters, devicesAs, devicesOf, ownTaskIn, workersOf } from "./members.js";
 import type { PlanHost } from "./plan.js";
 import { type Callable, type Feed, MasterSession } from "./session.js";
 import { newStepId, type StepResult } from "./step-runner.js";
@@ -20,8 +19,9 @@ export interface MasterContext {
   /** `/job:worker/replica:0/task:0` */
   readonly task: string;
   readonly local: WorkerInterface;
-  /** The other tasks of the cluster. */
+  /** The other tasks of the server's cluster, and how those of a session's own are found. */
   readonly peers: Peers;
+  readonly connect: Connect;
   readonly registry: OpRegistry;
   readonly hostname: string;
   /** Whether a device of this type can run the node. */
@@ -60,16 +60,16 @@ export class Master {
     if (config !== null && config.sessionInterOpThreadPool.length > 0) {
       throw new InvalidArgumentError("Distributed session does not support session thread pool options.");
     }
-    if (config?.clusterDef !== undefined) this.#refuseClusterDef(config.clusterDef, target);
+    const cluster = config?.clusterDef ?? null;
     const { local, registry, hostname, hasKernel, random } = this.context;
+    const task = cluster === null ? this.context.task : ownTaskIn(cluster, target, this.context.task);
+    const peers = cluster === null ? this.context.peers : this.context.connect(cluster, task);
     const filters = new DeviceFilters(config?.deviceFilters ?? []);
-    const remote = workersOf(this.context.peers, filters);
-    const own = await local.getStatus();
-    const devices = [
-      ...own,
-      ...(await this.#devicesOf(remote, config, signal)).filter(({ name }) => filters.passes(name)),
-    ];
-    const workers = [local, ...remote];
+    const remote = workersOf(peers, filters);
+    const own = devicesAs(task, await local.getStatus());
+    const others = await this.#devicesOf(remote, config, signal);
+    const devices = [...own, ...others.filter(({ name }) => filters.passes(name))];
+    const workers = new Map([[task, local], ...remote.map((worker) => [worker.task, worker] as const)]);
     const client = devices[0]!;
     const incarnations = new Map(devices.map((device) => [device.name, device.incarnation]));
     const handle = this.#newHandle();
@@ -82,7 +82,7 @@ export class Master {
         hostname,
         devices,
         client: { name: client.name, incarnation: client.incarnation },
-        workers: new Map(workers.map((worker) => [worker.task, worker])),
+        workers,
         placement: {
           devices: devices.map((device) => ({ name: device.name, type: device.deviceType })),
           allowSoftPlacement: config?.allowSoftPlacement ?? false,
@@ -97,11 +97,14 @@ export class Master {
     const request = {
       sessionHandle: handle,
       isolateSessionState: config?.isolateSessionState ?? false,
+      cluster,
       masterTask: this.context.task,
       masterIncarnation: BigInt.asIntN(64, client.incarnation),
     };
     try {
-      await Promise.all(workers.map((worker) => worker.createWorkerSession(request, signal)));
+      await Promise.all(
+        [...workers].map(([name, worker]) => worker.createWorkerSession({ ...request, task: name }, signal)),
+      );
       if (signal !== undefined && signal.reason !== null) throw signal.reason;
     } catch (error) {
       await session.close();
@@ -216,27 +219,8 @@ export class Master {
     signal?: StepSignal,
   ): Promise<readonly DeviceAttributes[]> {
     const timeoutMs = Number(config?.operationTimeoutInMs ?? 0n);
-    return (await devicesOf(workers, { log: this.context.log, signal, timeoutMs })).flat();
-  }
-
-  /** A session may not bring a cluster of its own yet; what TensorFlow refuses is refused in its words. */
-  #refuseClusterDef(cluster: ClusterDef, target: string): never {
-    const address = target.replace(/^grpc:\/\//, "");
-    for (const { name, tasks } of cluster.job) {
-      for (const [index, taskAddress] of tasks) {
-        if (taskAddress !== address) continue;
-        if (this.context.task === `/job:${name}/replica:0/task:${index}`) {
-          throw new InvalidArgumentError(
-            "The ClusterSpec names the job and task index to be the same names that were provided when the server " +
-              `booted. This is currently not allowed. Job: ${name}, task index: ${index}`,
-          );
-        }
-        throw new UnimplementedError("A session with a cluster_def of its own is not supported");
-      }
-    }
-    throw new InvalidArgumentError(
-      `The master (current machine) is not included in the provided cluster_def. goo.gle/debugonly   \n${printText("ClusterDef", cluster)}`,
-    );
+    const found = await devicesOf(workers, { log: this.context.log, signal, timeoutMs });
+    return workers.flatMap(({ task }, i) => devicesAs(task, found[i]!));
   }
 
   #newHandle(): string {

@@ -1,9 +1,12 @@
 // The tasks that a session uses: those of the cluster that pass its device filters, and what devices they have once they
 // answer. Waits for tasks that aren't there yet, says every ten seconds who is missing. It must not know how they are asked.
+import { deviceNameOfTask } from "../cluster/server-def.js";
 import type { DeviceAttributes } from "../device/device.js";
-import { DeadlineExceededError, toOpError } from "../errors/index.js";
+import { DeadlineExceededError, InvalidArgumentError, toOpError } from "../errors/index.js";
 import { Cancellation } from "../kernel/cancellation.js";
-import { conflict, type DeviceSpec, parseDeviceSpec } from "../placement/device-name.js";
+import { conflict, type DeviceSpec, parseDeviceSpec, renamed } from "../placement/device-name.js";
+import type { ClusterDef } from "../wire/core.js";
+import { printText } from "../wire/text-format.js";
 import type { Peers } from "../worker/peers.js";
 import type { StepSignal, WorkerInterface } from "../worker/worker-interface.js";
 
@@ -27,6 +30,33 @@ export class DeviceFilters {
 
 export const workersOf = (peers: Peers, filters: DeviceFilters): WorkerInterface[] =>
   [...peers.values()].map(({ worker }) => worker).filter(({ task }) => filters.passes(task));
+
+/** Devices under the names that a session gives them: its cluster may name a task otherwise than its server does. */
+export const devicesAs = (task: string, devices: readonly DeviceAttributes[]): DeviceAttributes[] =>
+  devices.map((device) => ({ ...device, name: renamed(device.name, task) }));
+
+/**
+ * Which task of a session's own cluster this master is: the one at the address that the client dialled.
+ * @throws InvalidArgumentError with TensorFlow's texts where it is none of them, or the one that it is anyway
+ */
+export function ownTaskIn(cluster: ClusterDef, target: string, bootTask: string): string {
+  const address = target.replace(/^grpc:\/\//, "");
+  for (const { name, tasks } of cluster.job) {
+    for (const [index, taskAddress] of tasks) {
+      if (taskAddress !== address) continue;
+      const task = deviceNameOfTask(name, index);
+      if (task !== bootTask) return task;
+      throw new InvalidArgumentError(
+        "The ClusterSpec names the job and task index to be the same names that were provided when the server booted. " +
+          `This is currently not allowed. Job: ${name}, task index: ${index}`,
+      );
+    }
+  }
+  throw new InvalidArgumentError(
+    "The master (current machine) is not included in the provided cluster_def. goo.gle/debugonly   \n" +
+      printText("ClusterDef", cluster),
+  );
+}
 
 export interface Waiting {
   readonly log: (text: string) => void;

@@ -72,7 +72,7 @@ export class PartialRun {
         );
       } catch (error) {
         const failure = toOpError(error);
-        throw failure.withMessage(`From ${part.worker.task}:\n${failure.message}`);
+        throw failure.withMessage(`From ${part.task}:\n${failure.message}`);
       }
     });
     try {

@@ -12,6 +12,8 @@ import type { ConfigProto } from "../wire/core.js";
 import type { WorkerInterface } from "../worker/worker-interface.js";
 
 export interface PlanPart {
+  /** As the session names it. */
+  readonly task: string;
   readonly worker: WorkerInterface;
   readonly graphHandle: string;
 }
@@ -55,7 +57,7 @@ export async function makePlan(context: PlanContext, signature: Signature): Prom
         graph: piece,
         config: context.config,
       });
-      return { worker, graphHandle };
+      return { task, worker, graphHandle };
     }),
     ({ worker, graphHandle }) => worker.deregisterGraph(context.sessionHandle, graphHandle),
   );
@@ -64,7 +66,7 @@ export async function makePlan(context: PlanContext, signature: Signature): Prom
     signature,
     graph,
     parts,
-    clientPart: parts.find(({ worker }) => worker.task === taskOf(client.name)) ?? null,
+    clientPart: parts.find(({ task }) => task === taskOf(client.name)) ?? null,
     feedKeys: signature.feeds.map(keyOf),
     fetchKeys: signature.fetches.map(keyOf),
     feedTypes: cut.feedTypes,

@@ -59,7 +59,7 @@ export async function runStep(plan: Plan, request: StepRequest, cancellation: Ca
       );
     } catch (error) {
       const failure = consequence(toOpError(error), inner);
-      errors.push(failure.withMessage(`From ${part.worker.task}:\n${failure.message}`));
+      errors.push(failure.withMessage(`From ${part.task}:\n${failure.message}`));
       inner.cancel(failure.asDerived());
       return null;
     }

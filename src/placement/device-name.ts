@@ -87,3 +87,6 @@ export function matches(constraint: DeviceSpec, device: DeviceSpec): boolean {
 
 /** `/job:worker/replica:0/task:1` of a full device name. */
 export const taskOf = (device: string): string => device.slice(0, device.indexOf("/device:"));
+
+/** The same device of a task by another name. */
+export const renamed = (device: string, task: string): string => task + device.slice(device.indexOf("/device:"));

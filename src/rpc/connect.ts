@@ -1,6 +1,6 @@
 // The other tasks of a cluster over gRPC: a channel per address, a worker and a transfer on each. Clusters that share
 // an address share its channel.
-import { deviceNameOfTask } from "../cluster/server-def.js";
+import { checkAddress, deviceNameOfTask } from "../cluster/server-def.js";
 import type { Allocator } from "../memory/allocator.js";
 import type { Channels } from "../transport/grpc-channel.js";
 import type { Connect, Peer } from "../worker/peers.js";
@@ -15,6 +15,7 @@ export function connectWith(channels: Channels, allocator: Allocator): Connect {
       for (const [index, address] of tasks) {
         const task = deviceNameOfTask(name, index);
         if (task === ownTask) continue;
+        checkAddress(address);
         const channel = channels.get(address);
         peers.push([
           task,

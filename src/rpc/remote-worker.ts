@@ -3,6 +3,7 @@
 import { InternalError, opErrorFromCode } from "../errors/index.js";
 import { exportGraph } from "../graph/export.js";
 import type { Allocator } from "../memory/allocator.js";
+import { parseDeviceSpec } from "../placement/device-name.js";
 import { tensorsFromProtos } from "../tensor/proto.js";
 import type { GrpcChannel } from "../transport/grpc-channel.js";
 import { type Codec, ConfigProto, TensorProto } from "../wire/core.js";
@@ -43,8 +44,10 @@ export function remoteWorker(task: string, channel: GrpcChannel, allocator: Allo
       const { deviceAttributes } = await getStatus({}, { waitForReady: true, signal });
       return deviceAttributes.map(deviceFromProto);
     },
-    async createWorkerSession(request, signal) {
-      await createWorkerSession(request, { signal });
+    async createWorkerSession({ cluster, task: sessionTask, ...request }, signal) {
+      const { job, task: taskIndex } = parseDeviceSpec(sessionTask)!;
+      const serverDef = { jobName: job!, taskIndex: taskIndex!, protocol: "grpc", cluster: cluster ?? undefined };
+      await createWorkerSession({ ...request, serverDef }, { signal });
     },
     async deleteWorkerSession(sessionHandle) {
       await deleteWorkerSession({ sessionHandle }, { timeoutMs: DELETE_SESSION_MS });

@@ -1,5 +1,7 @@
 // WorkerService on gRPC: decodes what a master or a peer asks, calls the Worker, encodes the answer. Graphs are checked
 // as they are imported; tensors are copied between message and heap once each way. Must not know sessions or steps.
+
+import { taskName } from "../cluster/server-def.js";
 import { CancelledError, toOpError, UnimplementedError } from "../errors/index.js";
 import { FunctionLibrary } from "../graph/function-library.js";
 import { Graph } from "../graph/graph.js";
@@ -23,6 +25,8 @@ import {
   GetStatusResponse,
   LoggingRequest,
   LoggingResponse,
+  MarkRecvFinishedRequest,
+  MarkRecvFinishedResponse,
   RecvTensorRequest,
   RecvTensorResponse,
   RegisterGraphRequest,
@@ -31,6 +35,7 @@ import {
   RunGraphResponse,
 } from "../wire/worker.js";
 import { LEGACY_SESSION, type Worker } from "../worker/worker.js";
+import { collectiveHandlers } from "./collective-service.js";
 import { deviceToProto } from "./device-attributes.js";
 import { RecentRequests } from "./duplicates.js";
 import { cancelledWith, encodeAndRelease, leavingView, methodTable, named, type ServiceContext } from "./service.js";
@@ -50,8 +55,10 @@ export function workerHandlers(context: WorkerServiceContext): Map<string, RawHa
       return GetStatusResponse.encode({ deviceAttributes: (await worker.getStatus()).map(deviceToProto) });
     },
     async CreateWorkerSession(bytes) {
-      const request = CreateWorkerSessionRequest.decode(bytes);
-      await worker.createWorkerSession(request);
+      const { serverDef, ...request } = CreateWorkerSessionRequest.decode(bytes);
+      const cluster = serverDef?.cluster ?? null;
+      const task = serverDef === undefined ? "" : taskName(serverDef);
+      await worker.createWorkerSession({ ...request, task, cluster: cluster?.job.length === 0 ? null : cluster });
       return CreateWorkerSessionResponse.encode({});
     },
     async DeleteWorkerSession(bytes) {
@@ -101,8 +108,13 @@ export function workerHandlers(context: WorkerServiceContext): Map<string, RawHa
     async Tracing() {
       throw new UnimplementedError("Tracing");
     },
+    async MarkRecvFinished(bytes) {
+      // Tells a task that keeps answers for repeated requests to drop one; none is kept here.
+      MarkRecvFinishedRequest.decode(bytes);
+      return MarkRecvFinishedResponse.encode({});
+    },
   };
-  return methodTable("WorkerService", handlers);
+  return methodTable("WorkerService", { ...handlers, ...collectiveHandlers(worker) });
 }
 
 /** A master that made no session of its own uses the one that every worker has. */

@@ -20,8 +20,8 @@ import * as node from "../platform/node.js";
 import { nodeFiles } from "../platform/node-files.js";
 import { enableRelaxedSimd, loadKernelModule } from "../platform/wasm-node.js";
 import { ResourceManager } from "../resources/resource-manager.js";
-import type { ConfigProto } from "../wire/core.js";
-import type { Peers } from "../worker/peers.js";
+import type { ClusterDef, ConfigProto } from "../wire/core.js";
+import { type Connect, noPeers } from "../worker/peers.js";
 import { Worker } from "../worker/worker.js";
 
 export interface EngineOptions {
@@ -34,6 +34,15 @@ export interface EngineOptions {
   /** Folders that graphs may read and write files in; all, as in TensorFlow, without. */
   readonly fileRoots?: readonly string[];
 }
+
+/** The cluster of the task, and how its other tasks are found. */
+export interface EngineCluster {
+  readonly def: ClusterDef;
+  /** @param allocator where tensors of other tasks go */
+  readonly connectWith: (allocator: Allocator) => Connect;
+}
+
+const ALONE: EngineCluster = { def: { job: [] }, connectWith: () => noPeers };
 
 export class Engine {
   private constructor(
@@ -48,7 +57,7 @@ export class Engine {
     job: string,
     config: ConfigProto | null,
     options: EngineOptions = {},
-    connect: (allocator: Allocator) => Peers = () => new Map(),
+    cluster: EngineCluster = ALONE,
   ): Promise<Engine> {
     await enableRelaxedSimd();
     const variant = await selectVariant();
@@ -66,15 +75,17 @@ export class Engine {
       newIncarnation,
     });
     const log = options.log ?? node.logLine;
-    const peers = connect(devices[0]!.allocator);
+    const connect = cluster.connectWith(devices[0]!.allocator);
+    const peers = connect(cluster.def, task);
     const files = new FileSystem(nodeFiles, options.fileRoots ?? null);
     const runtime = { now: node.now, yieldThen: node.yieldThen, log, files };
-    const worker = new Worker(task, devices, new ResourceManager(job), runtime, peers);
+    const worker = new Worker(task, devices, new ResourceManager(job), runtime, peers, connect);
     const byType = new Map(devices.map((device) => [device.type, device]));
     const master = new Master({
       task,
       local: worker,
       peers,
+      connect,
       registry: createOpRegistry(),
       hostname: node.machineName(),
       // An op that has no kernel here yet is refused by the step that needs it, not by the graph that holds it.

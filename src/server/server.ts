@@ -67,13 +67,12 @@ export class Server implements AsyncDisposable {
     // Who only runs steps in this process never loads gRPC.
     const grpc = await import("./grpc.js");
     const channels = new grpc.Channels();
-    const task = taskName(serverDef);
     const engine = await Engine.open(
-      task,
+      taskName(serverDef),
       serverDef.jobName,
       serverDef.defaultSessionConfig ?? null,
       options,
-      (allocator) => grpc.connectWith(channels, allocator)(serverDef.cluster!, task),
+      { def: serverDef.cluster!, connectWith: (allocator) => grpc.connectWith(channels, allocator) },
     );
     const { master, worker } = engine;
     const { registry, hostname } = master.context;

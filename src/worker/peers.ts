@@ -22,5 +22,8 @@ export interface Peer {
 /** By task name (`/job:ps/replica:0/task:0`), in the order of the names. */
 export type Peers = ReadonlyMap<string, Peer>;
 
-/** All tasks of a cluster but the one named. */
+/** All tasks of a cluster but the one named. @throws InvalidArgumentError for what can't be an address */
 export type Connect = (cluster: ClusterDef, ownTask: string) => Peers;
+
+/** A task that is alone has nobody to talk to. */
+export const noPeers: Connect = () => new Map();

@@ -21,7 +21,8 @@ export class RegisteredGraph {
 
   constructor(
     readonly graph: Graph,
-    devices: readonly Device[],
+    /** By the names that the session gives them. */
+    devices: ReadonlyMap<string, Device>,
     kernels: SessionKernels,
     nextName: (base: string) => string,
   ) {
@@ -30,12 +31,11 @@ export class RegisteredGraph {
         throw new InvalidArgumentError(`Node '${node.name}' is missing a device specification`);
       }
     }
-    const byName = new Map(devices.map((device) => [device.name, device]));
-    const incarnationOf = (name: string) => byName.get(name)?.attributes.incarnation ?? 0n;
+    const incarnationOf = (name: string) => devices.get(name)?.attributes.incarnation ?? 0n;
     const pieces = partition(graph, (node) => node.assignedDevice, { nextName, incarnationOf });
     try {
       for (const [name, piece] of pieces) {
-        const device = byName.get(name);
+        const device = devices.get(name);
         if (device === undefined) throw new InvalidArgumentError(`${name} unknown device.`);
         this.parts.push(compile(piece, device, kernels));
       }

@@ -3,10 +3,14 @@
 import type { DeviceAttributes } from "../device/device.js";
 import type { Graph } from "../graph/graph.js";
 import type { Tensor } from "../tensor/tensor.js";
-import type { ConfigProto, GraphDef, StepStats } from "../wire/core.js";
+import type { ClusterDef, ConfigProto, GraphDef, StepStats } from "../wire/core.js";
 
 export interface CreateWorkerSessionRequest {
   readonly sessionHandle: string;
+  /** The task as the session names it, which a cluster of its own may do otherwise than the server; `""`: as the server. */
+  readonly task: string;
+  /** The session's own cluster, `null` for the server's. */
+  readonly cluster: ClusterDef | null;
   readonly isolateSessionState: boolean;
   readonly masterTask: string;
   readonly masterIncarnation: bigint;

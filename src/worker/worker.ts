@@ -13,11 +13,12 @@ import {
 import { exportGraph } from "../graph/export.js";
 import type { CancellationSignal } from "../kernel/cancellation.js";
 import type { Received } from "../kernel/rendezvous.js";
+import { renamed } from "../placement/device-name.js";
 import { parseKey } from "../rendezvous/key.js";
 import { LocalRendezvous } from "../rendezvous/local.js";
 import { ResourceManager } from "../resources/resource-manager.js";
 import type { Tensor } from "../tensor/tensor.js";
-import type { Peers } from "./peers.js";
+import type { Connect, Peers } from "./peers.js";
 import { RegisteredGraph, type SessionKernels } from "./registered-graph.js";
 import { RunningStep, type Runtime, type StepSession } from "./running-step.js";
 import { StepTrace } from "./step-trace.js";
@@ -31,6 +32,8 @@ import type {
 } from "./worker-interface.js";
 
 interface WorkerSession extends StepSession {
+  /** By the names that the session gives them. */
+  readonly devices: ReadonlyMap<string, Device>;
   readonly masterTask: string;
   readonly masterIncarnation: bigint;
   readonly resources: ResourceManager;
@@ -43,6 +46,14 @@ interface WorkerSession extends StepSession {
 
 /** The session of masters that make none: it is there from the first graph on. */
 export const LEGACY_SESSION = "";
+const LEGACY: CreateWorkerSessionRequest = {
+  sessionHandle: LEGACY_SESSION,
+  task: "",
+  cluster: null,
+  isolateSessionState: false,
+  masterTask: "",
+  masterIncarnation: 0n,
+};
 /** Steps that a peer may ask for before they run: more than any master keeps in flight. */
 const MAX_PARKED_STEPS = 10_000;
 
@@ -60,7 +71,9 @@ export class Worker implements WorkerInterface {
     /** State common to all sessions that aren't isolated. */
     readonly resources: ResourceManager,
     readonly runtime: Runtime,
+    /** The other tasks of the server's cluster, and how those of a session's own are found. */
     readonly peers: Peers,
+    readonly connect: Connect,
   ) {}
 
   async getStatus(): Promise<readonly DeviceAttributes[]> {
@@ -87,7 +100,7 @@ export class Worker implements WorkerInterface {
   async registerGraph({ sessionHandle, graph }: RegisterGraphRequest): Promise<string> {
     const session = this.#session(sessionHandle);
     const nextName = (base: string) => `${base}_L${session.lastName++}`;
-    const registered = new RegisteredGraph(graph, this.devices, session.kernels, nextName);
+    const registered = new RegisteredGraph(graph, session.devices, session.kernels, nextName);
     const handle = (++session.lastGraph).toString(16).padStart(16, "0");
     session.graphs.set(handle, registered);
     return handle;
@@ -201,13 +214,17 @@ export class Worker implements WorkerInterface {
     });
   }
 
-  /** Only the local part of the device counts, as TensorFlow looks it up. */
+  /** Only the local part of the name counts, as TensorFlow looks it up. @throws InvalidArgumentError where it has none */
+  localDevice(name: string): Device {
+    const local = name.slice(Math.max(0, name.indexOf("/device:")));
+    const device = this.devices.find(({ attributes }) => local !== "" && attributes.name.endsWith(local));
+    if (device === undefined) throw new InvalidArgumentError(`${local} unknown device.`);
+    return device;
+  }
+
   #checkSender(key: string): void {
     const { sendDevice, incarnation } = parseKey(key);
-    const local = sendDevice.slice(Math.max(0, sendDevice.indexOf("/device:")));
-    const device = this.devices.find(({ attributes }) => attributes.name.endsWith(local));
-    if (device === undefined) throw new InvalidArgumentError(`${local} unknown device.`);
-    const own = device.attributes.incarnation;
+    const own = this.localDevice(sendDevice).attributes.incarnation;
     if (own === incarnation) return;
     throw restarted(
       `RecvTensor expects a different device incarnation: ${incarnation} vs. ${own}. Your worker job ("${this.task}") ` +
@@ -245,9 +262,11 @@ export class Worker implements WorkerInterface {
 
   #open(request: CreateWorkerSessionRequest): WorkerSession {
     const { sessionHandle, masterTask, masterIncarnation, isolateSessionState: isolated } = request;
+    const task = request.cluster === null || request.task === "" ? this.task : request.task;
     const session: WorkerSession = {
-      task: this.task,
-      peers: this.peers,
+      task,
+      peers: request.cluster === null ? this.peers : this.connect(request.cluster, task),
+      devices: new Map(this.devices.map((device) => [renamed(device.name, task), device])),
       masterTask,
       masterIncarnation,
       resources: isolated ? new ResourceManager(this.resources.defaultContainer) : this.resources,
@@ -265,7 +284,7 @@ export class Worker implements WorkerInterface {
     const session = this.#sessions.get(handle);
     if (session !== undefined) return session;
     if (handle === LEGACY_SESSION) {
-      return this.#open({ sessionHandle: handle, isolateSessionState: false, masterTask: "", masterIncarnation: 0n });
+      return this.#open(LEGACY);
     }
     throw restarted(`Session handle is not found: ${handle}. Possibly this worker ("${this.task}") just restarted.`);
   }
