@@ -16,6 +16,7 @@ const options = {
   bind: { type: "string" },
   "memory-limit": { type: "string" },
   "file-root": { type: "string", multiple: true },
+  "no-data-connection": { type: "boolean" },
   "log-level": { type: "string" },
   help: { type: "boolean" },
 } as const;
@@ -31,6 +32,7 @@ Which task this is; without any of these, the only task of a cluster of its own:
   --bind ADDRESS          where to listen, when that is not the task's own address
   --memory-limit BYTES    for tensors; K, M and G are understood
   --file-root FOLDER      graphs may read and write files (checkpoints) in it only; may be given several times
+  --no-data-connection    tensors between tasks go by RecvTensor alone
   --log-level LEVEL       silent or info
 `;
 
@@ -66,6 +68,7 @@ async function start(flags: Flags): Promise<Server> {
   if (flags.bind !== undefined) settings.bind = flags.bind;
   if (flags["memory-limit"] !== undefined) settings.memoryLimit = bytes(flags["memory-limit"]);
   if (flags["file-root"] !== undefined) settings.fileRoots = flags["file-root"];
+  if (flags["no-data-connection"]) settings.dataConnection = false;
   const level = flags["log-level"] ?? "info";
   if (!LEVELS.includes(level)) throw new Error(`--log-level is one of ${LEVELS.join(", ")}, not '${level}'`);
   if (level === "silent") settings.log = () => {};

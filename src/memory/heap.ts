@@ -83,6 +83,11 @@ export class Heap {
     if (this.#end > start) this.#addRange(start, this.#end - start);
   }
 
+  /** Whether views stay good when the memory grows, and threads may see it. */
+  get shared(): boolean {
+    return typeof SharedArrayBuffer !== "undefined" && this.memory.buffer instanceof SharedArrayBuffer;
+  }
+
   /** Bytes of the memory, used or not. */
   get size(): number {
     return this.#end;

@@ -12,7 +12,8 @@ import {
 import { InvalidArgumentError, UnknownError } from "../errors/index.js";
 import type { MasterClient } from "../master/client.js";
 import * as node from "../platform/node.js";
-import type { Channels } from "../transport/grpc-channel.js";
+import type { Connections } from "../rpc/connect.js";
+import type { DataService } from "../rpc/data-service.js";
 import type { GrpcListener } from "../transport/grpc-listener.js";
 import type { ServerDef } from "../wire/core.js";
 import { printText } from "../wire/text-format.js";
@@ -23,6 +24,8 @@ export interface ServerOptions extends DefOptions, EngineOptions {
   readonly start?: boolean;
   /** Address to listen on, when the task's own isn't one of this machine's. */
   readonly bind?: string;
+  /** Whether tensors go between tasks of this package on a connection of their own; `true` when left out. */
+  readonly dataConnection?: boolean;
 }
 
 export interface StopOptions {
@@ -33,7 +36,8 @@ export interface StopOptions {
 interface Parts {
   readonly serverDef: ServerDef;
   readonly engine: Engine;
-  readonly channels: Channels;
+  readonly connections: Connections;
+  readonly dataService: DataService;
   readonly listener: GrpcListener;
   readonly host: string;
   readonly port: number;
@@ -66,36 +70,45 @@ export class Server implements AsyncDisposable {
     }
     // Who only runs steps in this process never loads gRPC.
     const grpc = await import("./grpc.js");
-    const channels = new grpc.Channels();
+    const { dataConnection = true } = options;
+    let connections!: Connections;
     const engine = await Engine.open(
       taskName(serverDef),
       serverDef.jobName,
       serverDef.defaultSessionConfig ?? null,
       options,
-      { def: serverDef.cluster!, connectWith: (allocator) => grpc.connectWith(channels, allocator) },
+      {
+        def: serverDef.cluster!,
+        connectWith: (allocator) => {
+          connections = new grpc.Connections({ allocator, dataConnection, now: node.now });
+          return connections.connect;
+        },
+      },
     );
     const { master, worker } = engine;
     const { registry, hostname } = master.context;
     const { allocator } = engine.devices[0]!;
     const describe = (type: string, request: object) =>
       `goo.gle/debugonly  ${printText(type, request, { singleLine: true })}`;
+    const dataService = new grpc.DataService({ worker, allocator, random: node.random, now: node.now });
     const listener = new grpc.GrpcListener({
       handlers: new Map([
+        ...(dataConnection ? dataService.handlers : []),
         ...grpc.masterHandlers({ master, allocator, describe }),
         ...grpc.workerHandlers({ worker, registry, hostname, allocator, describe }),
       ]),
       toStatus: grpc.toStatus,
+      onDataConnection: dataService.accept,
     });
-    let port: number;
     try {
       if (own.port < 0) throw new Error("negative port");
-      port = await listener.bind(`${bindHost.includes(":") ? `[${bindHost}]` : bindHost}:${own.port % 65536}`);
+      await listener.bind(bindHost, own.port % 65536);
     } catch (cause) {
       await engine.close();
-      channels.close();
+      connections.close();
       throw new UnknownError("Could not start gRPC server", { cause });
     }
-    return new Server({ serverDef, engine, channels, listener, host: own.host, port });
+    return new Server({ serverDef, engine, connections, dataService, listener, host: own.host, port: listener.port });
   }
 
   /** A cluster of one task, job `local`, on a free port of the loopback interface. */
@@ -135,11 +148,12 @@ export class Server implements AsyncDisposable {
   }
 
   async #stop({ graceMs = 0 }: StopOptions): Promise<void> {
-    const { engine, channels, listener } = this.parts;
+    const { engine, connections, dataService, listener } = this.parts;
     const deadline = node.now() + graceMs;
     while (engine.master.runningSteps > 0 && node.now() < deadline) await new Promise((r) => setTimeout(r, 5));
     await engine.close();
-    channels.close();
+    connections.close();
+    dataService.close();
     await listener.close(Math.max(50, deadline - node.now()));
     this.#resolveJoined();
   }

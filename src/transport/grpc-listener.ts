@@ -1,6 +1,8 @@
-// Listens for gRPC calls and hands their raw bytes to handlers by method path. It knows neither messages nor
-// TensorFlow; a handler's failure is a status that the caller of this room puts together.
+// Listens for gRPC calls and hands their raw bytes to handlers by method path; data connections come in at the same
+// port. It knows neither messages nor TensorFlow; a handler's failure is a status that the caller of this room puts
+// together.
 import {
+  type ConnectionInjector,
   type Metadata,
   Server,
   ServerCredentials,
@@ -8,6 +10,8 @@ import {
   type ServiceDefinition,
   type sendUnaryData,
 } from "@grpc/grpc-js";
+import { listenTcp, type Socket, type TcpListener } from "../platform/sockets.js";
+import { routeByFirstBytes } from "./first-bytes.js";
 
 export interface RawStatus {
   readonly code: number;
@@ -26,7 +30,8 @@ export type RawHandler = (request: Uint8Array, call: RawCall) => Promise<Uint8Ar
 export interface ListenerOptions {
   readonly handlers: ReadonlyMap<string, RawHandler>;
   readonly toStatus: (error: unknown) => RawStatus;
-  readonly credentials?: ServerCredentials;
+  /** Takes a data connection that presented this token; `false` refuses it. */
+  readonly onDataConnection?: (socket: Socket, token: Uint8Array) => boolean;
 }
 
 const identity = (bytes: Buffer): Buffer => bytes;
@@ -34,14 +39,14 @@ const identity = (bytes: Buffer): Buffer => bytes;
 /** One listening port. */
 export class GrpcListener {
   readonly #server: Server;
-  #port = 0;
+  readonly #grpc: ConnectionInjector;
+  #tcp: TcpListener | null = null;
 
-  constructor(options: ListenerOptions) {
+  constructor(readonly options: ListenerOptions) {
     this.#server = new Server({
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
       "grpc-node.flow_control_window": 4 * 1024 * 1024,
-      "grpc.so_reuseport": 0,
     } as Record<string, number>);
     const definition: Record<string, object> = {};
     const implementation: Record<
@@ -73,32 +78,30 @@ export class GrpcListener {
       };
     }
     this.#server.addService(definition as ServiceDefinition, implementation);
+    this.#grpc = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 
   get port(): number {
-    return this.#port;
+    return this.#tcp?.port ?? 0;
   }
 
-  /** Binds `host:port`, port 0 for any; resolves with the port bound. */
-  bind(address: string, credentials: ServerCredentials = ServerCredentials.createInsecure()): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, credentials, (error, port) => {
-        if (error !== null) reject(error);
-        else {
-          this.#port = port;
-          resolve(port);
-        }
-      });
-    });
+  /** @param port 0 for any */
+  async bind(host: string, port: number): Promise<void> {
+    const { onDataConnection = () => false } = this.options;
+    const routes = { http2: (socket: Socket) => this.#grpc.injectConnection(socket), data: onDataConnection };
+    this.#tcp = await listenTcp(host, port, (socket) => routeByFirstBytes(socket, routes));
   }
 
   /** Lets calls in flight end for `graceMs`, then cuts them off. */
   async close(graceMs = 0): Promise<void> {
+    const closed = this.#tcp?.close();
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     const timer = setTimeout(() => this.#server.forceShutdown(), graceMs);
     await drained;
     clearTimeout(timer);
+    this.#grpc.destroy();
     this.#server.forceShutdown();
+    await closed;
   }
 }
 

@@ -1,0 +1,200 @@
+// The receiving end: one data connection to another task, asked for over gRPC when its tensors are first wanted, and
+// used from the moment it is open. Until then, and where there is none to be had, tensors come by RecvTensor: the same
+// bytes, the same errors. Whoever breaks the rules of the connection loses it.
+import { type OpError, ResourceExhaustedError, toOpError, UnavailableError } from "../errors/index.js";
+import type { CancellationSignal } from "../kernel/cancellation.js";
+import type { Received } from "../kernel/rendezvous.js";
+import type { Allocator } from "../memory/allocator.js";
+import { variantCodec } from "../ops/variant-codec.js";
+import { dtypeName } from "../tensor/dtype.js";
+import { tensorFromProto } from "../tensor/proto.js";
+import { shapeString } from "../tensor/shape.js";
+import { allocateTensor, type Tensor } from "../tensor/tensor.js";
+import { type DataConnection, openDataConnection, type Sink } from "../transport/data-connection.js";
+import { FrameError } from "../transport/frames.js";
+import type { GrpcChannel } from "../transport/grpc-channel.js";
+import { TOKEN_BYTES } from "../transport/tokens.js";
+import { TensorProto } from "../wire/core.js";
+import { RecvTensorResponse } from "../wire/worker.js";
+import type { PeerTransfer } from "../worker/peers.js";
+import { AnswerKind, decodeError, decodeTensorHead, encodeRequest } from "./data-messages.js";
+import { OPEN_PATH } from "./data-service.js";
+
+const OPEN_MS = 5_000;
+/** A task that has no data connections, or can't be reached that way, isn't asked again for this long. */
+const RETRY_MS = 30_000;
+
+interface Wanted {
+  readonly received: Received;
+  readonly signal: CancellationSignal;
+  readonly cancel: (reason: Error) => void;
+}
+
+export class DataLink implements PeerTransfer {
+  #connection: DataConnection | null = null;
+  #opening: AbortController | null = null;
+  #retryAt = Number.NEGATIVE_INFINITY;
+  #lastId = 0;
+  readonly #wanted = new Map<number, Wanted>();
+
+  constructor(
+    readonly channel: GrpcChannel,
+    readonly allocator: Allocator,
+    /** The road until the connection is open. */
+    readonly other: PeerTransfer,
+    readonly now: () => number,
+  ) {}
+
+  get open(): boolean {
+    return this.#connection !== null;
+  }
+
+  receive(stepId: bigint, key: string, signal: CancellationSignal, received: Received): void {
+    const connection = this.#connection;
+    if (connection === null) {
+      if (this.#opening === null && this.now() >= this.#retryAt) void this.#open();
+      this.other.receive(stepId, key, signal, received);
+      return;
+    }
+    if (signal.reason !== null) {
+      received(signal.reason, null, false);
+      return;
+    }
+    const id = this.#nextId();
+    const cancel = (reason: Error) => {
+      this.#wanted.delete(id);
+      connection.cancel(id);
+      received(reason, null, false);
+    };
+    this.#wanted.set(id, { received, signal, cancel });
+    signal.add(cancel);
+    connection.send(id, encodeRequest({ stepId, key }));
+  }
+
+  close(): void {
+    this.#retryAt = Number.POSITIVE_INFINITY;
+    this.#opening?.abort(new Error("The server is stopping"));
+    this.#connection?.close(new Error("The server is stopping"));
+  }
+
+  async #open(): Promise<void> {
+    const opening = new AbortController();
+    this.#opening = opening;
+    const timer = setTimeout(() => opening.abort(new Error("no data connection in time")), OPEN_MS);
+    try {
+      const token = await this.#token(opening.signal);
+      this.#connection = await openDataConnection(
+        hostAndPort(this.channel.address),
+        token,
+        {
+          message: (_, id, head, bodyBytes) => this.#answer(id, head, bodyBytes),
+          cancel() {},
+          closed: (_, error) => this.#closed(error),
+        },
+        opening.signal,
+      );
+    } catch {
+      // The other road is as good, only slower.
+      this.#retryAt = Math.max(this.#retryAt, this.now() + RETRY_MS);
+    } finally {
+      clearTimeout(timer);
+      this.#opening = null;
+    }
+  }
+
+  #token(signal: AbortSignal): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const stop = this.channel.call(OPEN_PATH, new Uint8Array(0), { timeoutMs: OPEN_MS }, (error, token) => {
+        if (error !== null) reject(error);
+        else if (token?.length !== TOKEN_BYTES) reject(new Error("no token"));
+        else resolve(token);
+      });
+      signal.addEventListener("abort", stop, { once: true });
+    });
+  }
+
+  #nextId(): number {
+    do this.#lastId = (this.#lastId + 1) >>> 0;
+    while (this.#wanted.has(this.#lastId));
+    return this.#lastId;
+  }
+
+  /** What nobody waits for any more is dropped. */
+  #take(id: number): Received | null {
+    const wanted = this.#wanted.get(id);
+    if (wanted === undefined) return null;
+    this.#wanted.delete(id);
+    wanted.signal.remove(wanted.cancel);
+    return wanted.received;
+  }
+
+  #answer(id: number, head: Uint8Array, bodyBytes: number): Sink | null {
+    const kind = head[0];
+    if (kind === AnswerKind.ERROR && bodyBytes === 0) {
+      const error = decodeError(head);
+      this.#take(id)?.(error, null, false);
+      return null;
+    }
+    if (kind === AnswerKind.MESSAGE) return this.#message(id, bodyBytes);
+    if (kind !== AnswerKind.TENSOR) throw new FrameError(`an answer of kind ${kind}`);
+    const { dtype, shape, dead, bytes } = decodeTensorHead(head, bodyBytes);
+    if (!this.#wanted.has(id)) return null;
+    const tensor = allocateTensor(this.allocator, dtype, shape);
+    if (tensor === null) {
+      const text = `OOM when allocating tensor with shape${shapeString(shape)} and type ${dtypeName(dtype)}`;
+      this.#take(id)!(new ResourceExhaustedError(text), null, false);
+      return null;
+    }
+    const { heap } = this.allocator;
+    return {
+      stable: heap.shared,
+      view: (offset, count) => heap.u8.subarray(tensor.ptr + offset, tensor.ptr + Math.min(offset + count, bytes)),
+      end: () => this.#deliver(id, tensor, dead),
+      fail: () => tensor.release(),
+    };
+  }
+
+  #message(id: number, bodyBytes: number): Sink | null {
+    if (!this.#wanted.has(id)) return null;
+    const all = new Uint8Array(bodyBytes);
+    return {
+      stable: true,
+      view: (offset, count) => all.subarray(offset, offset + count),
+      end: () => {
+        const received = this.#take(id);
+        if (received === null) return;
+        let tensor: Tensor;
+        let dead: boolean;
+        try {
+          const message = RecvTensorResponse.decode(all);
+          tensor = tensorFromProto(message.tensor ?? TensorProto.create(), this.allocator, variantCodec);
+          dead = message.isDead;
+        } catch (broken) {
+          received(toOpError(broken), null, false);
+          return;
+        }
+        received(null, tensor, dead);
+      },
+      fail() {},
+    };
+  }
+
+  #deliver(id: number, tensor: Tensor, dead: boolean): void {
+    const received = this.#take(id);
+    if (received === null) tensor.release();
+    else received(null, tensor, dead);
+  }
+
+  /** What was asked for will not come; the next request takes the other road and tries for a new connection. */
+  #closed(cause: Error): void {
+    this.#connection = null;
+    const error: OpError = new UnavailableError(cause.message, { cause });
+    for (const id of [...this.#wanted.keys()]) this.#take(id)?.(error, null, false);
+  }
+}
+
+/** `host:port`, `[::1]:port`. */
+function hostAndPort(address: string): { host: string; port: number } {
+  const at = address.lastIndexOf(":");
+  return { host: address.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(address.slice(at + 1)) };
+}

@@ -1,0 +1,41 @@
+// Two protocols on one port, told apart by a connection's first bytes: HTTP/2 goes to gRPC untouched, a data connection
+// begins with MAGIC and a one-time token. Anything else, or nothing in time, is closed.
+import type { Socket } from "../platform/sockets.js";
+import { TOKEN_BYTES } from "./tokens.js";
+
+/** First bytes of a data connection; HTTP/2 begins with `PRI * HTTP/2.0`. The token follows. */
+export const MAGIC = Uint8Array.from("tflt-d1\n", (c) => c.charCodeAt(0));
+const GREETING = MAGIC.length + TOKEN_BYTES;
+/** A connection that says nothing for this long is closed. */
+const PATIENCE_MS = 10_000;
+
+export interface Routes {
+  readonly http2: (socket: Socket) => void;
+  /** The socket is paused behind its token; `false` refuses the token. */
+  readonly data: (socket: Socket, token: Uint8Array) => boolean;
+}
+
+export function routeByFirstBytes(socket: Socket, routes: Routes): void {
+  const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
+  const done = () => {
+    clearTimeout(timer);
+    socket.off("readable", look).off("close", done).off("error", done);
+  };
+  const look = () => {
+    const bytes = socket.read() as Buffer | null;
+    if (bytes === null) return;
+    if (bytes[0] !== MAGIC[0]) {
+      done();
+      socket.unshift(bytes);
+      routes.http2(socket);
+    } else if (bytes.length < GREETING) {
+      socket.unshift(bytes);
+    } else {
+      done();
+      if (bytes.length > GREETING) socket.unshift(bytes.subarray(GREETING));
+      const known = MAGIC.every((byte, i) => bytes[i] === byte);
+      if (!known || !routes.data(socket, bytes.subarray(MAGIC.length, GREETING))) socket.destroy();
+    }
+  };
+  socket.on("readable", look).on("close", done).on("error", done);
+}
