@@ -24,6 +24,7 @@ import { queueKernels } from "./queue.js";
 import { randomKernels } from "./random.js";
 import { randomChoiceKernels } from "./random-choice.js";
 import { reduceKernels } from "./reduce.js";
+import { regexKernels } from "./regex.js";
 import { resizeKernels } from "./resize.js";
 import { scatterVariableKernels } from "./scatter-variables.js";
 import { segmentKernels } from "./segment.js";
@@ -82,6 +83,7 @@ export const allKernels: readonly Kernel[] = [
   ...stringKernels,
   ...stringParseKernels,
   ...stringFormatKernels,
+  ...regexKernels,
   ...complexKernels,
   ...optionalKernels,
   ...addListKernels,
