@@ -24,7 +24,8 @@ export class Allocator {
 
   /** A block of at least `bytes`, 64-byte aligned, held once; `null` when the limit or the memory is exhausted. */
   allocate(bytes: number): Block | null {
-    if (this.bytesInUse + bytes > this.#limit) return null;
+    // No number is not more than the limit, nor are shapes from a hostile graph always whole numbers.
+    if (!(bytes >= 0 && this.bytesInUse + bytes <= this.#limit)) return null;
     const block = this.heap.take(bytes);
     if (block === null) return null;
     block.owner = this;

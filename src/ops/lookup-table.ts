@@ -8,7 +8,7 @@ import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { elementsOf } from "./support/elements.js";
 import { writeInts } from "./support/index-tensor.js";
-import { handleOf } from "./variables.js";
+import { typedHandleOf } from "./variables.js";
 import { keysOf } from "./where.js";
 
 const table = (op: string, mutable: boolean): Kernel =>
@@ -29,7 +29,8 @@ const table = (op: string, mutable: boolean): Kernel =>
     };
   });
 
-const tableOf = (step: KernelStep): LookupTable => step.resources.resolve(handleOf(step, 0)) as LookupTable;
+const tableOf = (step: KernelStep): LookupTable =>
+  step.resources.resolve(typedHandleOf(step, 0, TABLE_TYPE)) as LookupTable;
 
 function checkTypes(found: LookupTable, keys: Tensor, values: Tensor): void {
   const { keyType, valueType } = found.options;

@@ -74,8 +74,8 @@ const matMul = kernel("MatMul", "CPU", { T: TYPES }, (node) => {
   };
 });
 
-const batchMatMul = (op: string): Kernel =>
-  kernel(op, "CPU", op === "BatchMatMulV3" ? { Ta: TYPES } : { T: TYPES }, (node) => {
+const batchMatMul = (op: string, types: Kernel["types"]): Kernel =>
+  kernel(op, "CPU", types, (node) => {
     const ta = node.bool("adj_x");
     const tb = node.bool("adj_y");
     const multiply = product(node);
@@ -160,5 +160,7 @@ const cross = kernel("Cross", "CPU", { T: REALS }, () => (step) => {
 export const matmulKernels: readonly Kernel[] = [
   matMul,
   cross,
-  ...["BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"].map(batchMatMul),
+  ...["BatchMatMul", "BatchMatMulV2"].map((op) => batchMatMul(op, { T: TYPES })),
+  // Factors and result have a type each, but only like ones are multiplied.
+  ...TYPES.map((type) => batchMatMul("BatchMatMulV3", { Ta: [type], Tb: [type], Tout: [type] })),
 ];

@@ -22,8 +22,8 @@ interface Target {
   done(): void;
 }
 
-function target(step: KernelStep, resource: boolean): Target {
-  if (resource) return { value: writableValue(step, readVariable(step, 0)), done: () => {} };
+function target(step: KernelStep, resource: boolean, dtype: DataType): Target {
+  if (resource) return { value: writableValue(step, readVariable(step, 0, dtype)), done: () => {} };
   const variable = step.inputRef(0);
   if (variable.value === null)
     throw new FailedPreconditionError(`Attempting to use uninitialized value ${variable.name}`);
@@ -63,8 +63,8 @@ const scatter = (name: string, how: Combine, resource: boolean): Kernel => {
     const type = node.type(resource ? "dtype" : "T");
     const integers = type !== DataType.FLOAT && type !== DataType.DOUBLE;
     return (step) => {
-      const { value, done } = target(step, resource);
       const [indices, updates] = [step.input(1), step.input(2)];
+      const { value, done } = target(step, resource, updates.dtype);
       if (value.shape.length < 1)
         throw new InvalidArgumentError(`params must be at least 1-D, got shape ${shapeString(value.shape)}`);
       checkUpdates(resource, updates, indices, value.shape);
@@ -93,8 +93,8 @@ const scatterNd = (name: string, how: Combine, resource: boolean): Kernel =>
     { T: how === "update" ? EVERY_FIXED : NUMBERS },
     () => {
       return (step) => {
-        const { value, done } = target(step, resource);
         const [indices, updates] = [step.input(1), step.input(2)];
+        const { value, done } = target(step, resource, updates.dtype);
         if (indices.shape.length < 1)
           throw new InvalidArgumentError(
             `Indices shape must have rank at least one. Found:${shapeString(indices.shape)}`,
@@ -122,10 +122,10 @@ const stridedSliceAssign = (resource: boolean): Kernel =>
   kernel(`${resource ? "Resource" : ""}StridedSliceAssign`, "CPU", { T: EVERY_FIXED }, (node) => {
     const masks = masksOf(node);
     return (step) => {
-      const { value, done } = target(step, resource);
+      const updates = step.input(4);
+      const { value, done } = target(step, resource, updates.dtype);
       const read = (input: number) => readInts(step.heap, step.input(input));
       const view = stridedView(value.shape, read(1), read(2), read(3), masks);
-      const updates = step.input(4);
       // Dimensions of one may be left out in front.
       const lead = Math.max(0, view.shape.length - updates.shape.length);
       const padded = [...new Array<number>(lead).fill(1), ...updates.shape];
@@ -160,8 +160,9 @@ const stridedSliceAssign = (resource: boolean): Kernel =>
 const countUpTo = (resource: boolean): Kernel =>
   kernel(`${resource ? "Resource" : ""}CountUpTo`, "CPU", { T: ["int32", "int64"] }, (node) => {
     const limit = node.int("limit");
+    const dtype = node.type("T");
     return (step) => {
-      const { value } = target(step, resource);
+      const { value } = target(step, resource, dtype);
       if (value.shape.length > 0) throw new InvalidArgumentError(`input is not a scalar: ${shapeString(value.shape)}`);
       const before = readInt(step.heap, value);
       if (before >= limit) throw new OutOfRangeError(`Reached limit of ${limit}`);
@@ -171,12 +172,15 @@ const countUpTo = (resource: boolean): Kernel =>
     };
   });
 
-const resourceGatherNd = kernel("ResourceGatherNd", "CPU", {}, () => (step) => {
-  gatherNd(step, readVariable(step, 0).value!, step.input(1));
-  return DONE;
+const resourceGatherNd = kernel("ResourceGatherNd", "CPU", {}, (node) => {
+  const dtype = node.type("dtype");
+  return (step) => {
+    gatherNd(step, readVariable(step, 0, dtype).value!, step.input(1));
+    return DONE;
+  };
 });
 
-const resourceGather = gather("ResourceGather", false, (step) => readVariable(step, 0).value!);
+const resourceGather = gather("ResourceGather", false, (step, dtype) => readVariable(step, 0, dtype).value!);
 
 const KINDS: readonly (readonly [string, Combine])[] = [
   ["Update", "update"],

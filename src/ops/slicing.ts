@@ -6,7 +6,7 @@ import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape
 import type { Tensor } from "../tensor/tensor.js";
 import { emitView } from "./array.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
-import { normalizeAxis, readFloat, readInt, readInts, writeInts } from "./support/index-tensor.js";
+import { normalizeAxis, readFloat, readInt, readInts } from "./support/index-tensor.js";
 import { copyBytes, emitRows } from "./support/rows.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 
@@ -164,7 +164,7 @@ const stridedSliceGrad = kernel("StridedSliceGrad", "CPU", {}, (node) => {
 export const gather = (
   op: string,
   hasAxis: boolean,
-  paramsOf: (step: KernelStep) => Tensor = (step) => step.input(0),
+  paramsOf: (step: KernelStep, dtype: DataType) => Tensor = (step) => step.input(0),
 ): Kernel =>
   kernel(op, "CPU", {}, (node) => {
     const type = node.type(node.has("Tparams") ? "Tparams" : "dtype");
@@ -172,7 +172,7 @@ export const gather = (
     const size = dtypeSize(type);
     const batchDims = node.has("batch_dims") ? node.int("batch_dims") : 0;
     return (step) => {
-      const x = paramsOf(step);
+      const x = paramsOf(step, type);
       const indices = step.input(1);
       if (hasAxis && step.input(2).shape.length > 0) throw new InvalidArgumentError("axis must be scalar");
       const axisGiven = hasAxis ? readInt(step.heap, step.input(2)) : 0;
@@ -309,28 +309,27 @@ const range = kernel("Range", "CPU", { Tidx: ["float", "double", "int32", "int64
     });
     const [start, limit, delta] = [read(0), read(1), read(2)];
     if (delta === 0) throw new InvalidArgumentError("Requires delta != 0: 0");
-    if (delta > 0 && start > limit)
+    if (delta > 0 && !(start <= limit))
       throw new InvalidArgumentError(`Requires start <= limit when delta > 0: ${start}/${limit}`);
-    if (delta < 0 && start < limit)
+    if (!(delta > 0) && !(start >= limit))
       throw new InvalidArgumentError(`Requires start >= limit when delta < 0: ${start}/${limit}`);
-    const y = step.allocateOutput(0, [Math.ceil(Math.abs((limit - start) / delta))]);
-    if (!float)
-      writeInts(
-        step.heap,
-        y,
-        Array.from({ length: y.size }, (_, i) => start + i * delta),
-      );
-    else emitSteps(step, y, start, delta);
+    const count = Math.ceil(Math.abs((limit - start) / delta));
+    if (!(count <= Number.MAX_SAFE_INTEGER)) {
+      throw new InvalidArgumentError("Requires ((limit - start) / delta) <= std::numeric_limits<int64_t>::max()");
+    }
+    emitSteps(step, step.allocateOutput(0, [count]), start, delta);
     return DONE;
   };
 });
 
 /** Element i is start + i · delta, each product and sum rounded to the dtype. */
 function emitSteps(step: KernelStep, y: Tensor, start: number, delta: number): void {
-  const single = y.dtype === DataType.FLOAT;
+  const { f32, f64, i32, i64 } = step.heap;
   for (let i = 0; i < y.size; i++) {
-    if (single) step.heap.f32[(y.ptr >>> 2) + i] = start + Math.fround(i * delta);
-    else step.heap.f64[y.ptr / 8 + i] = start + i * delta;
+    if (y.dtype === DataType.FLOAT) f32[(y.ptr >>> 2) + i] = start + Math.fround(i * delta);
+    else if (y.dtype === DataType.DOUBLE) f64[y.ptr / 8 + i] = start + i * delta;
+    else if (y.dtype === DataType.INT32) i32[(y.ptr >>> 2) + i] = start + i * delta;
+    else i64[y.ptr / 8 + i] = BigInt(start + i * delta);
   }
 }
 

@@ -9,7 +9,7 @@ import { wasmFunction } from "./cpu.js";
 import { readInt, readInts, writeInts } from "./support/index-tensor.js";
 import { concatenate, sliceRow, stack } from "./support/row-stack.js";
 import { checkLength } from "./tensor-list.js";
-import { handleOf } from "./variables.js";
+import { typedHandleOf } from "./variables.js";
 
 const ARRAY_TYPE = "N10tensorflow11TensorArrayE";
 const STACK_TYPE = "N10tensorflow5StackE";
@@ -47,7 +47,7 @@ class TensorArray implements Resource {
 }
 
 function arrayOf(step: KernelStep, index: number): TensorArray {
-  const handle = handleOf(step, index);
+  const handle = typedHandleOf(step, index, ARRAY_TYPE);
   const found = handle.cached ?? step.stepResources.find(handle.name);
   if (found === undefined || !(found instanceof TensorArray))
     throw new NotFoundError(`Resource ${handle.container}/${handle.name}/${ARRAY_TYPE} does not exist.`);
@@ -109,25 +109,30 @@ function adder(node: KernelNode, dtype: DataType) {
 
 type Adder = ReturnType<typeof adder>;
 
-/** Passes one hold on the value. */
+/** Passes one hold on the value, which a refusal gives back. */
 function write(step: KernelStep, array: TensorArray, index: number, value: Tensor, add: Adder): void {
+  try {
+    put(step, array, index, value, add);
+  } catch (error) {
+    value.release();
+    throw error;
+  }
+  array.written[index] = true;
+  array.shapes[index] = array.elements[index]!.shape;
+}
+
+function put(step: KernelStep, array: TensorArray, index: number, value: Tensor, add: Adder): void {
   if (value.dtype !== array.dtype) {
     throw new InvalidArgumentError(
       `TensorArray dtype is ${dtypeName(array.dtype)} but Op is trying to write dtype ${dtypeName(value.dtype)}.`,
     );
   }
   if (index < 0 || (index >= array.elements.length && !array.dynamic)) {
-    value.release();
     throw array.refusal(
       `Tried to write to index ${index} but array is not resizeable and size is: ${array.elements.length}`,
     );
   }
-  try {
-    checkLength(step, index);
-  } catch (error) {
-    value.release();
-    throw error;
-  }
+  checkLength(step, index + 1);
   while (array.elements.length <= index) {
     array.elements.push(null);
     array.written.push(false);
@@ -135,16 +140,13 @@ function write(step: KernelStep, array: TensorArray, index: number, value: Tenso
   const old = array.elements[index]!;
   if (old === null) {
     if (array.written[index] && !array.aggregates) {
-      value.release();
       throw array.refusal(`Could not write to TensorArray index ${index} because it has already been read.`);
     }
     array.elements[index] = value;
   } else if (!array.aggregates) {
-    value.release();
     throw array.refusal(`Could not write to TensorArray index ${index} because it has already been written to.`);
   } else {
     if (!sameShape(old.shape, value.shape) || add === null) {
-      value.release();
       throw array.refusal(
         `Could not aggregate to TensorArray index ${index} because the existing shape is ${shapeString(old.shape)} but the new input shape is ${shapeString(value.shape)}.`,
       );
@@ -155,8 +157,6 @@ function write(step: KernelStep, array: TensorArray, index: number, value: Tenso
     value.release();
     array.elements[index] = sum;
   }
-  array.written[index] = true;
-  array.shapes[index] = array.elements[index]!.shape;
 }
 
 const writeOp = kernel("TensorArrayWriteV3", "CPU", {}, (node) => {
@@ -167,6 +167,15 @@ const writeOp = kernel("TensorArrayWriteV3", "CPU", {}, (node) => {
     return DONE;
   };
 });
+
+/** The array that an op reads: of the dtype that it says. */
+function readableArray(step: KernelStep, dtype: DataType): TensorArray {
+  const array = arrayOf(step, 0);
+  if (array.dtype === dtype) return array;
+  throw new InvalidArgumentError(
+    `TensorArray dtype is ${dtypeName(array.dtype)} but Op requested dtype ${dtypeName(dtype)}.`,
+  );
+}
 
 /** Held once. */
 function read(step: KernelStep, array: TensorArray, index: number): Tensor {
@@ -195,9 +204,12 @@ function read(step: KernelStep, array: TensorArray, index: number): Tensor {
   return element;
 }
 
-const readOp = kernel("TensorArrayReadV3", "CPU", {}, () => (step) => {
-  step.setOutput(0, read(step, arrayOf(step, 0), readInt(step.heap, step.input(1))));
-  return DONE;
+const readOp = kernel("TensorArrayReadV3", "CPU", {}, (node) => {
+  const dtype = node.type("dtype");
+  return (step) => {
+    step.setOutput(0, read(step, readableArray(step, dtype), readInt(step.heap, step.input(1))));
+    return DONE;
+  };
 });
 
 const size = kernel("TensorArraySizeV3", "CPU", {}, () => (step) => {
@@ -215,7 +227,7 @@ const gather = kernel("TensorArrayGatherV3", "CPU", {}, (node) => {
   const dtype = node.type("dtype");
   const shape = node.shape("element_shape");
   return (step) => {
-    const array = arrayOf(step, 0);
+    const array = readableArray(step, dtype);
     const parts: Tensor[] = [];
     try {
       for (const index of readInts(step.heap, step.input(1))) parts.push(read(step, array, index));
@@ -264,7 +276,7 @@ const concat = kernel("TensorArrayConcatV3", "CPU", {}, (node) => {
   const dtype = node.type("dtype");
   const shape = node.shape("element_shape_except0");
   return (step) => {
-    const array = arrayOf(step, 0);
+    const array = readableArray(step, dtype);
     const parts: Tensor[] = [];
     try {
       for (let i = 0; i < array.elements.length; i++) parts.push(concatPart(i, read(step, array, i), parts[0]));
@@ -335,7 +347,7 @@ const stackCreate = kernel("StackV2", "CPU", {}, (node) => {
   };
 });
 
-const stackOf = (step: KernelStep): Stack => handleOf(step, 0).cached as Stack;
+const stackOf = (step: KernelStep): Stack => typedHandleOf(step, 0, STACK_TYPE).cached as Stack;
 
 const stackPush = kernel("StackPushV2", "CPU", {}, () => (step) => {
   const { name, elements, maxSize } = stackOf(step);

@@ -245,8 +245,10 @@ const fromTensor = kernel("TensorListFromTensor", "CPU", {}, (node) => {
   return (step) => {
     const x = step.input(0);
     if (x.shape.length === 0) throw new InvalidArgumentError("Tensor must be at least a vector, but saw shape: []");
-    const elements = Array.from({ length: x.shape[0]! }, (_, row) => sliceRow(step, x, row));
+    const elements: Tensor[] = [];
+    // Given away first: a row for which there is no memory must not keep those before it.
     emitList(step, 0, new TensorList(dtype, shapeInput(step, 1), elements));
+    for (let row = 0; row < x.shape[0]!; row++) elements.push(sliceRow(step, x, row));
     return DONE;
   };
 });

@@ -200,9 +200,9 @@ function sparseApply(update: Update, node: KernelNode): Apply {
 
 type MakeApply = (update: Update, node: KernelNode) => Apply;
 
-function variableOf(step: KernelStep, index: number): Variable {
+function variableOf(step: KernelStep, index: number, dtype: DataType): Variable {
   try {
-    return readVariable(step, index);
+    return readVariable(step, index, dtype);
   } catch (error) {
     // An update says no more than this of a variable that isn't there.
     if (error instanceof OpError) throw new InternalError("Invalid variable reference.", { cause: error });
@@ -213,9 +213,10 @@ function variableOf(step: KernelStep, index: number): Variable {
 const onResources = (op: string, update: Update, types: Kernel["types"], make: MakeApply): Kernel =>
   kernel(op, "CPU", types, (node) => {
     const apply = make(update, node);
+    const dtype = node.type("T");
     return (step) => {
       const variables: Variable[] = [];
-      for (let i = 0; i < update.variables; i++) variables.push(variableOf(step, i));
+      for (let i = 0; i < update.variables; i++) variables.push(variableOf(step, i, dtype));
       apply(
         step,
         variables.map((variable) => writableValue(step, variable)),

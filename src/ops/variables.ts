@@ -1,7 +1,8 @@
 // Variables: reference ops (VariableV2, Assign, …) and resource ops (VarHandleOp, ReadVariableOp, …).
-import { FailedPreconditionError, InvalidArgumentError, NotFoundError } from "../errors/index.js";
+import { FailedPreconditionError, InternalError, InvalidArgumentError, NotFoundError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { ResourceHandle } from "../kernel/resource.js";
+import { wrongType } from "../resources/resource-types.js";
 import { VARIABLE_TYPE, Variable } from "../resources/variable.js";
 import { copyTensor } from "../tensor/copy.js";
 import { DataType, dtypeName } from "../tensor/dtype.js";
@@ -23,9 +24,16 @@ const variableV2 = (op: string): Kernel =>
     let cached: Variable | null = null;
     return (step) => {
       if (cached === null || cached.dead) {
-        cached = step.resources.findOrCreate(container, name, Variable.referenceType, () =>
+        const found = step.resources.findOrCreate(container, name, Variable.referenceType, () =>
           Variable.reference(name, dtype),
         );
+        if (found.dtype !== dtype) {
+          throw new InternalError(
+            `Output 0 of type ${dtypeName(found.dtype)}_ref does not match declared output type ${dtypeName(dtype)}_ref ` +
+              `for node {{node ${node.name}}}`,
+          );
+        }
+        cached = found;
       }
       step.setOutputRef(0, cached);
       return DONE;
@@ -141,9 +149,28 @@ export function handleOf(step: KernelStep, index: number): ResourceHandle {
   return value;
 }
 
-/** The variable of a handle; FAILED_PRECONDITION with TensorFlow's text when it is missing or empty. */
-export function readVariable(step: KernelStep, index: number): Variable {
+/** The handle on an input that must be one of a resource of this type. */
+export function typedHandleOf(step: KernelStep, index: number, typeName: string): ResourceHandle {
   const handle = handleOf(step, index);
+  if (handle.typeName !== typeName) throw wrongType(handle, typeName);
+  return handle;
+}
+
+/**
+ * The variable of a handle; FAILED_PRECONDITION with TensorFlow's text when it is missing or empty.
+ * @param dtype what the op takes its value for: a graph from the network may say anything; 0 when it doesn't matter
+ */
+export function readVariable(step: KernelStep, index: number, dtype: DataType): Variable {
+  const variable = findVariable(step, typedHandleOf(step, index, VARIABLE_TYPE));
+  if (dtype !== 0 && variable.dtype !== dtype) {
+    throw new InvalidArgumentError(
+      `Trying to read variable with wrong dtype. Expected ${dtypeName(variable.dtype)} got ${dtypeName(dtype)}`,
+    );
+  }
+  return variable;
+}
+
+function findVariable(step: KernelStep, handle: ResourceHandle): Variable {
   const { cached } = handle;
   if (cached !== null && !cached.dead && (cached as Variable).value !== null) return cached as Variable;
   let detail: string;
@@ -173,7 +200,7 @@ export function writableValue(step: KernelStep, variable: Variable): Tensor {
 const readVariableOp = kernel("ReadVariableOp", "CPU", {}, (node) => {
   const dtype = node.type("dtype");
   return (step) => {
-    const { value } = readVariable(step, 0);
+    const { value } = readVariable(step, 0, 0);
     if (value!.dtype !== dtype) {
       throw new InvalidArgumentError(
         `Trying to read variable with wrong dtype. Expected ${dtypeName(dtype)} got ${dtypeName(value!.dtype)}`,
@@ -188,7 +215,7 @@ const assignVariable = kernel("AssignVariableOp", "CPU", {}, (node) => {
   const dtype = node.type("dtype");
   const validate = node.bool("validate_shape");
   return (step) => {
-    const handle = handleOf(step, 0);
+    const handle = typedHandleOf(step, 0, VARIABLE_TYPE);
     const variable = step.resources.findOrCreate(
       handle.container,
       handle.name,
@@ -215,9 +242,10 @@ const assignVariable = kernel("AssignVariableOp", "CPU", {}, (node) => {
 
 const updateVariable = (op: string, code: number): Kernel =>
   kernel(op, "CPU", { dtype: NUMBERS }, (node) => {
-    const compute = wasmFunction(node, "binary", node.type("dtype"));
+    const dtype = node.type("dtype");
+    const compute = wasmFunction(node, "binary", dtype);
     return (step) => {
-      const variable = readVariable(step, 0);
+      const variable = readVariable(step, 0, dtype);
       const delta = step.input(1);
       if (!sameShape(variable.value!.shape, delta.shape)) {
         throw new InvalidArgumentError(
@@ -239,7 +267,7 @@ const varIsInitialized = kernel("VarIsInitializedOp", "CPU", {}, () => (step) =>
 });
 
 const variableShape = kernel("VariableShape", "CPU", {}, () => (step) => {
-  const { shape } = readVariable(step, 0).value!;
+  const { shape } = readVariable(step, 0, 0).value!;
   writeInts(step.heap, step.allocateOutput(0, [shape.length]), shape);
   return DONE;
 });

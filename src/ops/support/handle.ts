@@ -6,7 +6,7 @@ import { type Resource, ResourceHandle } from "../../kernel/resource.js";
 import { Variable } from "../../resources/variable.js";
 import { DataType, isRef } from "../../tensor/dtype.js";
 import { Tensor } from "../../tensor/tensor.js";
-import { handleOf } from "../variables.js";
+import { typedHandleOf } from "../variables.js";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -37,9 +37,10 @@ export function emitHandle(step: KernelStep, node: KernelNode, container: string
 
 /** The resource that input 0 names. */
 export function resourceOf(step: KernelStep, node: KernelNode, typeName: string): Resource {
-  if (!isRef(node.inputTypes[0]!)) return step.resources.resolve(handleOf(step, 0));
+  if (!isRef(node.inputTypes[0]!)) return step.resources.resolve(typedHandleOf(step, 0, typeName));
   const reference = step.inputRef(0);
-  if (reference instanceof RefHandle && !reference.cached.dead) return reference.cached;
+  if (reference instanceof RefHandle && !reference.cached.dead && reference.cached.typeName === typeName)
+    return reference.cached;
   const [container = "", name = ""] = (reference.value?.values ?? []).map((text) => decoder.decode(text as Uint8Array));
   const found = step.resources.find(container, name, typeName);
   if (found === null) throw new NotFoundError(`Resource ${container}/${name}/${typeName} does not exist.`);

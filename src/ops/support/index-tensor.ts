@@ -1,10 +1,14 @@
 // Small int32 or int64 tensors (shapes, axes, paddings, begins) as numbers, and axes brought into range.
-import { InvalidArgumentError } from "../../errors/index.js";
+import { InvalidArgumentError, ResourceExhaustedError } from "../../errors/index.js";
 import type { Heap } from "../../memory/heap.js";
 import { DataType } from "../../tensor/dtype.js";
-import type { Tensor } from "../../tensor/tensor.js";
+import { shapeString } from "../../tensor/shape.js";
+import { MAX_VALUES, type Tensor } from "../../tensor/tensor.js";
 
 export function readInts(heap: Heap, tensor: Tensor): number[] {
+  if (tensor.size > MAX_VALUES) {
+    throw new ResourceExhaustedError(`OOM when reading a tensor with shape${shapeString(tensor.shape)} of indices`);
+  }
   const values = new Array<number>(tensor.size);
   if (tensor.dtype === DataType.INT64) {
     for (let i = 0; i < values.length; i++) values[i] = Number(heap.i64[tensor.ptr / 8 + i]!);
