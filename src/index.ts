@@ -2,6 +2,8 @@
 
 export type { AttrInput, FunctionAttr, PartialShape } from "./client/attributes.js";
 export type { Callable } from "./client/callable.js";
+export { CheckpointReader, type CheckpointVariable } from "./client/checkpoint-reader.js";
+export { getCheckpointState, latestCheckpoint, type StateOptions } from "./client/checkpoint-state.js";
 export type { FeedKey, Fetch, Fetched } from "./client/fetches.js";
 export { type GradientOptions, gradients } from "./client/gradients/index.js";
 export { type Gradient, IndexedSlices } from "./client/gradients/indexed-slices.js";
@@ -25,6 +27,7 @@ export {
   RMSPropOptimizer,
 } from "./client/optimizers.js";
 export { Operation, type OpOptions, Output } from "./client/output.js";
+export { type SaveOptions, Saver, type SaverOptions } from "./client/saver.js";
 export {
   type CallSettings,
   type Feeds,

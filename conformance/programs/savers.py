@@ -1,6 +1,10 @@
 """Savers and sessions that keep checkpoints, as training uses them: the graphs that Python builds, against the server of
 the run; what is left on the disk; training that goes on from a checkpoint as if it had never stopped."""
 
+import os
+import pathlib
+import subprocess
+
 import numpy as np
 import tensorflow as tf
 from support.program import program
@@ -168,3 +172,30 @@ def monitored(target, record):
     record("second", train(12), rel=1e-5)
     record("state", (path / "checkpoint").read_text())
     record("step", int(tf.train.load_checkpoint(str(path)).get_tensor("global_step")))
+
+
+@program()
+def typescript(target, record):
+    """Python imports what the TypeScript Saver wrote, graph included; that restores what Python's Saver writes."""
+    path = folder("typescript")
+    script = pathlib.Path(__file__).resolve().parents[2] / "dist/conformance/saver.js"
+
+    def client(*words):
+        done = subprocess.run([os.environ.get("NODE", "node"), str(script), target, *words], capture_output=True, text=True, timeout=50)
+        return done.stdout + done.stderr
+
+    record("saves", client("save", str(path / "m")))
+    record("files", sorted(files(path)))
+    record("state", (path / "checkpoint").read_text())
+    for prefix in (tf.train.latest_checkpoint(str(path)), str(path / "m-7")):
+        with tf.Graph().as_default():
+            saver = v1.train.import_meta_graph(f"{prefix}.meta")
+            variables = v1.global_variables()
+            record(f"variables {prefix}", [v.name for v in variables])
+            with v1.Session() as sess:
+                saver.restore(sess, prefix)
+                values = sess.run(variables)
+                record(f"restored {prefix}", dict(zip([v.name for v in variables], [v if isinstance(v, np.generic) else np.array(v) for v in values])))
+                sess.run([v1.assign(variables[0], variables[0] * 2), v1.assign(variables[2], 9)])
+                saver.save(sess, str(path / "back"), write_meta_graph=False, write_state=False)
+        record(f"restores {prefix}", client("restore", str(path / "back")))

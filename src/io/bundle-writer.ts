@@ -4,11 +4,12 @@
 import { AlreadyExistsError, InvalidArgumentError, UnimplementedError } from "../errors/index.js";
 import type { Heap } from "../memory/heap.js";
 import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
+import { shapeToProto } from "../tensor/proto.js";
 import { type Shape, sameShape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { BundleEntryProto, BundleHeaderProto } from "../wire/io.js";
 import { BufferedWriter } from "./buffered-writer.js";
-import { BUNDLE_VERSION, dataName, entryShape, HEADER_KEY, metaName, shapeProto } from "./bundle.js";
+import { BUNDLE_VERSION, dataName, entryShape, HEADER_KEY, metaName } from "./bundle.js";
 import { readable } from "./byte-text.js";
 import { extendCrc32c, maskCrc } from "./crc32c.js";
 import { type FileSystem, folderOf, temporaryName } from "./file-system.js";
@@ -58,7 +59,7 @@ export class BundleWriter {
     this.#entries.set(key, {
       ...BundleEntryProto.create(),
       dtype: tensor.dtype,
-      shape: shapeProto(tensor.shape),
+      shape: shapeToProto(tensor.shape),
       offset: BigInt(offset),
       size: BigInt(out.position - offset),
       crc32c: maskCrc(out.crc),
@@ -73,7 +74,7 @@ export class BundleWriter {
     if (entry !== undefined && (entry.dtype !== tensor.dtype || !sameShape(entryShape(key, entry.shape), full))) {
       throw new InvalidArgumentError(`Slices of ${readable(key)} have different data types or full shapes`);
     }
-    const whole = entry ?? { ...BundleEntryProto.create(), dtype: tensor.dtype, shape: shapeProto(full) };
+    const whole = entry ?? { ...BundleEntryProto.create(), dtype: tensor.dtype, shape: shapeToProto(full) };
     whole.slices.push(slice.toProto());
     this.#entries.set(key, whole);
     await this.add(slice.keyFor(key), tensor);

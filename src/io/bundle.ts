@@ -42,8 +42,3 @@ export function entryShape(key: string, proto: TensorShapeProto | undefined): Sh
   }
   return shape;
 }
-
-export const shapeProto = (shape: Shape): TensorShapeProto => ({
-  dim: shape.map((size) => ({ size: BigInt(size), name: "" })),
-  unknownRank: false,
-});

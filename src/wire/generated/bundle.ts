@@ -333,3 +333,54 @@ export const SavedTensorSlices: Codec<SavedTensorSlices> = codec({
     return w;
   },
 });
+
+/** `tensorflow.CheckpointState` */
+export interface CheckpointState {
+  modelCheckpointPath: string;
+  allModelCheckpointPaths: string[];
+  allModelCheckpointTimestamps: number[];
+  lastPreservedTimestamp: number;
+}
+
+export const CheckpointState: Codec<CheckpointState> = codec({
+  create: (): CheckpointState => ({ modelCheckpointPath: "", allModelCheckpointPaths: [], allModelCheckpointTimestamps: [], lastPreservedTimestamp: 0 }),
+  read(r: Reader, m: CheckpointState = CheckpointState.create()): CheckpointState {
+    while (r.pos < r.end) {
+      const tag = r.tag();
+      switch (tag) {
+        case 10:
+          m.modelCheckpointPath = r.string();
+          break;
+        case 18:
+          m.allModelCheckpointPaths.push(r.string());
+          break;
+        case 25:
+          m.allModelCheckpointTimestamps.push(r.double());
+          break;
+        case 26: {
+          const outer = r.openPacked();
+          while (r.pos < r.end) m.allModelCheckpointTimestamps.push(r.double());
+          r.close(outer);
+          break;
+        }
+        case 33:
+          m.lastPreservedTimestamp = r.double();
+          break;
+        default:
+          r.skip(tag);
+      }
+    }
+    return m;
+  },
+  write(m: Init<CheckpointState>, w: Writer): Writer {
+    if (m.modelCheckpointPath !== undefined && m.modelCheckpointPath.length > 0) w.uint32(10).string(m.modelCheckpointPath);
+    if (m.allModelCheckpointPaths !== undefined) for (const v of m.allModelCheckpointPaths) w.uint32(18).string(v);
+    if (m.allModelCheckpointTimestamps !== undefined && m.allModelCheckpointTimestamps.length > 0) {
+      w.uint32(26).fork();
+      for (const v of m.allModelCheckpointTimestamps) w.double(v);
+      w.ldelim();
+    }
+    if (m.lastPreservedTimestamp !== undefined && !Object.is(m.lastPreservedTimestamp, 0)) w.uint32(33).double(m.lastPreservedTimestamp);
+    return w;
+  },
+});

@@ -274,6 +274,7 @@ export const MESSAGES: Readonly<Record<string, readonly FieldRow[]>> = {
   SavedTensorSliceMeta: [[1,"tensor","SavedSliceMeta","repeated"], [2,"versions","VersionDef","single"]],
   SavedSlice: [[1,"name","string","single"], [2,"slice","TensorSliceProto","single"], [3,"data","TensorProto","single"]],
   SavedTensorSlices: [[1,"meta","SavedTensorSliceMeta","single"], [2,"data","SavedSlice","single"]],
+  CheckpointState: [[1,"model_checkpoint_path","string","single"], [2,"all_model_checkpoint_paths","string","repeated"], [3,"all_model_checkpoint_timestamps","double","repeated"], [4,"last_preserved_timestamp","double","single"]],
   CoordinatedTask: [[1,"job_name","string","single"], [2,"task_id","int32","single"], [3,"recoverable","bool","single"]],
   CoordinationServiceError: [[3,"is_reported_error","bool","single"], [4,"source_task","CoordinatedTask","single"]],
   BarrierError: [[1,"barrier_id","string","single"], [2,"counter","int64","single"]],
