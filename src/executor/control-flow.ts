@@ -17,6 +17,7 @@ export interface StaticFrame {
 
 const ENTERS = new Set(["Enter", "RefEnter"]);
 const EXITS = new Set(["Exit", "RefExit"]);
+const LOOPS = new Set([...ENTERS, ...EXITS, "NextIteration", "RefNextIteration"]);
 
 export interface FrameAssignment {
   readonly frames: readonly StaticFrame[];
@@ -26,10 +27,13 @@ export interface FrameAssignment {
   readonly enterTarget: ReadonlyMap<Node, StaticFrame>;
 }
 
-/** @param consumers by node id, the nodes that take an output (or a control edge) of it */
-export function assignFrames(graph: Graph, consumers: readonly (readonly Node[])[]): FrameAssignment {
+export function assignFrames(graph: Graph): FrameAssignment {
   const root: StaticFrame = { index: 0, name: "", parent: null, parallelIterations: 1, enterCount: 0 };
   const frames: StaticFrame[] = [root];
+  if (!graph.nodes.some(({ op }) => LOOPS.has(op.name))) {
+    return { frames, frameOf: graph.nodes.map(() => root), enterTarget: new Map() };
+  }
+  const consumers = consumersOf(graph);
   const frameOf: StaticFrame[] = new Array(graph.nodes.length);
   const children = new Map<string, StaticFrame>();
   const enterTarget = new Map<Node, StaticFrame>();
@@ -80,4 +84,14 @@ export function assignFrames(graph: Graph, consumers: readonly (readonly Node[])
     children.set(key, frame);
     return frame;
   }
+}
+
+/** By node id, the nodes that take an output (or a control edge) of it. */
+function consumersOf({ nodes }: Graph): Node[][] {
+  const consumers: Node[][] = nodes.map(() => []);
+  for (const node of nodes) {
+    for (const input of node.inputs) consumers[input.node.id]!.push(node);
+    for (const control of node.controlInputs) consumers[control.id]!.push(node);
+  }
+  return consumers;
 }

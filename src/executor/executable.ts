@@ -85,12 +85,7 @@ export class Executable {
     this.inputSources = nodes.map((node) => node.inputs.map((input) => input.node.id));
     this.maxOutputs = nodes.reduce((most, { outputTypes }) => Math.max(most, outputTypes.length), 1);
 
-    const consumers: Node[][] = nodes.map(() => []);
-    for (const node of nodes) {
-      for (const input of node.inputs) consumers[input.node.id]!.push(node);
-      for (const control of node.controlInputs) consumers[control.id]!.push(node);
-    }
-    const { frames, frameOf, enterTarget } = assignFrames(graph, consumers);
+    const { frames, frameOf, enterTarget } = assignFrames(graph);
     this.enterTarget = Int32Array.from(nodes, (node) => enterTarget.get(node)?.index ?? -1);
 
     this.rows = new Int32Array(n * ROW);

@@ -17,6 +17,8 @@ export class Node {
   assignedDevice = "";
   readonly inputs: Output[] = [];
   readonly controlInputs: Node[] = [];
+  /** Where it stands in the list that a walk is making; means nothing after it. */
+  mark = -1;
   /** One per flattened input and output; references are base + 100. */
   inputTypes: readonly DataType[] = [];
   outputTypes: readonly DataType[] = [];
@@ -49,6 +51,16 @@ export class Graph {
     node.outputTypes = flattenTypes(op.outputs, attrs);
     this.adopt(node);
     return node;
+  }
+
+  /** Adds a copy of another graph's node, without its edges. */
+  copy(node: Node): Node {
+    const copy = new Node(this.nodes.length, node.name, node.op, node.attrs, node.requestedDevice);
+    copy.assignedDevice = node.assignedDevice;
+    copy.inputTypes = node.inputTypes;
+    copy.outputTypes = node.outputTypes;
+    this.adopt(copy);
+    return copy;
   }
 
   /** Takes in a node that was made for this place: its id is the next. */

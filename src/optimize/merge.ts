@@ -5,7 +5,7 @@ import { isExecutorOp } from "../executor/layout.js";
 import type { Graph, Node } from "../graph/graph.js";
 import { sourcesFirst } from "../graph/order.js";
 import { isRef } from "../tensor/dtype.js";
-import { AttrValue } from "../wire/core.js";
+import { AttrValue, type TensorProto } from "../wire/core.js";
 
 /** Longer values aren't worth reading. */
 const MAX_VALUE_BYTES = 4096;
@@ -15,12 +15,11 @@ const APART = new Set(["Placeholder", "PlaceholderV2", "MatchingFiles", "ReadFil
 /** @returns whether anything changed */
 export function mergeEqualNodes(graph: Graph, roots: readonly Node[]): boolean {
   const kept = new Set(roots);
-  const texts = new Map<AttrValue, string | null>();
   const byKey = new Map<string, Node>();
   const servedBy = new Map<Node, Node>();
   for (const node of sourcesFirst(graph.nodes)) {
     redirect(node, servedBy);
-    const key = mayMerge(node) ? keyOf(node, texts) : null;
+    const key = mayMerge(node) ? keyOf(node) : null;
     if (key === null) continue;
     const first = byKey.get(key);
     if (first === undefined) byKey.set(key, node);
@@ -55,20 +54,20 @@ function mayMerge({ op, inputs, inputTypes, outputTypes }: Node): boolean {
 }
 
 /** What makes two nodes equal, `null` where that would be long or hidden in functions. */
-function keyOf(node: Node, texts: Map<AttrValue, string | null>): string | null {
-  let key = `${node.op.name} ${node.assignedDevice}`;
+function keyOf(node: Node): string | null {
+  const { op, attrs } = node;
+  let key = `${op.name} ${node.assignedDevice}`;
   for (const { node: source, index } of node.inputs) key += ` ${source.id}:${index}`;
   if (node.controlInputs.length > 0) {
     const ids = node.controlInputs.map(({ id }) => id).sort((a, b) => a - b);
     key += ` ^${ids.join("^")}`;
   }
-  for (const name of [...node.attrs.keys()].sort()) {
-    const value = node.attrs.get(name)!;
-    let text = texts.get(value);
-    if (text === undefined) {
-      text = textOf(value);
-      texts.set(value, text);
-    }
+  const names = op.attrs.map(({ name }) => name);
+  if (attrs.size > names.length)
+    for (const name of [...attrs.keys()].sort()) if (!names.includes(name)) names.push(name);
+  for (const name of names) {
+    const value = attrs.get(name);
+    const text = value === undefined ? "" : textOf(value);
     if (text === null) return null;
     key += `\n${name}=${text.length}:${text}`;
   }
@@ -76,18 +75,19 @@ function keyOf(node: Node, texts: Map<AttrValue, string | null>): string | null 
 }
 
 function textOf(value: AttrValue): string | null {
-  if (value.type !== undefined) return `type ${value.type}`;
-  if (value.func !== undefined || (value.list?.func.length ?? 0) > 0) return null;
-  if (value.tensor !== undefined && contentOf(value.tensor) > MAX_VALUE_BYTES) return null;
+  const { type, tensor, func, list } = value;
+  if (type !== undefined) return `type ${type}`;
+  if (func !== undefined || (list !== undefined && list.func.length > 0)) return null;
+  if (tensor !== undefined && contentOf(tensor) > MAX_VALUE_BYTES) return null;
   const bytes = AttrValue.encode(value);
-  if (bytes.length > MAX_VALUE_BYTES) return null;
-  return String.fromCharCode(...bytes);
+  return bytes.length > MAX_VALUE_BYTES ? null : String.fromCharCode(...bytes);
 }
 
 /** Bytes of a constant, at a glance. */
-function contentOf(tensor: NonNullable<AttrValue["tensor"]>): number {
+function contentOf(tensor: TensorProto): number {
   let bytes = 0;
-  for (const list of Object.values(tensor) as unknown[]) {
+  for (const name in tensor) {
+    const list: unknown = tensor[name as keyof TensorProto];
     if (ArrayBuffer.isView(list)) bytes += list.byteLength;
     else if (Array.isArray(list)) bytes += list.length;
   }

@@ -41,25 +41,27 @@ export function cutSignature(source: Graph, signature: Signature, client: Client
   for (const [name, { node, index }] of feeds) {
     recvs.set(`${node.id}:${index}`, addRecv(graph, name, node, index, client));
   }
-  const copies = new Map<Node, Node>();
-  for (const node of needed) copies.set(node, copyNode(graph, node));
-  for (const [node, copy] of copies) {
+  const copies = needed.map((node) => graph.copy(node));
+  const copyOf = (node: Node): Node => copies[node.mark]!;
+  for (let i = 0; i < needed.length; i++) {
+    const node = needed[i]!;
+    const copy = copies[i]!;
     for (const input of node.inputs) {
       const recv = recvs.size > 0 ? recvs.get(`${input.node.id}:${input.index}`) : undefined;
       copy.inputs.push(
-        recv === undefined ? { node: copies.get(input.node)!, index: input.index } : { node: recv, index: 0 },
+        recv === undefined ? { node: copyOf(input.node), index: input.index } : { node: recv, index: 0 },
       );
     }
     for (const control of node.controlInputs) {
       const recv = isPlaceholder(control) ? recvs.get(`${control.id}:0`) : undefined;
-      copy.controlInputs.push(recv ?? copies.get(control)!);
+      copy.controlInputs.push(recv ?? copyOf(control));
     }
   }
   const sends = signature.fetches.map((name, i) => {
     const { node, index } = fetches[i]!;
-    return addSend(graph, name, { node: copies.get(node)!, index }, client);
+    return addSend(graph, name, { node: copyOf(node), index }, client);
   });
-  const roots = [...sends, ...targets.map((node) => copies.get(node)!)];
+  const roots = [...sends, ...targets.map(copyOf)];
   return { graph, roots, feedTypes: [...feeds.values()].map(({ node, index }) => baseDtype(node.outputTypes[index]!)) };
 }
 
@@ -109,46 +111,46 @@ function resolveTargets(graph: Graph, names: readonly string[]): Node[] {
   return targets;
 }
 
-/** All nodes from which a root can be reached without passing a feed, in the order of their ids. */
+/** All nodes from which a root can be reached without passing a feed, in the order of their ids, marked with their place. */
 function reach(roots: readonly Node[], feeds: ReadonlyMap<string, Output>): Node[] {
   const fed = new Set([...feeds.values()].map(({ node, index }) => `${node.id}:${index}`));
-  const seen = new Set<Node>(roots);
-  const pending = [...seen];
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    for (const { node: source, index } of node.inputs) {
-      if (seen.has(source) || (fed.size > 0 && fed.has(`${source.id}:${index}`))) continue;
-      seen.add(source);
-      pending.push(source);
+  const needed: Node[] = [];
+  const take = (node: Node) => {
+    // A mark left by an earlier walk points elsewhere.
+    if (needed[node.mark] === node) return;
+    node.mark = needed.length;
+    needed.push(node);
+  };
+  for (const root of roots) take(root);
+  for (let i = 0; i < needed.length; i++) {
+    const { inputs, controlInputs } = needed[i]!;
+    for (const { node: source, index } of inputs) {
+      if (fed.size === 0 || !fed.has(`${source.id}:${index}`)) take(source);
     }
-    for (const source of node.controlInputs) {
-      if (seen.has(source) || (isPlaceholder(source) && fed.has(`${source.id}:0`))) continue;
-      seen.add(source);
-      pending.push(source);
+    for (const source of controlInputs) {
+      if (fed.size === 0 || !isPlaceholder(source) || !fed.has(`${source.id}:0`)) take(source);
     }
   }
-  return [...seen].sort((a, b) => a.id - b.id);
+  needed.sort((a, b) => a.id - b.id);
+  for (let i = 0; i < needed.length; i++) needed[i]!.mark = i;
+  return needed;
 }
 
 /** A copy of the graph with those nodes alone that the roots need. */
 export function sweep(graph: Graph, roots: readonly Node[]): Graph {
   const needed = reach(roots, new Map());
   const kept = new Graph(graph.library);
-  const copies = new Map(needed.map((node) => [node, copyNode(kept, node)]));
-  for (const [node, copy] of copies) {
-    for (const { node: source, index } of node.inputs) copy.inputs.push({ node: copies.get(source)!, index });
-    for (const source of node.controlInputs) copy.controlInputs.push(copies.get(source)!);
+  for (const node of needed) kept.copy(node);
+  for (let i = 0; i < needed.length; i++) {
+    const copy = kept.nodes[i]!;
+    for (const { node, index } of needed[i]!.inputs) copy.inputs.push({ node: kept.nodes[node.mark]!, index });
+    for (const node of needed[i]!.controlInputs) copy.controlInputs.push(kept.nodes[node.mark]!);
   }
   return kept;
 }
 
 /** What waits for a placeholder waits for its feed. */
 const isPlaceholder = (node: Node): boolean => node.op.name === "Placeholder" || node.op.name === "PlaceholderV2";
-
-export function copyNode(graph: Graph, node: Node): Node {
-  const copy = graph.add(node.name, node.op, node.attrs, node.requestedDevice);
-  copy.assignedDevice = node.assignedDevice;
-  return copy;
-}
 
 function transferAttrs(tensorName: string, client: ClientDevice): Map<string, AttrValue> {
   return new Map([

@@ -3,7 +3,6 @@
 // empty tensor. Names of the new nodes are unique in their session, since workers keep kernels by name.
 import { boolValue, intValue, stringValue, tensorValue, typeValue } from "../graph/attr-value.js";
 import { Graph, type Node, type Output, outputName } from "../graph/graph.js";
-import { copyNode } from "../optimize/signature.js";
 import { baseDtype, DataType } from "../tensor/dtype.js";
 import { type AttrValue, TensorProto, TensorShapeProto } from "../wire/core.js";
 import { type Frame, findFrames } from "./frames.js";
@@ -42,7 +41,7 @@ class Cut {
   ) {
     this.#frames = findFrames(graph);
     for (const node of graph.nodes) {
-      this.#copies.set(node, copyNode(this.#piece(locationOf(node)), node));
+      this.#copies.set(node, this.#piece(locationOf(node)).copy(node));
     }
     for (const node of graph.nodes) this.#link(node);
   }
