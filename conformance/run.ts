@@ -1,7 +1,7 @@
 // `npm run conformance [word …]`: this package against real TensorFlow. Makes a virtual environment with the release
 // that is the specification, unless TENSORFLEET_CONFORMANCE_PYTHON names an interpreter that has it, and runs run.py
-// there. `npm run record [family …]` goes the same way to record_ops.py, `npm run record client` to record_client.py. It
-// must not know what is compared.
+// there. `npm run record [family …]` goes the same way to record_ops.py, `npm run record client` and `record shapes` to
+// record_client.py and record_shapes.py. It must not know what is compared.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -37,10 +37,11 @@ const NOISE = /^(WARNING: All log messages|[IWE]\d{4} |Instructions for updating
 
 function main(args: readonly string[]): void {
   const [first, ...rest] = args;
-  const recorder = rest[0] === "client" ? "record_client.py" : "record_ops.py";
-  const script = first === "record" ? recorder : "run.py";
+  const own = first === "record" && (rest[0] === "client" || rest[0] === "shapes");
+  const script = own ? `record_${rest.shift()}.py` : first === "record" ? "record_ops.py" : "run.py";
+  const words = first === "record" ? rest : args;
   const python = findPython();
-  const child = spawn(python, [join(root, "conformance", script), ...(first === "record" ? rest : args)], {
+  const child = spawn(python, [join(root, "conformance", script), ...words], {
     stdio: ["ignore", "inherit", "pipe"],
     env: { ...process.env, NODE: process.execPath, PYTHONDONTWRITEBYTECODE: "1" },
   });

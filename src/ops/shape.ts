@@ -2,8 +2,8 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
 import { dtypeSize } from "../tensor/dtype.js";
-import { fitsPartialShape, numElements, partialShapeString, type Shape, shapeString } from "../tensor/shape.js";
-import { broadcastShape } from "./support/broadcast.js";
+import { fitsPartialShape, numElements, partialShapeString, shapeString } from "../tensor/shape.js";
+import { broadcastReductions, broadcastShape } from "./support/broadcast.js";
 import { normalizeAxis, readInts, writeInts } from "./support/index-tensor.js";
 
 const shapeOp = kernel("Shape", "CPU", {}, () => (step) => {
@@ -150,21 +150,9 @@ const broadcastArgs = kernel("BroadcastArgs", "CPU", {}, () => (step) => {
 const broadcastGradientArgs = kernel("BroadcastGradientArgs", "CPU", {}, () => (step) => {
   const a = readInts(step.heap, step.input(0));
   const b = readInts(step.heap, step.input(1));
-  const shape = broadcastShape(a, b);
-  if (shape === null) throw new InvalidArgumentError(`Incompatible shapes: ${shapeString(a)} vs. ${shapeString(b)}`);
-  const same = a.length === b.length && a.every((dim, i) => dim === b[i]);
-  const axes = (own: Shape, other: Shape): number[] => {
-    const result: number[] = [];
-    if (same) return result;
-    for (let i = 0; i < shape.length; i++) {
-      const mine = own[i - shape.length + own.length] ?? 1;
-      const theirs = other[i - shape.length + other.length] ?? 1;
-      const absent = i < shape.length - own.length;
-      if (mine === 1 && (absent || theirs !== 1 || shape[i] === 1)) result.push(i);
-    }
-    return result;
-  };
-  [axes(a, b), axes(b, a)].forEach((list, i) => {
+  const axes = broadcastReductions(a, b);
+  if (axes === null) throw new InvalidArgumentError(`Incompatible shapes: ${shapeString(a)} vs. ${shapeString(b)}`);
+  axes.forEach((list, i) => {
     writeInts(step.heap, step.allocateOutput(i, [list.length]), list);
   });
   return DONE;

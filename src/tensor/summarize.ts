@@ -70,13 +70,14 @@ function escaped(text: string): string {
 }
 
 /** C++'s default: six significant digits. */
-function shortest(value: number): string {
+export function shortest(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  const text = Object.is(value, -0) ? "-0" : String(Number(value.toPrecision(6)));
-  const match = /^(-?[\d.]+)e([+-])(\d+)$/.exec(
-    value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e6) ? value.toExponential(5) : text,
-  );
-  if (match === null) return text;
-  return `${String(Number(match[1]))}e${match[2]}${match[3]!.padStart(2, "0")}`;
+  // Whether it is written with an exponent shows after rounding: 9.99999974e-05 is 0.0001.
+  const rounded = Number(value.toPrecision(6));
+  const size = Math.abs(rounded);
+  if (Object.is(value, -0)) return "-0";
+  if (size === 0 || (size >= 1e-4 && size < 1e6)) return String(rounded);
+  const [digits, exponent] = rounded.toExponential(5).split("e") as [string, string];
+  return `${Number(digits)}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
 }

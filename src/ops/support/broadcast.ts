@@ -27,6 +27,25 @@ export function broadcastShape(a: Shape, b: Shape): Shape | null {
   return shape;
 }
 
+/** Axes of the common shape that each of two shapes was repeated along; `null` where they don't fit. */
+export function broadcastReductions(a: Shape, b: Shape): readonly [a: number[], b: number[]] | null {
+  const shape = broadcastShape(a, b);
+  if (shape === null) return null;
+  const same = sameShape(a, b);
+  const axes = (own: Shape, other: Shape): number[] => {
+    const result: number[] = [];
+    if (same) return result;
+    for (let i = 0; i < shape.length; i++) {
+      const mine = own[i - shape.length + own.length] ?? 1;
+      const theirs = other[i - shape.length + other.length] ?? 1;
+      const absent = i < shape.length - own.length;
+      if (mine === 1 && (absent || theirs !== 1 || shape[i] === 1)) result.push(i);
+    }
+    return result;
+  };
+  return [axes(a, b), axes(b, a)];
+}
+
 /** @throws InvalidArgumentError with TensorFlow's text */
 export function planBroadcast(a: Shape, b: Shape): BroadcastPlan {
   const shape = broadcastShape(a, b);

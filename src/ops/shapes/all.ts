@@ -1,0 +1,29 @@
+// The shape function of every op that has a kernel.
+import { arrayShapes } from "./array.js";
+import { containerShapes } from "./containers.js";
+import type { ShapeTable } from "./context.js";
+import { controlShapes } from "./control.js";
+import { elementwiseShapes } from "./elementwise.js";
+import { indexingShapes } from "./indexing.js";
+import { matrixDiagShapes } from "./matrix-diag.js";
+import { nnShapes } from "./nn.js";
+import { randomShapes } from "./random.js";
+import { reduceShapes } from "./reduce.js";
+import { stridedSliceShapes } from "./strided-slice.js";
+import { tensorListShapes } from "./tensor-list.js";
+import { variableShapes } from "./variables.js";
+
+export const allShapes: ShapeTable = {
+  ...controlShapes,
+  ...elementwiseShapes,
+  ...arrayShapes,
+  ...stridedSliceShapes,
+  ...indexingShapes,
+  ...matrixDiagShapes,
+  ...reduceShapes,
+  ...nnShapes,
+  ...randomShapes,
+  ...variableShapes,
+  ...containerShapes,
+  ...tensorListShapes,
+};
