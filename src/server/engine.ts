@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly devices?: DeviceRegistry;
   readonly kernels?: readonly Kernel[];
   readonly log?: (text: string) => void;
+  /** Names this run of each device in rendezvous keys; random and never 0 unless given. */
+  readonly newIncarnation?: () => bigint;
   /** Folders that graphs may read and write files in; all, as in TensorFlow, without. */
   readonly fileRoots?: readonly string[];
 }
@@ -72,7 +74,7 @@ export class Engine {
       heap,
       memoryLimit: options.memoryLimit ?? Number.POSITIVE_INFINITY,
       kernels: options.kernels ?? allKernels,
-      newIncarnation,
+      newIncarnation: options.newIncarnation ?? newIncarnation,
     });
     const log = options.log ?? node.logLine;
     const connect = cluster.connectWith(devices[0]!.allocator);

@@ -1,10 +1,11 @@
 // One step on one task: its rendezvous, its own resources, its executors. Lives from the first word of it (a RunGraph,
 // or a peer that asks for one of its tensors) until CleanupGraph.
-import { AbortedError, toOpError } from "../errors/index.js";
+import { AbortedError, InternalError } from "../errors/index.js";
 import { Step, type StepServices } from "../executor/step.js";
 import type { FileSystem } from "../io/file-system.js";
 import { Cancellation } from "../kernel/cancellation.js";
 import type { ResourceStore } from "../kernel/resource.js";
+import { parseKey } from "../rendezvous/key.js";
 import type { LocalRendezvous } from "../rendezvous/local.js";
 import { StepContainer } from "../resources/step-container.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -50,9 +51,12 @@ export class RunningStep {
     trace: StepTrace | null,
   ): Promise<Error | null> {
     let resolve!: (error: Error | null) => void;
-    this.ended = new Promise((r) => {
+    const run = new Promise<Error | null>((r) => {
       resolve = r;
     });
+    const before = this.ended;
+    this.ended =
+      before === null ? run : Promise.all([before, run]).then((errors) => errors.find((e) => e !== null) ?? null);
     let open = graph.parts.length;
     let first: Error | null = null;
     const { stepId, rendezvous: local, cancellation } = this;
@@ -82,17 +86,18 @@ export class RunningStep {
       this.cancellation.add((reason) => step.fail(reason));
       step.start();
     }
-    return this.ended;
+    return run;
   }
 
-  /** Waits for a tensor of the step; one hold passes to the caller. */
+  /** Waits for a tensor of the step; one hold passes to the caller. @throws InvalidArgumentError for a malformed key */
   take(key: string): Promise<Tensor> {
+    parseKey(key);
     return new Promise((resolve, reject) => {
       this.rendezvous.receive(key, (error, tensor, dead) => {
         if (error !== null) reject(error);
         else if (dead) {
           tensor!.release();
-          reject(toOpError(new Error(`The tensor returned for ${key} was not valid.`)));
+          reject(new InternalError(`The tensor returned for ${key} was not valid.`));
         } else resolve(tensor!);
       });
     });

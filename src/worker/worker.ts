@@ -146,7 +146,8 @@ export class Worker implements WorkerInterface {
   ): Promise<RunGraphResponse> {
     for (const { key, tensor } of request.sends) step.rendezvous.send(key, tensor, false);
     const trace = request.recordTimeline ? new StepTrace(this.runtime.now) : null;
-    const starts = step.ended === null;
+    // Only the first portion of a partial run starts the executors; the same step may run any number of times.
+    const starts = step.ended === null || !request.isPartial;
     const ended = starts ? step.start(graph, session, this.runtime, trace) : step.ended!;
     // A partial run answers as soon as it has what was asked for; the last part waits for the executors.
     if (!request.isPartial || request.isLastPartialRun) {
@@ -162,12 +163,12 @@ export class Worker implements WorkerInterface {
   }
 
   async #collect(request: RunGraphRequest, step: RunningStep): Promise<readonly Tensor[]> {
-    const settled = await Promise.allSettled(request.recvKeys.map((key) => step.take(key)));
+    const settled = await Promise.allSettled(request.recvKeys.map(async (key) => step.take(key)));
     const failed = settled.find((result) => result.status === "rejected");
     if (failed === undefined) return settled.map((result) => (result as PromiseFulfilledResult<Tensor>).value);
     for (const result of settled) if (result.status === "fulfilled") result.value.release();
     const error = toOpError((failed as PromiseRejectedResult).reason);
-    if (!(error instanceof InternalError) || step.cancellation.reason !== null) throw error;
+    if (step.cancellation.reason !== null) throw error;
     throw new InternalError(
       `Failed to fetch outputs for step ${request.stepId}. (Original error message: ${error.message})`,
     );

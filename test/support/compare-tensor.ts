@@ -1,6 +1,6 @@
 // Compares a tensor with the recorded one under the case's rule and says precisely what differs first.
 // NaN equals NaN of any sign and payload: WebAssembly leaves both open. Must not know where tensors come from.
-import { DataType, dtypeName } from "../../src/tensor/dtype.js";
+import { DataType, dtypeName, dtypeSize } from "../../src/tensor/dtype.js";
 import type { CaseTensor, Rule } from "./op-cases.js";
 
 interface Limits {
@@ -40,8 +40,7 @@ export function difference(actual: CaseTensor, expected: CaseTensor, rule: Rule)
     return `has ${actual.bytes.length} bytes, expected ${expected.bytes.length}`;
   }
   const limits = parseRule(rule);
-  const reader = readers.get(PARTS.get(expected.dtype) ?? expected.dtype);
-  if (reader === undefined) throw new Error(`no comparison of ${dtypeName(expected.dtype)}`);
+  const reader = readers.get(PARTS.get(expected.dtype) ?? expected.dtype) ?? rawReader(dtypeSize(expected.dtype));
   const actualView = viewOf(actual.bytes);
   const expectedView = viewOf(expected.bytes);
   let first: string | null = null;
@@ -123,6 +122,13 @@ const i64: ElementReader = integer(8, (view, at) => view.getBigInt64(at, true));
 
 function integer(size: number, read: (view: DataView, offset: number) => number | bigint): ElementReader {
   return { size, float: false, bits: read, value: read };
+}
+
+/** Of a dtype whose values nothing here can read: it has bits only. */
+function rawReader(size: number): ElementReader {
+  if (size < 2) return u8;
+  if (size === 2) return integer(2, (view, at) => view.getUint16(at, true));
+  throw new Error(`no comparison of elements of ${size} bytes`);
 }
 
 const readers: ReadonlyMap<number, ElementReader> = new Map<number, ElementReader>([

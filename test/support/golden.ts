@@ -52,6 +52,7 @@ const plain = (text: string, handles: ReadonlyMap<string, string>): string =>
   [...handles]
     .reduce((result, [recorded, own]) => result.replaceAll(recorded, own), text)
     .replace(/\nRecent warning and error logs:[\s\S]*/, "")
+    .replace(/\nAdditional GRPC error information from remote target [\s\S]*?(?=\n\t \[\[|$)/, "")
     .replace(/ goo\.gle\/debug\w+\s[\s\S]*/, " goo.gle/debug")
     .replace(/running on \S+\. /, "running on HOST. ");
 
@@ -159,16 +160,16 @@ function stepDifference(
   );
 }
 
-const first = (found: readonly (string | null)[]): string | null => found.find((text) => text !== null) ?? null;
+export const first = (found: readonly (string | null)[]): string | null => found.find((text) => text !== null) ?? null;
 
-function tensorDifference(own: TensorProto, expected: TensorProto, rule: Rule | "shape"): string | null {
+export function tensorDifference(own: TensorProto, expected: TensorProto, rule: Rule | "shape"): string | null {
   const [actual, wanted] = [fromProto(own), fromProto(expected)];
   if (rule !== "shape") return difference(actual, wanted, rule);
   const same = actual.dtype === wanted.dtype && actual.shape.join() === wanted.shape.join();
   return same ? null : `is ${actual.dtype} [${actual.shape}], expected ${wanted.dtype} [${wanted.shape}]`;
 }
 
-function textDifference(
+export function textDifference(
   code: number,
   text: string,
   ownCode: number,
