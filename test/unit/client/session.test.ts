@@ -12,26 +12,8 @@ import {
   Session,
   Variable,
 } from "../../../src/index.js";
+import { notReached, scoped } from "../../support/scoped.js";
 import { test } from "../../support/suite.js";
-
-/** A test that closes what it keeps, last first, whatever becomes of it. */
-function scoped(name: string, body: (keep: <T extends AsyncDisposable>(opened: T) => T) => Promise<void>): void {
-  test(name, async () => {
-    const opened: AsyncDisposable[] = [];
-    try {
-      await body((one) => {
-        opened.push(one);
-        return one;
-      });
-    } finally {
-      for (const one of opened.reverse()) await one[Symbol.asyncDispose]();
-    }
-  });
-}
-
-const notReached = (): never => {
-  throw new Error("the step should have failed");
-};
 
 const localServer = () => Server.create({ worker: ["127.0.0.1:0"] }, { log: () => {} });
 
