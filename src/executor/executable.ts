@@ -67,6 +67,8 @@ export class Executable {
   /** Kind-specific: argument index, constant Enter, `_Send`/`_Recv` key without its frame, is host-side. */
   readonly aux: Int32Array;
   readonly keys: (string | null)[];
+  /** The same with the root frame's end: most transfers are made there, and a string made once is hashed once. */
+  readonly rootKeys: (string | null)[];
   readonly retvalCount: number;
   readonly device: Device;
   readonly #owned: NodeKernel[] = [];
@@ -126,6 +128,7 @@ export class Executable {
 
     this.aux = new Int32Array(n);
     this.keys = new Array<string | null>(n).fill(null);
+    this.rootKeys = new Array<string | null>(n).fill(null);
     this.compute = new Array<Compute | null>(n).fill(null);
     let retvals = 0;
     try {
@@ -216,6 +219,7 @@ export class Executable {
         stringAttr(node, "tensor_name"),
         "",
       ].join(";");
+      this.rootKeys[node.id] = `${this.keys[node.id]}0:0`;
     }
     if (kind === Kind.KERNEL) this.compute[node.id] = this.#kernelOf(node, options).compute;
     return 0;

@@ -351,7 +351,7 @@ export class Step extends Flow {
 
   #send(node: number, iteration: Iteration, dead: boolean): void {
     const { executable, services } = this;
-    const key = executable.keys[node]! + this.#frameIter(iteration);
+    const key = this.#key(node, iteration);
     const base = this.rows[node * ROW + SLOT]!;
     if (dead || iteration.slots[base] === null) {
       iteration.slots[base]?.release();
@@ -365,8 +365,8 @@ export class Step extends Flow {
   }
 
   #receive(node: number, iteration: Iteration): void {
-    const { executable, services } = this;
-    const key = executable.keys[node]! + this.#frameIter(iteration);
+    const { services } = this;
+    const key = this.#key(node, iteration);
     const call = this.#cursor;
     call.node = node;
     call.iteration = iteration;
@@ -395,9 +395,9 @@ export class Step extends Flow {
     });
   }
 
-  #frameIter(iteration: Iteration): string {
-    const { frame } = iteration;
-    return frame.parent === null ? "0:0" : `${frame.id}:${iteration.index}`;
+  #key(node: number, { frame, index }: Iteration): string {
+    const { keys, rootKeys } = this.executable;
+    return frame.parent === null ? rootKeys[node]! : `${keys[node]}${frame.id}:${index}`;
   }
 
   // ---- ends ---------------------------------------------------------------------------------------------------

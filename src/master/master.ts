@@ -13,7 +13,7 @@ import type { StepSignal, WorkerInterface } from "../worker/worker-interface.js"
 import { DeviceFilters, devicesAs, devicesOf, ownTaskIn, workersOf } from "./members.js";
 import type { PlanHost } from "./plan.js";
 import { type Callable, type Feed, MasterSession } from "./session.js";
-import { newStepId, type StepResult } from "./step-runner.js";
+import { type StepResult, stepIds } from "./step-runner.js";
 
 export interface MasterContext {
   /** `/job:worker/replica:0/task:0` */
@@ -90,7 +90,7 @@ export class Master {
         },
         host: this.context.host,
         incarnationOf: (device) => incarnations.get(device) ?? 0n,
-        newStepId: () => newStepId(random),
+        newStepId: stepIds(random),
       },
       graphDef,
     );

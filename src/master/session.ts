@@ -47,8 +47,8 @@ export const CLOSED = "Step was cancelled by an explicit call to `Session::Close
 export class MasterSession {
   readonly #graph: Graph;
   readonly #plans = new Map<string, Promise<Plan>>();
-  readonly #running = new Set<Cancellation>();
-  readonly #ends = new Set<Promise<unknown>>();
+  /** Steps, and when each is over. */
+  readonly #running = new Map<Cancellation, Promise<unknown>>();
   readonly #partialRuns = new Map<string, PartialRun>();
   readonly #callables = new Map<bigint, Callable | null>();
   #version = 0n;
@@ -111,7 +111,7 @@ export class MasterSession {
     }
   }
 
-  async run(
+  run(
     feeds: readonly Feed[],
     fetches: readonly string[],
     targets: readonly string[],
@@ -121,7 +121,7 @@ export class MasterSession {
     return this.#track(cancellation, async () => {
       let plan: Plan;
       try {
-        plan = await this.#plan({ feeds: feeds.map((feed) => feed.name), fetches: [...new Set(fetches)], targets });
+        plan = await this.#plan({ feeds: feeds.map((feed) => feed.name), fetches: distinct(fetches), targets });
         if (cancellation.reason !== null) throw cancellation.reason;
       } catch (error) {
         for (const { tensor } of feeds) tensor.release();
@@ -200,13 +200,14 @@ export class MasterSession {
     if (this.#closed) return;
     this.#closed = true;
     const reason = new CancelledError(CLOSED);
-    for (const cancellation of this.#running) cancellation.cancel(reason);
+    const ends = [...this.#running.values()];
+    for (const cancellation of this.#running.keys()) cancellation.cancel(reason);
     for (const run of this.#partialRuns.values()) {
       run.cancellation.cancel(reason);
       run.cleanUp();
     }
     this.#partialRuns.clear();
-    await Promise.allSettled(this.#ends);
+    await Promise.allSettled(ends);
     await Promise.allSettled(
       [...this.context.workers.values()].map((worker) => worker.deleteWorkerSession(this.handle)),
     );
@@ -214,14 +215,12 @@ export class MasterSession {
 
   async #track<T>(cancellation: Cancellation, work: () => Promise<T>): Promise<T> {
     if (this.#closed) throw new CancelledError(CLOSED);
-    this.#running.add(cancellation);
     const end = work();
-    this.#ends.add(end);
+    this.#running.set(cancellation, end);
     try {
       return await end;
     } finally {
       this.#running.delete(cancellation);
-      this.#ends.delete(end);
     }
   }
 
@@ -249,6 +248,8 @@ export class MasterSession {
     return plan;
   }
 }
+
+const distinct = (names: readonly string[]): readonly string[] => (names.length > 1 ? [...new Set(names)] : names);
 
 /** The values of a step for fetches that name some tensor more than once. */
 function repeated(result: StepResult, plan: Plan, fetches: readonly string[]): StepResult {

@@ -47,6 +47,8 @@ export class GrpcListener {
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
       "grpc-node.flow_control_window": 4 * 1024 * 1024,
+      // Nobody reads its counts.
+      "grpc.enable_channelz": 0,
     } as Record<string, number>);
     const definition: Record<string, object> = {};
     const implementation: Record<

@@ -89,16 +89,33 @@ export class RunningStep {
     return run;
   }
 
-  /** Waits for a tensor of the step; one hold passes to the caller. @throws InvalidArgumentError for a malformed key */
-  take(key: string): Promise<Tensor> {
-    parseKey(key);
+  /**
+   * Waits for tensors of the step; one hold each passes to the caller.
+   * @throws InvalidArgumentError for a malformed key
+   */
+  takeAll(keys: readonly string[]): Promise<readonly Tensor[]> {
     return new Promise((resolve, reject) => {
-      this.rendezvous.receive(key, (error, tensor, dead) => {
-        if (error !== null) reject(error);
-        else if (dead) {
-          tensor!.release();
-          reject(new InternalError(`The tensor returned for ${key} was not valid.`));
-        } else resolve(tensor!);
+      for (const key of keys) parseKey(key);
+      const tensors = new Array<Tensor | null>(keys.length).fill(null);
+      let missing = keys.length;
+      let failure: Error | null = null;
+      if (missing === 0) resolve([]);
+      keys.forEach((key, i) => {
+        this.rendezvous.receive(key, (error, tensor, dead) => {
+          if (error === null && !dead) {
+            tensors[i] = tensor;
+          } else {
+            tensor?.release();
+            failure ??= error ?? new InternalError(`The tensor returned for ${key} was not valid.`);
+          }
+          if (--missing > 0) return;
+          if (failure === null) {
+            resolve(tensors as Tensor[]);
+          } else {
+            for (const taken of tensors) taken?.release();
+            reject(failure);
+          }
+        });
       });
     });
   }

@@ -132,46 +132,30 @@ export class Worker implements WorkerInterface {
     const cancel = (reason: Error) => step.cancellation.cancel(reason);
     signal.add(cancel);
     try {
-      return await this.#run(request, step, graph, session);
+      for (const { key, tensor } of request.sends) step.rendezvous.send(key, tensor, false);
+      const trace = request.recordTimeline ? new StepTrace(this.runtime.now) : null;
+      // Only the first portion of a partial run starts the executors; the same step may run any number of times.
+      const starts = step.ended === null || !request.isPartial;
+      const ended = starts ? step.start(graph, session, this.runtime, trace) : step.ended!;
+      // A partial run answers as soon as it has what was asked for; the last part waits for the executors.
+      if (!request.isPartial || request.isLastPartialRun) {
+        const error = await ended;
+        if (error !== null) throw error;
+      }
+      return {
+        recvs: await step.takeAll(request.recvKeys).catch((error) => this.#notFetched(error, step)),
+        stepStats: trace?.toProto() ?? null,
+        partitionGraphs: request.recordPartitionGraphs ? graph.parts.map(() => exportGraph(graph.graph)) : [],
+      };
     } finally {
       signal.remove(cancel);
     }
   }
 
-  async #run(
-    request: RunGraphRequest,
-    step: RunningStep,
-    graph: RegisteredGraph,
-    session: WorkerSession,
-  ): Promise<RunGraphResponse> {
-    for (const { key, tensor } of request.sends) step.rendezvous.send(key, tensor, false);
-    const trace = request.recordTimeline ? new StepTrace(this.runtime.now) : null;
-    // Only the first portion of a partial run starts the executors; the same step may run any number of times.
-    const starts = step.ended === null || !request.isPartial;
-    const ended = starts ? step.start(graph, session, this.runtime, trace) : step.ended!;
-    // A partial run answers as soon as it has what was asked for; the last part waits for the executors.
-    if (!request.isPartial || request.isLastPartialRun) {
-      const error = await ended;
-      if (error !== null) throw error;
-    }
-    const recvs = await this.#collect(request, step);
-    return {
-      recvs,
-      stepStats: trace?.toProto() ?? null,
-      partitionGraphs: request.recordPartitionGraphs ? graph.parts.map(() => exportGraph(graph.graph)) : [],
-    };
-  }
-
-  async #collect(request: RunGraphRequest, step: RunningStep): Promise<readonly Tensor[]> {
-    const settled = await Promise.allSettled(request.recvKeys.map(async (key) => step.take(key)));
-    const failed = settled.find((result) => result.status === "rejected");
-    if (failed === undefined) return settled.map((result) => (result as PromiseFulfilledResult<Tensor>).value);
-    for (const result of settled) if (result.status === "fulfilled") result.value.release();
-    const error = toOpError((failed as PromiseRejectedResult).reason);
-    if (step.cancellation.reason !== null) throw error;
-    throw new InternalError(
-      `Failed to fetch outputs for step ${request.stepId}. (Original error message: ${error.message})`,
-    );
+  #notFetched(cause: unknown, { stepId, cancellation }: RunningStep): never {
+    const error = toOpError(cause);
+    if (cancellation.reason !== null) throw error;
+    throw new InternalError(`Failed to fetch outputs for step ${stepId}. (Original error message: ${error.message})`);
   }
 
   /** The step, which is made when it is first heard of: a peer may ask for its tensors before it runs. */
