@@ -140,3 +140,44 @@ def recursion(target, record):
             record.raises("recursion", lambda: sess.run(y, {x: 5}))
     except Exception as error:  # noqa: BLE001  (Python itself may refuse; then both sides record the same)
         record("refused", type(error).__name__)
+
+
+@program()
+def errors_inside(target, record):
+    """Nodes that fail inside calls, conditions and loops are named as in their functions."""
+    one = [tf.TensorSpec([], tf.float32)]
+
+    def fail(v, name):
+        return tf.debugging.check_numerics(v / 0.0, "here", name=name)
+
+    @tf.function(input_signature=one)
+    def called(v):
+        return fail(v, "in_call")
+
+    @tf.function(input_signature=one)
+    def calls(v):
+        return called(v * 1.0) * 2.0
+
+    @tf.function(input_signature=one)
+    def chooses(v):
+        return tf.cond(v > 0, lambda: fail(v, "in_condition_of_call"), lambda: v)
+
+    @tf.function(input_signature=one)
+    def turns(v):
+        return tf.while_loop(lambda i: i < 3.0, lambda i: fail(i, "in_loop_of_call"), [v])
+
+    x = v1.placeholder(tf.float32, [], "x")
+    fetches = {
+        "call": called(x),
+        "call in a call": calls(x),
+        "condition in a call": chooses(x),
+        "loop in a call": turns(x),
+        "condition": v1.cond(x > 0, lambda: fail(x, "in_condition"), lambda: x),
+        "condition in a condition": v1.cond(x > 0, lambda: tf.cond(x > 0.5, lambda: fail(x, "deep"), lambda: x), lambda: x),
+        "loop": v1.while_loop(lambda i: i < 3.0, lambda i: fail(i, "in_loop"), [x]),
+        "case": tf.switch_case(tf.cast(x, tf.int32), [lambda: x, lambda: fail(x, "in_case")]),
+        "assertion": v1.Assert(x > 1.0, [x], name="must_hold"),
+    }
+    with v1.Session(target) as sess:
+        for name, fetch in fetches.items():
+            record.raises(name, lambda: sess.run(fetch, {x: 1.0}))

@@ -49,6 +49,8 @@ export interface CompileOptions {
 export class Executable {
   readonly names: string[];
   readonly ops: string[];
+  /** Where nodes come from that were made of a function's. */
+  readonly origins: Node["debugInfo"][];
   readonly rows: Int32Array;
   readonly edges: Int32Array;
   readonly compute: (Compute | null)[];
@@ -81,6 +83,7 @@ export class Executable {
     this.device = options.device;
     this.names = nodes.map((node) => node.name);
     this.ops = nodes.map((node) => node.op.name);
+    this.origins = nodes.map((node) => node.debugInfo);
     this.outputTypes = nodes.map((node) => node.outputTypes);
     this.inputTypes = nodes.map((node) => node.inputTypes);
     this.sourceNames = nodes.map((node) => node.inputs.map((input) => input.node.name));
@@ -241,7 +244,7 @@ export class Executable {
       }
       return own;
     } catch (error) {
-      throw error instanceof OpError ? withNode(error, node.name) : error;
+      throw error instanceof OpError ? withNode(error, node.name, node.debugInfo) : error;
     }
   }
 }
@@ -254,9 +257,17 @@ function flagsOf(node: Node): number {
 }
 
 /** The same error, naming the node as TensorFlow does, so that a Python client can find it in its graph. */
-export function withNode(error: OpError, name: string): OpError {
-  const suffix = error.message.includes("[[") ? `\n\t [[${name}]]` : `\n\t [[{{node ${name}}}]]`;
-  return error.withMessage(error.message + suffix);
+export function withNode(error: OpError, name: string, origin: Node["debugInfo"]): OpError {
+  const suffix = error.message.includes("[[") ? name : locationOf(name, origin);
+  return error.withMessage(`${error.message}\n\t [[${suffix}]]`);
+}
+
+/** Nodes that came out of a function are named as they are there. */
+function locationOf(name: string, origin: Node["debugInfo"]): string {
+  if (origin === undefined || origin.originalNodeNames.length === 0) return `{{node ${name}}}`;
+  const { originalNodeNames, originalFuncNames } = origin;
+  const functionOf = (i: number) => (i < originalFuncNames.length ? `{{function_node ${originalFuncNames[i]}}}` : "");
+  return originalNodeNames.map((node, i) => `${functionOf(i)}{{node ${node}}}`).join(", ");
 }
 
 function findKernel(node: Node, device: Device): Kernel {

@@ -403,7 +403,8 @@ export class Step extends Flow {
   // ---- ends ---------------------------------------------------------------------------------------------------
 
   #named(error: unknown, node: number): Error {
-    return withNode(toOpError(error), this.executable.names[node]!);
+    const { names, origins } = this.executable;
+    return withNode(toOpError(error), names[node]!, origins[node]);
   }
 
   protected stop(error: Error): void {

@@ -25,6 +25,7 @@ export function exportNode(node: Node, options: ExportOptions = {}): NodeDef {
     input: [...node.inputs.map(outputName), ...node.controlInputs.map((control) => `^${control.name}`)],
     device: node.assignedDevice || node.requestedDevice,
     attr: options.stripDefaults ? withoutDefaults(node) : node.attrs,
+    experimentalDebugInfo: node.debugInfo,
   };
 }
 

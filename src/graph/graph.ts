@@ -1,7 +1,7 @@
 // The graph as every pass sees it: nodes with typed outputs, linked by their inputs. Edges point from consumer to
 // producer only; a pass that needs consumers counts them over the nodes it looks at. Nothing here runs anything.
 import type { DataType } from "../tensor/dtype.js";
-import type { AttrValue } from "../wire/core.js";
+import type { AttrValue, NodeDef_ExperimentalDebugInfo } from "../wire/core.js";
 import type { FunctionLibrary } from "./function-library.js";
 import type { OpDef } from "./op-def.js";
 import { flattenTypes } from "./types.js";
@@ -17,6 +17,8 @@ export class Node {
   assignedDevice = "";
   readonly inputs: Output[] = [];
   readonly controlInputs: Node[] = [];
+  /** Where it comes from, for errors: its name in a function's body, and the function's. */
+  debugInfo: NodeDef_ExperimentalDebugInfo | undefined;
   /** Where it stands in the list that a walk is making; means nothing after it. */
   mark = -1;
   /** One per flattened input and output; references are base + 100. */
@@ -59,6 +61,7 @@ export class Graph {
     copy.assignedDevice = node.assignedDevice;
     copy.inputTypes = node.inputTypes;
     copy.outputTypes = node.outputTypes;
+    copy.debugInfo = node.debugInfo;
     this.adopt(copy);
     return copy;
   }

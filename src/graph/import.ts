@@ -39,6 +39,7 @@ export function importGraph(graph: Graph, graphDef: GraphDef, registry: OpRegist
     const node = new Node(first + i, definition.name, op, withDefaults(definition, op), definition.device);
     node.inputTypes = flattenTypes(op.inputs, node.attrs);
     node.outputTypes = flattenTypes(op.outputs, node.attrs);
+    node.debugInfo = definition.experimentalDebugInfo;
     staged.set(node.name, node);
     nodes[i] = node;
   }

@@ -69,8 +69,10 @@ class Lowering {
     args: readonly Output[],
     free: ReadonlySet<number>,
     pivot: readonly Node[],
+    calledAs: string | null = null,
   ): Inlined {
-    const inlined = inlineBody(this.graph, body, { prefix, args, free, pivot, device: node.requestedDevice });
+    const device = node.requestedDevice;
+    const inlined = inlineBody(this.graph, body, { prefix, args, free, pivot, device, calledAs });
     const chain = [...this.#chain(node), body.name];
     for (const copy of inlined.nodes) this.#chains.set(copy, chain);
     return inlined;
@@ -104,7 +106,7 @@ class Lowering {
             identity.controlInputs.push(...controlInputs);
             return { node: identity, index: 0 };
           });
-    const inlined = this.#inline(node, body, node.name, args, new Set(), controlInputs);
+    const inlined = this.#inline(node, body, node.name, args, new Set(), controlInputs, body.name);
     this.#becomeIdentity(node, inlined.rets, [...controlInputs, ...inlined.controls]);
   }
 

@@ -1,6 +1,7 @@
 // What is left of calls once they are lowered, and what a signature then needs of them.
 import * as assert from "uvu/assert";
-import { funcValue, intValue, typesValue, typeValue } from "../../../src/graph/attr-value.js";
+import { boolValue, funcValue, intValue, typesValue, typeValue } from "../../../src/graph/attr-value.js";
+import { exportNode } from "../../../src/graph/export.js";
 import { FunctionLibrary } from "../../../src/graph/function-library.js";
 import { Graph } from "../../../src/graph/graph.js";
 import { importGraph } from "../../../src/graph/import.js";
@@ -85,6 +86,27 @@ test("a function in a function leaves its name behind", () => {
   const outer = define("outer", [call("inner", "both", ["x"], 2)], { r: "inner:output:1" });
   const graph = lowered([both, outer], [x, call("c", "outer", ["x"], 1), unary("after", "Sqrt", "c")]);
   assert.equal(needed(graph, "after:0"), ["after", "c/inner/exp"]);
+});
+
+test("what comes out of a function is named in errors as it is there, by the innermost", () => {
+  const outer = define("outer", [call("inner", "both", ["x"], 2)], { r: "inner:output:1" });
+  const graph = lowered([both, outer], [x, call("c", "outer", ["x"], 1)]);
+  const origin = { originalNodeNames: ["exp"], originalFuncNames: ["both"] };
+  assert.equal(graph.find("c/inner/exp")!.debugInfo, origin);
+  assert.is(graph.find("x")!.debugInfo, undefined);
+  const bytes = NodeDef.encode(exportNode(graph.find("c/inner/exp")!));
+  assert.equal(NodeDef.decode(bytes).experimentalDebugInfo, origin, "other tasks hear of it");
+});
+
+test("a function that must not be inlined stays a call, unless it asks for devices", () => {
+  const whole = (device: string) => {
+    const definition = define("whole", [{ ...unary("neg", "Neg", "x"), device }], { n: "neg:y:0" });
+    return { ...definition, attr: new Map([["_noinline", boolValue(true)]]) };
+  };
+  const nodes = [x, call("c", "whole", ["x"], 1)];
+  assert.is(lowered([whole("")], nodes).find("c")!.op.name, "StatefulPartitionedCall");
+  const placed = [x, call("c", "whole", ["x"], 1)];
+  assert.is(lowered([whole("/device:CPU:1")], placed).find("c")!.op.name, "IdentityN");
 });
 
 test("a function that calls itself stays a call inside", () => {
