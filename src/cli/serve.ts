@@ -15,6 +15,7 @@ const options = {
   config: { type: "string" },
   bind: { type: "string" },
   "memory-limit": { type: "string" },
+  checkpoint: { type: "string" },
   "file-root": { type: "string", multiple: true },
   "no-data-connection": { type: "boolean" },
   "log-level": { type: "string" },
@@ -33,6 +34,7 @@ Which task this is; without any of these, the only task of a cluster of its own:
   --memory-limit BYTES    for tensors; K, M and G are understood
   --file-root FOLDER      graphs may read and write files (checkpoints) in it only; may be given several times
   --no-data-connection    tensors between tasks go by RecvTensor alone
+  --checkpoint PREFIX     write the task's variables there when it stops, begin with them when it starts
   --log-level LEVEL       silent or info
 `;
 
@@ -54,19 +56,27 @@ export async function serve(args: string[]): Promise<number> {
     process.stderr.write(`tensorfleet serve: ${(error as Error).message.split("\n")[0]}\n`);
     return 2;
   }
-  const stop = () => void server.stop({ graceMs: 1000 });
+  // What goes wrong is told below.
+  const stop = () => void server.stop({ graceMs: 1000 }).catch(() => {});
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
   // After that: who reads this line may send a signal at once.
   process.stdout.write(`Started server with target: ${server.target}\n`);
   await server.join();
-  return 0;
+  try {
+    await server.stop();
+    return 0;
+  } catch (error) {
+    process.stderr.write(`tensorfleet serve: ${(error as Error).message}\n`);
+    return 1;
+  }
 }
 
 async function start(flags: Flags): Promise<Server> {
   const settings: Writable<ServerOptions> = {};
   if (flags.bind !== undefined) settings.bind = flags.bind;
   if (flags["memory-limit"] !== undefined) settings.memoryLimit = bytes(flags["memory-limit"]);
+  if (flags.checkpoint !== undefined) settings.checkpointOnStop = flags.checkpoint;
   if (flags["file-root"] !== undefined) settings.fileRoots = flags["file-root"];
   if (flags["no-data-connection"]) settings.dataConnection = false;
   const level = flags["log-level"] ?? "info";

@@ -82,11 +82,17 @@ export class ResourceManager implements ResourceStore {
     this.cleanUp([...this.#containers.keys()]);
   }
 
+  *entries(): Generator<{ container: string; name: string; resource: Resource }> {
+    for (const [container, resources] of this.#containers) {
+      for (const [key, resource] of resources) {
+        yield { container, name: key.slice(resource.typeName.length + 1), resource };
+      }
+    }
+  }
+
   /** Resources by container, for `tensorfleet inspect` and tests. */
   list(): { container: string; name: string; typeName: string }[] {
-    return [...this.#containers].flatMap(([container, resources]) =>
-      [...resources].map(([key, { typeName }]) => ({ container, name: key.slice(typeName.length + 1), typeName })),
-    );
+    return [...this.entries()].map(({ container, name, resource: { typeName } }) => ({ container, name, typeName }));
   }
 
   #container(name: string): Container {

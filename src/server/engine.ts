@@ -23,6 +23,7 @@ import { ResourceManager } from "../resources/resource-manager.js";
 import type { ClusterDef, ConfigProto } from "../wire/core.js";
 import { type Connect, noPeers } from "../worker/peers.js";
 import { Worker } from "../worker/worker.js";
+import { restoreState, saveState } from "./state.js";
 
 export interface EngineOptions {
   /** Bytes that each device may hold. */
@@ -35,6 +36,8 @@ export interface EngineOptions {
   readonly newIncarnation?: () => bigint;
   /** Folders that graphs may read and write files in; all, as in TensorFlow, without. */
   readonly fileRoots?: readonly string[];
+  /** Prefix of a checkpoint that the task's variables are written to when it stops and read from when it starts. */
+  readonly checkpointOnStop?: string;
 }
 
 /** The cluster of the task, and how its other tasks are found. */
@@ -52,6 +55,7 @@ export class Engine {
     readonly devices: readonly Device[],
     readonly worker: Worker,
     readonly master: Master,
+    readonly options: EngineOptions,
   ) {}
 
   static async open(
@@ -82,6 +86,7 @@ export class Engine {
     const files = new FileSystem(nodeFiles, options.fileRoots ?? null);
     const runtime = { now: node.now, yieldThen: node.yieldThen, log, files };
     const worker = new Worker(task, devices, new ResourceManager(job), runtime, peers, connect);
+    await restore(worker, options, log);
     const byType = new Map(devices.map((device) => [device.type, device]));
     const master = new Master({
       task,
@@ -104,19 +109,37 @@ export class Engine {
       log,
       defaultConfig: config,
     });
-    return new Engine(heap, devices, worker, master);
+    return new Engine(heap, devices, worker, master, options);
   }
 
   localMaster(): MasterClient {
     return localMaster(this.master, this.devices[0]!.allocator);
   }
 
-  /** Cancels steps, closes sessions, lets go of all memory. */
-  async close(): Promise<void> {
+  /**
+   * Cancels steps, closes sessions, lets go of all memory.
+   * @param keep whether variables are written to the checkpoint that the options name
+   * @throws OpError when they can't be; everything is closed all the same
+   */
+  async close(keep = false): Promise<void> {
+    const { checkpointOnStop: prefix } = this.options;
+    const { allocator } = this.devices[0]!;
     await this.master.close();
-    await this.worker.close(new UnavailableError("The server is stopping"));
-    for (const device of this.devices) device.close();
+    try {
+      await this.worker.close(new UnavailableError("The server is stopping"), async (resources) => {
+        if (keep && prefix !== undefined) await saveState(new FileSystem(nodeFiles), prefix, resources, allocator);
+      });
+    } finally {
+      for (const device of this.devices) device.close();
+    }
   }
+}
+
+async function restore({ resources, devices }: Worker, options: EngineOptions, log: (text: string) => void) {
+  const { checkpointOnStop: prefix } = options;
+  if (prefix === undefined) return;
+  const count = await restoreState(new FileSystem(nodeFiles), prefix, resources, devices[0]!.allocator);
+  if (count !== null) log(`Restored ${count} variables from ${prefix}`);
 }
 
 /** A task of its own, for sessions that name no server. */

@@ -142,6 +142,7 @@ export class Server implements AsyncDisposable {
     return this.#joined;
   }
 
+  /** @throws OpError when the state can't be written to `checkpointOnStop`; the server has stopped all the same */
   stop(options: StopOptions = {}): Promise<void> {
     this.#stopping ??= this.#stop(options);
     return this.#stopping;
@@ -151,11 +152,14 @@ export class Server implements AsyncDisposable {
     const { engine, connections, dataService, listener } = this.parts;
     const deadline = node.now() + graceMs;
     while (engine.master.runningSteps > 0 && node.now() < deadline) await new Promise((r) => setTimeout(r, 5));
-    await engine.close();
-    connections.close();
-    dataService.close();
-    await listener.close(Math.max(50, deadline - node.now()));
-    this.#resolveJoined();
+    try {
+      await engine.close(true);
+    } finally {
+      connections.close();
+      dataService.close();
+      await listener.close(Math.max(50, deadline - node.now()));
+      this.#resolveJoined();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

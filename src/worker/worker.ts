@@ -57,6 +57,8 @@ const LEGACY: CreateWorkerSessionRequest = {
 /** Steps that a peer may ask for before they run: more than any master keeps in flight. */
 const MAX_PARKED_STEPS = 10_000;
 
+const nothing = async (): Promise<void> => {};
+
 /** Tells a caller that it may mean the process that was here before. */
 const restarted = (message: string): OpError =>
   new AbortedError(message, { payloads: new Map([[WORKER_POSSIBLY_RESTARTED, new Uint8Array(0)]]) });
@@ -64,6 +66,8 @@ const restarted = (message: string): OpError =>
 export class Worker implements WorkerInterface {
   readonly #sessions = new Map<string, WorkerSession>();
   readonly #steps = new Map<bigint, RunningStep>();
+  /** Why no session may begin any more. */
+  #closing: Error | null = null;
 
   constructor(
     readonly task: string,
@@ -237,15 +241,24 @@ export class Worker implements WorkerInterface {
     this.resources.cleanUp(containers);
   }
 
-  /** Cancels all steps, drops all sessions and state. */
-  async close(reason: Error): Promise<void> {
+  /**
+   * Cancels all steps, drops all sessions and state.
+   * @param keep sees the state once no step runs any more, before it goes
+   */
+  async close(reason: Error, keep: (resources: ResourceManager) => Promise<void> = nothing): Promise<void> {
+    this.#closing = reason;
     for (const step of this.#steps.values()) step.cancellation.cancel(reason);
     await Promise.all([...this.#steps.keys()].map((stepId) => this.cleanupGraph(stepId)));
     for (const [handle, session] of this.#sessions) this.#drop(handle, session);
-    this.resources.clear();
+    try {
+      await keep(this.resources);
+    } finally {
+      this.resources.clear();
+    }
   }
 
   #open(request: CreateWorkerSessionRequest): WorkerSession {
+    if (this.#closing !== null) throw this.#closing;
     const { sessionHandle, masterTask, masterIncarnation, isolateSessionState: isolated } = request;
     const task = request.cluster === null || request.task === "" ? this.task : request.task;
     const session: WorkerSession = {
