@@ -10,6 +10,7 @@ import {
   DataType,
   Graph,
   globalVariablesInitializer,
+  initializers,
   type Output,
   Session,
   Variable,
@@ -81,25 +82,19 @@ function jittered(digits: Digits, from: number, count: number, random: () => num
 }
 
 function buildModel(graph: Graph) {
+  const { ops } = graph;
   const image = graph.placeholder(DataType.FLOAT, [-1, PIXELS], "image");
   const label = graph.placeholder(DataType.INT32, [-1], "label");
-  const dense = (x: Output, from: number, to: number, name: string) => {
-    const normal = graph
-      .op("RandomStandardNormal", [graph.constant([from, to])], { dtype: DataType.FLOAT, seed: 1, seed2: from })
-      .output();
-    const initial = graph.op("Mul", [normal, graph.constant(Math.sqrt(2 / from), DataType.FLOAT)]).output();
-    const weights = new Variable(graph, initial, { name: `${name}/weights`, shape: [from, to] });
-    const zeros = graph.op("Fill", [graph.constant([to]), graph.constant(0, DataType.FLOAT)]).output();
-    const bias = new Variable(graph, zeros, { name: `${name}/bias`, shape: [to] });
-    const product = graph.op("MatMul", [x, weights.value]).output();
-    return { y: graph.op("BiasAdd", [product, bias.value]).output(), variables: [weights, bias] };
+  const dense = (x: Output, width: number, name: string) => {
+    const shape = [x.shape!.at(-1)!, width];
+    const weights = new Variable(graph, initializers.heNormal({ seed: 1 }), { name: `${name}/weights`, shape });
+    const bias = new Variable(graph, initializers.zeros(), { name: `${name}/bias`, shape: [width] });
+    return ops.biasAdd(ops.matMul(x, weights), bias);
   };
-  const hidden = dense(image, PIXELS, 512, "hidden");
-  const logits = dense(graph.op("Relu", [hidden.y]).output(), 512, CLASSES, "logits");
-  const losses = graph.op("SparseSoftmaxCrossEntropyWithLogits", [logits.y, label]).output();
-  const loss = graph.op("Mean", [losses, graph.constant([0])], {}, { name: "loss" }).output();
+  const logits = dense(ops.relu(dense(image, 512, "hidden")), CLASSES, "logits");
+  const loss = ops.mean(ops.sparseSoftmaxCrossEntropyWithLogits(logits, label).loss, 0, { name: "loss" });
   const train = new AdamOptimizer(0.001).minimize(loss);
-  const guess = graph.op("ArgMax", [logits.y, graph.constant(1)], { output_type: DataType.INT32 }).output();
+  const guess = ops.argMax(logits, 1, { outputType: DataType.INT32 });
   return { image, label, loss, train, guess, init: globalVariablesInitializer(graph) };
 }
 

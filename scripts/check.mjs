@@ -35,13 +35,21 @@ function packed() {
 
 /** What is committed must be what its generator makes. Whatever it makes stays, to be looked at and committed. */
 async function generated() {
-  const folder = join(root, "src/wire/generated");
-  const contents = () => readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]);
+  const folder = "src/wire/generated";
+  const made = [
+    await generatedBy("scripts/gen-wire.mjs", () => readdirSync(join(root, folder)).map((name) => join(folder, name))),
+    await generatedBy("scripts/gen-client-ops.mjs", () => ["src/client/ops.generated.ts"]),
+  ];
+  return { ok: made.every(({ ok }) => ok), output: made.map(({ output }) => output).join("") };
+}
+
+async function generatedBy(script, files) {
+  const contents = () => files().map((name) => [name, readFileSync(join(root, name), "utf8")]);
   const before = new Map(contents());
-  const made = await run("scripts/gen-wire.mjs");
+  const made = await run(script);
   const changed = contents().filter(([name, text]) => before.get(name) !== text);
   return made.ok && changed.length > 0
-    ? { ok: false, output: `not what scripts/gen-wire.mjs makes: ${changed.map(([name]) => name).join(", ")}` }
+    ? { ok: false, output: `not what ${script} makes: ${changed.map(([name]) => name).join(", ")}\n` }
     : made;
 }
 

@@ -9,6 +9,8 @@ import { type Node, Graph as RuntimeGraph } from "../graph/graph.js";
 import { GRAPH_DEF_VERSION, importGraph } from "../graph/import.js";
 import type { OpDef } from "../graph/op-def.js";
 import { createOpRegistry, opNames } from "../ops/registry.js";
+import { allShapes } from "../ops/shapes/all.js";
+import { inOrder, ShapeInference } from "../ops/shapes/infer-shapes.js";
 import type { DataType } from "../tensor/dtype.js";
 import { type AttrValue, GraphDef, VersionDef } from "../wire/core.js";
 import { type AttrInput, attrValue, type PartialShape } from "./attributes.js";
@@ -38,10 +40,12 @@ export class Graph {
   readonly ops: Ops;
   readonly #collections = new Map<string, unknown[]>();
   readonly #names = new Names();
+  readonly #shapes: ShapeInference;
   #scope: Scope = OUTERMOST;
 
   constructor() {
     this.runtime = new RuntimeGraph(new FunctionLibrary(createOpRegistry(), "localhost"));
+    this.#shapes = new ShapeInference(allShapes, this.runtime.library);
     this.ops = opFunctions(this, opNames);
   }
 
@@ -182,7 +186,9 @@ export class Graph {
     library.add(graphDef.library);
     const rewritten = rewriteGraphDef(graphDef, prefix, mapped);
     const first = importGraph(this.runtime, rewritten, library.registry, { hostname: "localhost" });
-    for (const node of this.runtime.nodes.slice(first)) {
+    const nodes = this.runtime.nodes.slice(first);
+    this.#inferShapes(first, inOrder(nodes));
+    for (const node of nodes) {
       this.#names.take(node.name);
       applyDevices(this.#scope, new Operation(this, node));
       applyControls(this.#scope, node);
@@ -215,6 +221,21 @@ export class Graph {
     throw new InvalidArgumentError(
       `Invalid return output ${index} of node '${op}', which has ${outputs.length} output(s)`,
     );
+  }
+
+  /** What its ops say of a tensor's shape: −1 for an unknown dimension, `null` for an unknown rank. */
+  shapeOf(output: Output): PartialShape {
+    return this.#shapes.shape(output);
+  }
+
+  /** @throws InvalidArgumentError in TensorFlow's words for inputs whose shapes don't fit; the nodes are gone then */
+  #inferShapes(first: number, nodes: readonly Node[]): void {
+    try {
+      for (const node of nodes) if (node.id >= first) this.#shapes.add(node);
+    } catch (error) {
+      this.runtime.truncate(first);
+      throw error;
+    }
   }
 
   #within<T>(change: Partial<Scope>, build: () => T): T {
@@ -274,6 +295,7 @@ export class Graph {
     }
     const node: Node = this.runtime.add(name, definition, attrs, options.device ?? "");
     for (const { node: source, index } of inputs) node.inputs.push({ node: source, index });
+    this.#inferShapes(node.id, [node]);
     applyControls(this.#scope, node);
     for (const control of options.controlInputs ?? []) addControl(node, control.node);
     const operation = new Operation(this, node);

@@ -2,6 +2,7 @@
 // op. Slots and ops are named as Python names them, so that its Saver finds them.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DataType } from "../tensor/dtype.js";
+import { isFullyKnown } from "../tensor/partial-shape.js";
 import { gradients } from "./gradients/index.js";
 import { type Gradient, IndexedSlices } from "./gradients/indexed-slices.js";
 import type { Graph } from "./graph.js";
@@ -127,7 +128,7 @@ export abstract class Optimizer {
     const options = { name: `${variable.name}/${this.name}`, dtype, trainable: false };
     const slot = graph.nameScope("", () =>
       graph.colocateWith(variable.handle, () => {
-        if (shape !== null) return new Variable(graph, initial, { ...options, shape });
+        if (isFullyKnown(shape)) return new Variable(graph, initial, { ...options, shape });
         // A shape that only a step knows: that of the initial value.
         const one = initial(graph, [], dtype);
         return new Variable(graph, graph.ops.fill(graph.ops.shape(variable.initialValue), one), options);

@@ -1,6 +1,7 @@
 // What a graph under construction is made of, as its builder sees it: operations and their outputs.
 import type { Node } from "../graph/graph.js";
 import { baseDtype, type DataType } from "../tensor/dtype.js";
+import type { Shape } from "../tensor/shape.js";
 import type { Graph } from "./graph.js";
 
 /** An output of an operation (`tf.Tensor` in a graph). */
@@ -28,6 +29,11 @@ export class Output {
 
   get device(): string {
     return this.node.requestedDevice;
+  }
+
+  /** What is known of its shape before a step runs: −1 for an unknown dimension, `null` for an unknown rank. */
+  get shape(): Shape | null {
+    return this.graph.shapeOf(this);
   }
 }
 

@@ -7,7 +7,7 @@ import type { Graph } from "./graph.js";
 import type { Initializer } from "./initializers.js";
 import { type Input, isReadable, type Readable } from "./inputs.js";
 import { type Operation, Output } from "./output.js";
-import { type Feedable, toTensorValue } from "./values.js";
+import type { Feedable } from "./values.js";
 
 /** Names of collections (`tf.compat.v1.GraphKeys`). */
 export const GraphKeys = {
@@ -39,7 +39,7 @@ export class Variable implements Readable {
   /** Its value, read when a step needs it. */
   readonly value: Output;
   readonly dtype: DataType;
-  /** `null` when only a step knows it. */
+  /** −1 for a dimension that changes, `null` for any shape. */
   readonly shape: Shape | null;
   readonly trainable: boolean;
 
@@ -54,7 +54,7 @@ export class Variable implements Readable {
     this.trainable = trainable;
     this.initialValue = initialValueOf(graph, name, initial, options);
     this.dtype = this.initialValue.dtype;
-    this.shape = options.shape ?? knownShape(initial) ?? null;
+    this.shape = options.shape ?? this.initialValue.shape;
     // Nothing that a step decides may keep a variable from being made.
     [this.handle, this.initializer, this.value] = graph.controlDependencies(null, () => {
       const { dtype, shape } = this;
@@ -129,11 +129,6 @@ function initialValueOf(graph: Graph, name: string, initial: Value | Initializer
   if (isReadable(initial)) return initial.value;
   return graph.constant(initial, dtype, `${name}/initial_value/`);
 }
-
-const knownShape = (initial: Value | Initializer): Shape | undefined =>
-  initial instanceof Output || typeof initial === "function" || isReadable(initial)
-    ? undefined
-    : toTensorValue(initial).shape;
 
 export const globalVariables = (graph: Graph) => graph.collection<Variable>(GraphKeys.GLOBAL_VARIABLES);
 export const localVariables = (graph: Graph) => graph.collection<Variable>(GraphKeys.LOCAL_VARIABLES);

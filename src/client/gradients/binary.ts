@@ -1,9 +1,13 @@
 // Gradients of functions of two tensors, element by element, with broadcasting.
+import { isFullyKnown } from "../../tensor/partial-shape.js";
+import { sameShape } from "../../tensor/shape.js";
 import type { Output } from "../output.js";
 import { forAll, type GradientContext, type GradientFunction, type Gradients, notDifferentiable } from "./context.js";
 
 /** Sums a gradient over the axes along which its input was repeated. */
 export function unbroadcast({ ops, x }: GradientContext, grads: readonly [Output | null, Output | null]) {
+  const [a, b] = [x[0]!.shape, x[1]!.shape];
+  if (isFullyKnown(a) && isFullyKnown(b) && sameShape(a, b)) return grads;
   const shapes = [ops.shape(x[0]!), ops.shape(x[1]!)];
   const { r0, r1 } = ops.broadcastGradientArgs(shapes[0]!, shapes[1]!);
   return grads.map((grad, i) => grad && ops.reshape(ops.sum(grad, i === 0 ? r0 : r1), shapes[i]!));

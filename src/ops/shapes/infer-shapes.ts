@@ -131,7 +131,7 @@ export function inferShapes(graph: Graph, table: ShapeTable): ShapeInference {
 }
 
 /** Producers before consumers, but for edges that close loops. */
-function inOrder(nodes: readonly Node[]): Node[] {
+export function inOrder(nodes: readonly Node[]): Node[] {
   const done = new Set<Node>();
   const order: Node[] = [];
   const stack: { node: Node; next: number }[] = [];

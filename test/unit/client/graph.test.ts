@@ -181,6 +181,30 @@ test("plain values become constants of the dtype that the op, its inputs or Tens
   await session.close();
 });
 
+test("shapes are known before a step runs; what can't fit is refused in TensorFlow's words", () => {
+  const graph = new Graph();
+  const { ops } = graph;
+  const x = graph.placeholder(DataType.FLOAT, [-1, 3], "x");
+  assert.equal(ops.matMul(x, ops.transpose(x, [1, 0])).shape, [-1, -1]);
+  assert.equal(ops.reshape(x, [2, -1, 3]).shape, [2, -1, 3]);
+  assert.is(graph.placeholder(DataType.FLOAT).shape, null);
+  const names = () => graph.operations.map(({ name }) => name);
+  const count = names().length;
+  assert.throws(
+    () => ops.matMul(x, [[1.5, 2]], { name: "mm" }),
+    (error: Error) =>
+      error instanceof InvalidArgumentError &&
+      error.message ===
+        "Dimensions must be equal, but are 3 and 1 for '{{node mm}} = MatMul[T=DT_FLOAT, grad_a=false, grad_b=false, " +
+          "transpose_a=false, transpose_b=false](x, mm/b)' with input shapes: [?,3], [1,2].",
+  );
+  // The constant was made before it was refused.
+  assert.equal(names().slice(count), ["mm/b"]);
+  const imported = new Graph();
+  imported.importGraphDef(graph.exportGraphDef(), { name: "" });
+  assert.equal(imported.findTensor("Reshape").shape, [2, -1, 3]);
+});
+
 test("an op has one result, a list, or results by name", () => {
   const { ops } = new Graph();
   assert.is(ops.noOp().type, "NoOp");

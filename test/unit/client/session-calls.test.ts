@@ -186,15 +186,9 @@ scoped("errors name the node and its op", async (keep) => {
   for (const target of [server, server.target]) {
     const session = keep(new Session(target));
     const { ops } = session.graph;
-    const product = ops.matMul(
-      [[1.5]],
-      [
-        [1.5, 2],
-        [3, 4],
-      ],
-      { name: "product" },
-    );
-    const error = (await failure(session.run(product))) as InvalidArgumentError;
+    const x = session.graph.placeholder(DataType.FLOAT);
+    const product = ops.matMul(x, x, { name: "product" });
+    const error = (await failure(session.run(product, [[x, [[1, 2, 3]]]]))) as InvalidArgumentError;
     assert.equal([error.node, error.op], ["product", "MatMul"]);
   }
 });

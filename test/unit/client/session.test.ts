@@ -48,9 +48,9 @@ scoped("nested fetches come back in their shape; the graph grows between runs", 
 scoped("errors have TensorFlow's class and name the node", async (keep) => {
   const session = keep(new Session());
   const { graph } = session;
-  const a = graph.constant([[1, 2, 3]], DataType.FLOAT);
+  const a = graph.placeholder(DataType.FLOAT);
   const product = graph.op("MatMul", [a, a], {}, { name: "mm" }).output();
-  await session.run(product).then(notReached, (error: Error) => {
+  await session.run(product, [[a, [[1, 2, 3]]]]).then(notReached, (error: Error) => {
     assert.instance(error, InvalidArgumentError);
     assert.match(error.message, "Matrix size-incompatible: In[0]: [1,3], In[1]: [1,3]\n\t [[{{node mm}}]]");
   });
