@@ -1,6 +1,6 @@
 // How values travel in a step: along edges into the slots of their consumers, into and out of the frames of loops, and
 // as deadness where a branch wasn't taken. Follows TensorFlow's executor. What a node does is the step's business.
-import { InternalError } from "../errors/index.js";
+import { InternalError, InvalidArgumentError } from "../errors/index.js";
 import { baseDtype, dtypeName } from "../tensor/dtype.js";
 import type { Executable } from "./executable.js";
 import { type Entry, type Frame, Iteration } from "./frames.js";
@@ -67,7 +67,15 @@ export abstract class Flow {
   }
 
   protected exit(node: number, iteration: Iteration, entry: Entry): void {
-    const { parent } = iteration.frame;
+    const { parent, exits } = iteration.frame;
+    // Who waits outside has one place for the value: only a graph that is no proper loop leaves it twice.
+    if (exits.includes(node)) {
+      entry.release();
+      const name = this.executable.names[node]!;
+      this.stop(new InvalidArgumentError(`A loop is left by more than one iteration\n\t [[{{node ${name}}}]]`));
+      return;
+    }
+    exits.push(node);
     this.deliver(node, parent!, entry);
     this.nodeDone(iteration);
   }

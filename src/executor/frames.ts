@@ -110,6 +110,9 @@ export class Frame {
   readonly deadExitNodes: number[] = [];
   deadExits = 0;
 
+  /** Exit nodes that a value left through. */
+  readonly exits: number[] = [];
+
   /** All inputs came, all iterations are over. */
   done = false;
   #id = -1n;

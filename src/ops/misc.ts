@@ -81,7 +81,17 @@ const printV2 = kernel("PrintV2", "CPU", {}, (node) => {
   };
 });
 
+/** Python functions live in the process that made the graph: a server finds none, as TensorFlow's finds none of another's. */
+const pythonCall = (op: string): Kernel =>
+  kernel(op, "CPU", {}, (node) => {
+    const token = node.string("token");
+    return () => {
+      throw new InvalidArgumentError(`ValueError: Could not find callback with key=${token} in the registry.`);
+    };
+  });
+
 export const miscKernels: readonly Kernel[] = [
+  ...["PyFunc", "PyFuncStateless", "EagerPyFunc"].map(pythonCall),
   assertOp,
   checkNumerics("CheckNumerics", false),
   checkNumerics("CheckNumericsV2", true),

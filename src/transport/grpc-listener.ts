@@ -9,6 +9,7 @@ import {
   type ServerUnaryCall,
   type ServiceDefinition,
   type sendUnaryData,
+  status,
 } from "@grpc/grpc-js";
 import { listenTcp, type Socket, type TcpListener } from "../platform/sockets.js";
 import { routeByFirstBytes } from "./first-bytes.js";
@@ -34,6 +35,8 @@ export interface ListenerOptions {
   readonly onDataConnection?: (socket: Socket, token: Uint8Array) => boolean;
 }
 
+type Unary = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void;
+
 const identity = (bytes: Buffer): Buffer => bytes;
 
 /** One listening port. */
@@ -51,10 +54,7 @@ export class GrpcListener {
       "grpc.enable_channelz": 0,
     } as Record<string, number>);
     const definition: Record<string, object> = {};
-    const implementation: Record<
-      string,
-      (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void
-    > = {};
+    const implementation: Record<string, Unary> = {};
     for (const [path, handler] of options.handlers) {
       definition[path] = {
         path,
@@ -80,6 +80,7 @@ export class GrpcListener {
       };
     }
     this.#server.addService(definition as ServiceDefinition, implementation);
+    refuseOthers(this.#server);
     this.#grpc = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 
@@ -105,6 +106,18 @@ export class GrpcListener {
     this.#server.forceShutdown();
     await closed;
   }
+}
+
+/** Methods that nobody handles are UNIMPLEMENTED without a text, as a C++ server has it; grpc-js would add one of its own. */
+function refuseOthers(server: Server): void {
+  const refuse: Unary = (_, callback) => callback({ code: status.UNIMPLEMENTED, details: "" });
+  const path = "";
+  server.register(path, refuse, identity, identity, "unary");
+  const { handlers } = server as unknown as { readonly handlers: Map<string, unknown> };
+  const fallback = handlers.get(path);
+  handlers.delete(path);
+  const known = handlers.get.bind(handlers);
+  handlers.get = (method) => known(method) ?? fallback;
 }
 
 const asBuffer = (bytes: Uint8Array): Buffer =>

@@ -1,11 +1,13 @@
 // What the fuzz tests share: how many cases and from which seed, and what counts as a fault in an answer.
-// `TENSORFLEET_FUZZ=20` makes twenty times as many cases, `TENSORFLEET_FUZZ_SEED` other ones; a failure prints both.
+// `TENSORFLEET_FUZZ=20` makes twenty times as many cases, `TENSORFLEET_FUZZ_SEED` other ones; a failure
+// prints its seed and its path, and `TENSORFLEET_FUZZ_PATH` runs that case alone.
 import fc from "fast-check";
 import { OpError } from "../../src/errors/index.js";
 import { WireError } from "../../src/wire/core.js";
 
 const times = Number(process.env.TENSORFLEET_FUZZ ?? 1);
 const seed = Number(process.env.TENSORFLEET_FUZZ_SEED ?? 2021);
+const path = process.env.TENSORFLEET_FUZZ_PATH ?? "";
 
 /** Longest time a fuzz test may take. */
 export const FUZZ_DEADLINE_MS = 60_000 * Math.max(1, times);
@@ -15,7 +17,8 @@ export type Draw = fc.GeneratorValue;
 
 /** Runs `body` with `runs` sets of drawn values; a failing one is made smaller and printed with its seed. */
 export async function fuzz(runs: number, body: (draw: Draw) => Promise<void>): Promise<void> {
-  await fc.assert(fc.asyncProperty(fc.gen(), body), { seed, numRuns: Math.ceil(runs * times) });
+  const settings = { seed, path, numRuns: Math.ceil(runs * times), includeErrorInReport: true };
+  await fc.assert(fc.asyncProperty(fc.gen(), body), settings);
 }
 
 export const chance = (draw: Draw, percent: number): boolean => draw(fc.integer, { min: 0, max: 99 }) < percent;
