@@ -8,6 +8,9 @@ import { DataLink } from "./data-link.js";
 import { grpcTransfer } from "./recv-tensor.js";
 import { remoteWorker } from "./remote-worker.js";
 
+/** A task that computes still answers this; one that doesn't for so long has stopped. */
+const PROBE = { path: "/tensorflow.WorkerService/GetStatus", afterMs: 10_000, timeoutMs: 20_000 };
+
 export interface ConnectionOptions {
   /** Where tensors of other tasks go. */
   readonly allocator: Allocator;
@@ -17,7 +20,7 @@ export interface ConnectionOptions {
 }
 
 export class Connections {
-  readonly #channels = new Channels();
+  readonly #channels = new Channels(PROBE);
   readonly #links = new Map<GrpcChannel, DataLink>();
 
   constructor(readonly options: ConnectionOptions) {}

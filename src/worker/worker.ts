@@ -6,7 +6,6 @@ import {
   InternalError,
   InvalidArgumentError,
   type OpError,
-  ResourceExhaustedError,
   toOpError,
   WORKER_POSSIBLY_RESTARTED,
 } from "../errors/index.js";
@@ -15,12 +14,12 @@ import type { CancellationSignal } from "../kernel/cancellation.js";
 import type { Received } from "../kernel/rendezvous.js";
 import { renamed } from "../placement/device-name.js";
 import { parseKey } from "../rendezvous/key.js";
-import { LocalRendezvous } from "../rendezvous/local.js";
 import { ResourceManager } from "../resources/resource-manager.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Connect, Peers } from "./peers.js";
 import { RegisteredGraph, type SessionKernels } from "./registered-graph.js";
-import { RunningStep, type Runtime, type StepSession } from "./running-step.js";
+import type { RunningStep, Runtime, StepSession } from "./running-step.js";
+import { StepTable } from "./step-table.js";
 import { StepTrace } from "./step-trace.js";
 import type {
   CreateWorkerSessionRequest,
@@ -40,6 +39,8 @@ interface WorkerSession extends StepSession {
   readonly isolated: boolean;
   readonly graphs: Map<string, RegisteredGraph>;
   readonly kernels: SessionKernels;
+  /** Its steps that run. */
+  readonly running: Set<RunningStep>;
   lastGraph: number;
   lastName: number;
 }
@@ -54,8 +55,6 @@ const LEGACY: CreateWorkerSessionRequest = {
   masterTask: "",
   masterIncarnation: 0n,
 };
-/** Steps that a peer may ask for before they run: more than any master keeps in flight. */
-const MAX_PARKED_STEPS = 10_000;
 
 const nothing = async (): Promise<void> => {};
 
@@ -65,7 +64,7 @@ const restarted = (message: string): OpError =>
 
 export class Worker implements WorkerInterface {
   readonly #sessions = new Map<string, WorkerSession>();
-  readonly #steps = new Map<bigint, RunningStep>();
+  readonly #steps: StepTable;
   /** Why no session may begin any more. */
   #closing: Error | null = null;
 
@@ -78,7 +77,9 @@ export class Worker implements WorkerInterface {
     /** The other tasks of the server's cluster, and how those of a session's own are found. */
     readonly peers: Peers,
     readonly connect: Connect,
-  ) {}
+  ) {
+    this.#steps = new StepTable(runtime.now);
+  }
 
   async getStatus(): Promise<readonly DeviceAttributes[]> {
     return this.devices.map((device) => device.attributes);
@@ -111,13 +112,13 @@ export class Worker implements WorkerInterface {
   }
 
   async deregisterGraph(sessionHandle: string, graphHandle: string): Promise<void> {
-    const { graphs } = this.#session(sessionHandle);
+    const { graphs, running } = this.#session(sessionHandle);
     const graph = graphs.get(graphHandle);
     if (graph === undefined) {
       throw new AbortedError(`Graph handle is not found: ${graphHandle}. Possibly, this worker just restarted.`);
     }
     graphs.delete(graphHandle);
-    graph.close();
+    whenThrough(running, () => graph.close());
   }
 
   async runGraph(request: RunGraphRequest, signal: StepSignal): Promise<RunGraphResponse> {
@@ -132,11 +133,12 @@ export class Worker implements WorkerInterface {
       for (const { tensor } of request.sends) tensor.release();
       throw error;
     }
-    const step = this.step(request.stepId);
+    const step = this.#steps.begin(request.stepId);
     const cancel = (reason: Error) => step.cancellation.cancel(reason);
     signal.add(cancel);
+    session.running.add(step);
     try {
-      for (const { key, tensor } of request.sends) step.rendezvous.send(key, tensor, false);
+      sendAll(request.sends, step);
       const trace = request.recordTimeline ? new StepTrace(this.runtime.now) : null;
       // Only the first portion of a partial run starts the executors; the same step may run any number of times.
       const starts = step.ended === null || !request.isPartial;
@@ -153,6 +155,9 @@ export class Worker implements WorkerInterface {
       };
     } finally {
       signal.remove(cancel);
+      session.running.delete(step);
+      // A master that went away will not clean up.
+      if (signal.reason !== null) void this.cleanupGraph(request.stepId);
     }
   }
 
@@ -160,16 +165,6 @@ export class Worker implements WorkerInterface {
     const error = toOpError(cause);
     if (cancellation.reason !== null) throw error;
     throw new InternalError(`Failed to fetch outputs for step ${stepId}. (Original error message: ${error.message})`);
-  }
-
-  /** The step, which is made when it is first heard of: a peer may ask for its tensors before it runs. */
-  step(stepId: bigint): RunningStep {
-    let step = this.#steps.get(stepId);
-    if (step === undefined) {
-      step = new RunningStep(stepId, new LocalRendezvous(this.runtime.now));
-      this.#steps.set(stepId, step);
-    }
-    return step;
   }
 
   /**
@@ -182,15 +177,11 @@ export class Worker implements WorkerInterface {
     signal: CancellationSignal,
   ): Promise<{ readonly tensor: Tensor; readonly dead: boolean }> {
     this.#checkSender(key);
-    if (!this.#steps.has(stepId) && this.#steps.size >= MAX_PARKED_STEPS) {
-      throw new ResourceExhaustedError(`Too many steps are waiting to begin on ${this.task}`);
-    }
-    const step = this.step(stepId);
+    const step = this.#steps.ask(stepId);
     return new Promise((resolve, reject) => {
       const cancel = (reason: Error) => {
         step.rendezvous.forget(key, received);
-        // Nobody else will end a step that never began.
-        if (step.ended === null && step.rendezvous.empty) this.#steps.delete(stepId);
+        this.#steps.forget(step);
         reject(reason);
       };
       const received: Received = (error, tensor, dead) => {
@@ -230,9 +221,8 @@ export class Worker implements WorkerInterface {
   }
 
   async cleanupGraph(stepId: bigint): Promise<void> {
-    const step = this.#steps.get(stepId);
+    const step = this.#steps.remove(stepId);
     if (step === undefined) return;
-    this.#steps.delete(stepId);
     await step.ended;
     step.cleanUp();
   }
@@ -248,8 +238,9 @@ export class Worker implements WorkerInterface {
   async close(reason: Error, keep: (resources: ResourceManager) => Promise<void> = nothing): Promise<void> {
     this.#closing = reason;
     for (const step of this.#steps.values()) step.cancellation.cancel(reason);
-    await Promise.all([...this.#steps.keys()].map((stepId) => this.cleanupGraph(stepId)));
+    await Promise.all(this.#steps.ids().map((stepId) => this.cleanupGraph(stepId)));
     for (const [handle, session] of this.#sessions) this.#drop(handle, session);
+    this.#steps.close();
     try {
       await keep(this.resources);
     } finally {
@@ -271,6 +262,7 @@ export class Worker implements WorkerInterface {
       isolated,
       graphs: new Map(),
       kernels: new Map(),
+      running: new Set(),
       lastGraph: 0,
       lastName: 0,
     };
@@ -289,8 +281,32 @@ export class Worker implements WorkerInterface {
 
   #drop(handle: string, session: WorkerSession): void {
     this.#sessions.delete(handle);
-    for (const graph of session.graphs.values()) graph.close();
-    for (const cache of session.kernels.values()) for (const { kernel } of cache.values()) kernel.close();
-    if (session.isolated) session.resources.clear();
+    const reason = new AbortedError(`Worker session ${handle} was deleted`);
+    for (const step of session.running) step.cancellation.cancel(reason);
+    whenThrough(session.running, () => {
+      for (const graph of session.graphs.values()) graph.close();
+      for (const cache of session.kernels.values()) for (const { kernel } of cache.values()) kernel.close();
+      if (session.isolated) session.resources.clear();
+    });
+  }
+}
+
+/** What steps use is taken away when they are through: at once, where none runs. */
+function whenThrough(steps: ReadonlySet<RunningStep>, release: () => void): void {
+  if (steps.size === 0) release();
+  else void Promise.allSettled([...steps].map((step) => step.ended)).then(release);
+}
+
+/** Takes over the tensors; those behind one that is refused are let go. */
+function sendAll(sends: RunGraphRequest["sends"], { rendezvous }: RunningStep): void {
+  let sent = 0;
+  try {
+    for (const { key, tensor } of sends) {
+      sent++;
+      rendezvous.send(key, tensor, false);
+    }
+  } catch (error) {
+    for (const { tensor } of sends.slice(sent)) tensor.release();
+    throw error;
   }
 }
