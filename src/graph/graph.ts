@@ -38,12 +38,13 @@ export class Node {
 
 export class Graph {
   readonly nodes: Node[] = [];
-  readonly #byName = new Map<string, Node>();
+  /** Made when a name is first asked for: a plan's graph is seldom asked. */
+  #byName: Map<string, Node> | null = null;
 
   constructor(readonly library: FunctionLibrary) {}
 
   find(name: string): Node | undefined {
-    return this.#byName.get(name);
+    return this.#index().get(name);
   }
 
   /** Adds a node without edges, its types from its attributes; the caller made sure that the name is free. */
@@ -69,18 +70,24 @@ export class Graph {
   /** Takes in a node that was made for this place: its id is the next. */
   adopt(node: Node): void {
     this.nodes.push(node);
-    this.#byName.set(node.name, node);
+    this.#byName?.set(node.name, node);
   }
 
   /** Forgets the nodes from `first` on: an Extend that failed leaves the graph as it was. */
   truncate(first: number): void {
-    for (const node of this.nodes.splice(first)) this.#byName.delete(node.name);
+    for (const node of this.nodes.splice(first)) this.#byName?.delete(node.name);
   }
 
   /** `base`, or `base_1`, `base_2`, … : the first that no node has. */
   uniqueName(base: string): string {
-    if (!this.#byName.has(base)) return base;
-    for (let i = 1; ; i++) if (!this.#byName.has(`${base}_${i}`)) return `${base}_${i}`;
+    const names = this.#index();
+    if (!names.has(base)) return base;
+    for (let i = 1; ; i++) if (!names.has(`${base}_${i}`)) return `${base}_${i}`;
+  }
+
+  #index(): Map<string, Node> {
+    this.#byName ??= new Map(this.nodes.map((node) => [node.name, node]));
+    return this.#byName;
   }
 }
 

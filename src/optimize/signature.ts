@@ -57,9 +57,10 @@ export function cutSignature(source: Graph, signature: Signature, client: Client
       copy.controlInputs.push(recv ?? copyOf(control));
     }
   }
+  const names = new Set<string>();
   const sends = signature.fetches.map((name, i) => {
     const { node, index } = fetches[i]!;
-    return addSend(graph, name, { node: copyOf(node), index }, client);
+    return addSend(graph, name, { node: copyOf(node), index }, client, names);
   });
   const roots = [...sends, ...targets.map(copyOf)];
   return { graph, roots, feedTypes: [...feeds.values()].map(({ node, index }) => baseDtype(node.outputTypes[index]!)) };
@@ -170,11 +171,15 @@ function addRecv(graph: Graph, name: string, node: Node, index: number, client: 
   return recv;
 }
 
-function addSend(graph: Graph, name: string, output: Output, client: ClientDevice): Node {
+/** @param names those of earlier sends: only they could be the same, a client's have no leading underscore */
+function addSend(graph: Graph, name: string, output: Output, client: ClientDevice, names: Set<string>): Node {
   const attrs = transferAttrs(name, client);
   attrs.set("T", typeValue(baseDtype(output.node.outputTypes[output.index]!)));
   const base = `_send_${output.node.name}_${output.index}`;
-  const send = graph.add(graph.uniqueName(base), graph.library.registry.find("_Send")!, attrs, client.name);
+  let sendName = base;
+  for (let i = 1; names.has(sendName); i++) sendName = `${base}_${i}`;
+  names.add(sendName);
+  const send = graph.add(sendName, graph.library.registry.find("_Send")!, attrs, client.name);
   send.inputs.push(output);
   send.assignedDevice = client.name;
   return send;

@@ -34,6 +34,8 @@ interface Group {
   parent: Group | null;
   spec: DeviceSpec;
   readonly members: Node[];
+  /** Where all of them go, once that is decided. */
+  device: string | null;
 }
 
 const ANYWHERE: DeviceSpec = { job: null, replica: null, task: null, type: null, index: null };
@@ -47,7 +49,7 @@ export function place(graph: Graph, first: number, options: PlacementOptions): v
   const groupOf = (node: Node): Group => {
     let group = groups.get(node);
     if (group === undefined) {
-      group = { parent: null, spec: requestOf(node), members: [node] };
+      group = { parent: null, spec: requestOf(node), members: [node], device: null };
       groups.set(node, group);
     }
     while (group.parent !== null) {
@@ -78,13 +80,19 @@ export function place(graph: Graph, first: number, options: PlacementOptions): v
     }
   }
   const byKey = new Map<string, string>();
-  const chosen = new Map<Group, string>();
   const assign = (node: Node, wished: string | null) => {
-    const group = groupOf(node);
-    let device = chosen.get(group);
+    // Alone is the usual case: decided once per request and op.
+    const group = groups.has(node) ? groupOf(node) : null;
+    if (group !== null && (group.members.length > 1 || node.assignedDevice !== "")) {
+      group.device ??= choose(group, node, devices, options, wished);
+      node.assignedDevice = group.device;
+      return;
+    }
+    const key = `${wished ?? ""} ${node.requestedDevice} ${node.op.name} ${kernelKey(node)}`;
+    let device = byKey.get(key);
     if (device === undefined) {
-      device = choose(group, node, devices, options, byKey, wished);
-      chosen.set(group, device);
+      device = choose(group ?? groupOf(node), node, devices, options, wished);
+      byKey.set(key, device);
     }
     node.assignedDevice = device;
   };
@@ -170,15 +178,8 @@ function choose(
   node: Node,
   devices: readonly Candidate[],
   options: PlacementOptions,
-  cache: Map<string, string>,
   wished: string | null,
 ): string {
-  // Alone and asking for nothing special is the usual case: decided once per request and op.
-  const single = group.members.length === 1;
-  const key =
-    single && node.assignedDevice === "" ? `${node.requestedDevice} ${node.op.name} ${kernelKey(node)}` : null;
-  const known = key === null || wished !== null ? undefined : cache.get(key);
-  if (known !== undefined) return known;
   const fitting = devices.filter((device) => matches(group.spec, device.spec));
   const able = (device: Candidate) => group.members.every((member) => options.hasKernel(member, device.type));
   const there = wished === null ? undefined : fitting.find(({ name }) => name === wished);
@@ -188,7 +189,6 @@ function choose(
   const device =
     fitting.find(able) ?? (elsewhere ? fitting[0] : undefined) ?? softChoice(group, devices, options, able) ?? null;
   if (device === null) throw fitting.length === 0 ? noDevice(node, group, options) : noKernel(node, group, options);
-  if (key !== null) cache.set(key, device.name);
   return device.name;
 }
 
