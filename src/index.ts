@@ -48,10 +48,13 @@ export {
   type VariableOptions,
 } from "./client/variable.js";
 export { type ClusterLike, ClusterSpec, type JobTasks } from "./cluster/cluster-spec.js";
+export { parseTfConfig, type TfConfig } from "./cluster/tf-config.js";
 export type { Device, DeviceAttributes } from "./device/device.js";
 export { type DeviceContext, type DeviceFactory, DeviceRegistry } from "./device/registry.js";
 export * from "./errors/index.js";
 export { type Compute, DONE, type Kernel, type KernelNode, type KernelStep, kernel, PENDING } from "./kernel/kernel.js";
+export { chromeTrace } from "./observe/chrome-trace.js";
+export type { TaskReport } from "./observe/report.js";
 export { Server, type ServerOptions, type StopOptions } from "./server/server.js";
 export { DataType, dtypeName } from "./tensor/dtype.js";
 export { ConfigProto, GraphDef, RunMetadata, RunOptions, ServerDef } from "./wire/core.js";

@@ -1,15 +1,27 @@
 #!/usr/bin/env node
 // The command line: flags in, library calls, text out.
 import { readFileSync } from "node:fs";
-import { devices } from "./devices.js";
-import { serve } from "./serve.js";
 
-const commands: Record<string, (args: string[]) => Promise<number>> = { serve, devices };
+type Command = (args: string[]) => Promise<number>;
+
+/** Loaded when they are asked for: a command starts no slower for what others need. */
+const commands: Record<string, () => Promise<Command>> = {
+  serve: async () => (await import("./serve.js")).serve,
+  cluster: async () => (await import("./cluster.js")).cluster,
+  devices: async () => (await import("./devices.js")).devices,
+  inspect: async () => (await import("./inspect.js")).inspect,
+  end: async () => (await import("./end.js")).end,
+  trace: async () => (await import("./trace.js")).trace,
+};
 
 const USAGE = `usage: tensorfleet COMMAND [FLAGS]
 
   serve     run one task of a cluster until a signal ends it (tensorfleet serve --help)
+  cluster   run a cluster on this machine, for development (tensorfleet cluster --help)
   devices   list the devices that a server on this machine would have
+  inspect   show a cluster's tasks, sessions, steps in flight and who waits for which tensor
+  end       end tasks that were started with --end-on-request
+  trace     turn a traced step's RunMetadata into Chrome trace JSON
 
   --help, --version
 `;
@@ -25,7 +37,7 @@ async function run(name: string, args: string[]): Promise<number> {
     return 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command !== undefined) return command(args);
+  if (command !== undefined) return (await command())(args);
   process.stderr.write(
     name === "" ? USAGE : `tensorfleet: no command '${name}', there are: ${Object.keys(commands).join(", ")}\n`,
   );

@@ -18,6 +18,8 @@ const options = {
   checkpoint: { type: "string" },
   "file-root": { type: "string", multiple: true },
   "no-data-connection": { type: "boolean" },
+  "end-on-request": { type: "boolean" },
+  "end-when-idle": { type: "string" },
   "log-level": { type: "string" },
   help: { type: "boolean" },
 } as const;
@@ -35,6 +37,8 @@ Which task this is; without any of these, the only task of a cluster of its own:
   --file-root FOLDER      graphs may read and write files (checkpoints) in it only; may be given several times
   --no-data-connection    tensors between tasks go by RecvTensor alone
   --checkpoint PREFIX     write the task's variables there when it stops, begin with them when it starts
+  --end-on-request        'tensorfleet end' may end this task: so a chief ends the servers of its job
+  --end-when-idle SECONDS ends by itself when no session was open for so long
   --log-level LEVEL       silent or info
 `;
 
@@ -79,6 +83,9 @@ async function start(flags: Flags): Promise<Server> {
   if (flags.checkpoint !== undefined) settings.checkpointOnStop = flags.checkpoint;
   if (flags["file-root"] !== undefined) settings.fileRoots = flags["file-root"];
   if (flags["no-data-connection"]) settings.dataConnection = false;
+  if (flags["end-on-request"]) settings.endOnRequest = true;
+  const idle = flags["end-when-idle"];
+  if (idle !== undefined) settings.endWhenIdleMs = 1000 * integer("end-when-idle", idle);
   const level = flags["log-level"] ?? "info";
   if (!LEVELS.includes(level)) throw new Error(`--log-level is one of ${LEVELS.join(", ")}, not '${level}'`);
   if (level === "silent") settings.log = () => {};
@@ -91,7 +98,7 @@ async function start(flags: Flags): Promise<Server> {
   else if (flags.cluster !== undefined) source = readCluster(flags.cluster);
   else if (process.env.TF_CONFIG !== undefined) {
     const { cluster, jobName, taskIndex } = parseTfConfig(process.env.TF_CONFIG);
-    source = cluster;
+    if (!cluster.empty) source = cluster;
     if (jobName !== null) settings.jobName = jobName;
     if (taskIndex !== null) settings.taskIndex = taskIndex;
   }

@@ -5,6 +5,7 @@ import { AbortedError, InvalidArgumentError } from "../errors/index.js";
 import type { Node } from "../graph/graph.js";
 import type { OpRegistry } from "../graph/op-def.js";
 import type { Cancellation } from "../kernel/cancellation.js";
+import type { SessionReport } from "../observe/report.js";
 import type { Signature } from "../optimize/signature.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
@@ -41,6 +42,16 @@ export class Master {
 
   get openSessions(): number {
     return this.#sessions.size;
+  }
+
+  reportSessions(): SessionReport[] {
+    const now = this.context.now();
+    return [...this.#sessions.values()].map(({ handle, nodeCount: nodes, runningSteps, lastUsed }) => ({
+      handle,
+      nodes,
+      runningSteps,
+      idleMs: runningSteps > 0 ? 0 : now - lastUsed,
+    }));
   }
 
   get runningSteps(): number {

@@ -3,5 +3,6 @@ export { Connections } from "../rpc/connect.js";
 export { DataService } from "../rpc/data-service.js";
 export { masterHandlers } from "../rpc/master-service.js";
 export { toStatus } from "../rpc/status.js";
+export { taskHandlers } from "../rpc/task-service.js";
 export { workerHandlers } from "../rpc/worker-service.js";
 export { GrpcListener } from "../transport/grpc-listener.js";

@@ -11,6 +11,7 @@ import {
 } from "../cluster/server-def.js";
 import { InvalidArgumentError, UnknownError } from "../errors/index.js";
 import type { MasterClient } from "../master/client.js";
+import type { TaskReport } from "../observe/report.js";
 import * as node from "../platform/node.js";
 import type { Connections } from "../rpc/connect.js";
 import type { DataService } from "../rpc/data-service.js";
@@ -18,6 +19,7 @@ import type { GrpcListener } from "../transport/grpc-listener.js";
 import type { ServerDef } from "../wire/core.js";
 import { printText } from "../wire/text-format.js";
 import { Engine, type EngineOptions } from "./engine.js";
+import { taskReport } from "./report.js";
 
 export interface ServerOptions extends DefOptions, EngineOptions {
   /** Starts serving at once; `false` only binds. */
@@ -26,6 +28,10 @@ export interface ServerOptions extends DefOptions, EngineOptions {
   readonly bind?: string;
   /** Whether tensors go between tasks of this package on a connection of their own; `true` when left out. */
   readonly dataConnection?: boolean;
+  /** Whether whoever can reach the task may end it (`tensorfleet end`, `endTask`): a job's chief ends its servers so. */
+  readonly endOnRequest?: boolean;
+  /** Stops by itself when no session was open for this long, the time before the first one included. */
+  readonly endWhenIdleMs?: number;
 }
 
 export interface StopOptions {
@@ -43,6 +49,9 @@ interface Parts {
   readonly port: number;
 }
 
+/** A task that is asked to end lets the answer leave, and steps that are under way. */
+const END_GRACE_MS = 1000;
+
 /** A ServerDef as TensorFlow prints it in error texts. */
 const describeDef = (def: ServerDef): string => `goo.gle/debugproto   \n${printText("ServerDef", def)}`;
 
@@ -50,6 +59,8 @@ export class Server implements AsyncDisposable {
   readonly #joined: Promise<void>;
   #resolveJoined!: () => void;
   #stopping: Promise<void> | null = null;
+  readonly #since = node.now();
+  #idleTimer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(readonly parts: Parts) {
     this.#joined = new Promise((resolve) => {
@@ -94,6 +105,10 @@ export class Server implements AsyncDisposable {
     const listener = new grpc.GrpcListener({
       handlers: new Map([
         ...(dataConnection ? dataService.handlers : []),
+        ...grpc.taskHandlers({
+          report: () => server.report(),
+          end: options.endOnRequest === true ? () => void server.stop({ graceMs: END_GRACE_MS }) : null,
+        }),
         ...grpc.masterHandlers({ master, allocator, describe }),
         ...grpc.workerHandlers({ worker, registry, hostname, allocator, describe }),
       ]),
@@ -108,7 +123,17 @@ export class Server implements AsyncDisposable {
       connections.close();
       throw new UnknownError("Could not start gRPC server", { cause });
     }
-    return new Server({ serverDef, engine, connections, dataService, listener, host: own.host, port: listener.port });
+    const server = new Server({
+      serverDef,
+      engine,
+      connections,
+      dataService,
+      listener,
+      host: own.host,
+      port: listener.port,
+    });
+    if (options.endWhenIdleMs !== undefined) server.#endWhenIdle(options.endWhenIdleMs);
+    return server;
   }
 
   /** A cluster of one task, job `local`, on a free port of the loopback interface. */
@@ -127,6 +152,11 @@ export class Server implements AsyncDisposable {
   /** `host:port` as bound. */
   get address(): string {
     return `${this.parts.host}:${this.parts.port}`;
+  }
+
+  /** Sessions, steps in flight, and who waits for which tensor. */
+  report(): TaskReport {
+    return taskReport(this.serverDef, this.parts.engine, node.now() - this.#since);
   }
 
   /** The master of this server for sessions in the same process: no socket. */
@@ -148,7 +178,19 @@ export class Server implements AsyncDisposable {
     return this.#stopping;
   }
 
+  #endWhenIdle(limitMs: number): void {
+    const { master, worker } = this.parts.engine;
+    let lastUsed = node.now();
+    const look = () => {
+      const now = node.now();
+      if (master.openSessions > 0 || worker.reportSessions().length > 0 || worker.openSteps > 0) lastUsed = now;
+      else if (now - lastUsed >= limitMs) void this.stop();
+    };
+    this.#idleTimer = setInterval(look, Math.min(1000, Math.max(10, limitMs / 4)));
+  }
+
   async #stop({ graceMs = 0 }: StopOptions): Promise<void> {
+    clearInterval(this.#idleTimer);
     const { engine, connections, dataService, listener } = this.parts;
     const deadline = node.now() + graceMs;
     while (engine.master.runningSteps > 0 && node.now() < deadline) await new Promise((r) => setTimeout(r, 5));

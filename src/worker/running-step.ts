@@ -5,6 +5,7 @@ import { Step, type StepServices } from "../executor/step.js";
 import type { FileSystem } from "../io/file-system.js";
 import { Cancellation } from "../kernel/cancellation.js";
 import type { ResourceStore } from "../kernel/resource.js";
+import type { StepReport } from "../observe/report.js";
 import { parseKey } from "../rendezvous/key.js";
 import type { LocalRendezvous } from "../rendezvous/local.js";
 import { StepContainer } from "../resources/step-container.js";
@@ -36,10 +37,13 @@ export class RunningStep {
   /** Resolves when the executors are through, with the first error. */
   ended: Promise<Error | null> | null = null;
 
+  readonly #since: number;
+
   constructor(
     readonly stepId: bigint,
     readonly rendezvous: LocalRendezvous,
   ) {
+    this.#since = rendezvous.now();
     this.cancellation.add((reason) => this.rendezvous.abort(() => reason));
   }
 
@@ -87,6 +91,14 @@ export class RunningStep {
       step.start();
     }
     return run;
+  }
+
+  report(now: number): StepReport {
+    const waits = this.rendezvous.waiters().map(({ key, sinceMs }) => {
+      const { tensorName: tensor, sendDevice: from, recvDevice: to, frameIter } = parseKey(key);
+      return { tensor, from, to, frameIter, ageMs: now - sinceMs };
+    });
+    return { stepId: String(this.stepId), ageMs: now - this.#since, running: this.ended !== null, waits };
   }
 
   /**

@@ -12,6 +12,7 @@ import {
 import { exportGraph } from "../graph/export.js";
 import type { CancellationSignal } from "../kernel/cancellation.js";
 import type { Received } from "../kernel/rendezvous.js";
+import type { StepReport, WorkerSessionReport } from "../observe/report.js";
 import { renamed } from "../placement/device-name.js";
 import { parseKey } from "../rendezvous/key.js";
 import { ResourceManager } from "../resources/resource-manager.js";
@@ -210,6 +211,16 @@ export class Worker implements WorkerInterface {
       `RecvTensor expects a different device incarnation: ${incarnation} vs. ${own}. Your worker job ("${this.task}") ` +
         "was probably restarted. Check your worker job for the reason why it was restarted.",
     );
+  }
+
+  /** Without the one that is always there. */
+  reportSessions(): WorkerSessionReport[] {
+    const sessions = [...this.#sessions].filter(([handle]) => handle !== LEGACY_SESSION);
+    return sessions.map(([handle, { masterTask, graphs }]) => ({ handle, masterTask, graphs: graphs.size }));
+  }
+
+  reportSteps(): StepReport[] {
+    return [...this.#steps.values()].map((step) => step.report(this.runtime.now()));
   }
 
   get openSteps(): number {

@@ -106,7 +106,13 @@ const refusals: readonly (readonly [args: readonly string[], line: RegExp])[] = 
     /^tensorfleet serve: "192\.0\.2\.1" is not an address of this machine: name the one to listen on with --bind/,
   ],
   [["devices", "more"], /^tensorfleet devices: takes no arguments, got 'more'$/],
-  [["constructor"], /^tensorfleet: no command 'constructor', there are: serve, devices$/],
+  [["cluster", "--workers", "many"], /^tensorfleet cluster: --workers takes a whole number, not 'many'$/],
+  [["cluster", "script.mjs"], /^tensorfleet cluster: what is 'script\.mjs'\?$/],
+  [["inspect"], /^tensorfleet inspect: takes one target/],
+  [["inspect", "nowhere"], /^tensorfleet inspect: 'nowhere' is no target: grpc:\/\/host:port$/],
+  [["end"], /^tensorfleet end: takes targets/],
+  [["trace", "/no/such/file"], /^tensorfleet trace: ENOENT/],
+  [["constructor"], /^tensorfleet: no command 'constructor', there are: serve, cluster, devices, inspect, end, trace$/],
 ];
 
 test("bad flags: one clear line, exit code 2", async (signal) => {
@@ -123,6 +129,8 @@ test("help, version and devices go to standard output", async (signal) => {
   for (const [args, text] of [
     [["--help"], /^usage: tensorfleet COMMAND/],
     [["serve", "--help"], /^usage: tensorfleet serve/],
+    [["cluster", "--help"], /^usage: tensorfleet cluster/],
+    [["inspect", "--help"], /^usage: tensorfleet inspect/],
     [["--version"], /^\d+\.\d+\.\d+\n$/],
     [["devices"], /^\/job:localhost\/replica:0\/task:0\/device:CPU:0 {2}CPU {2}\d+ bytes\n$/],
   ] as const) {
