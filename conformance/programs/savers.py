@@ -199,3 +199,37 @@ def typescript(target, record):
                 sess.run([v1.assign(variables[0], variables[0] * 2), v1.assign(variables[2], 9)])
                 saver.save(sess, str(path / "back"), write_meta_graph=False, write_state=False)
         record(f"restores {prefix}", client("restore", str(path / "back")))
+
+
+@program(cluster=True, deadline=120)
+def across_tasks(cluster, record):
+    """Variables on the ps and on both workers, one of them in parts: saved by all, sharded and not; found again."""
+    path = folder("across_tasks")
+
+    def build():
+        with tf.device("/job:ps/task:0"):
+            a = v1.get_variable("a", initializer=np.arange(6, dtype=np.float32).reshape(2, 3), use_resource=True)
+            names = v1.get_variable("names", initializer=np.array([b"x", b"y\0"], object), use_resource=False, dtype=tf.string)
+        with tf.device("/job:worker/task:1"):
+            b = v1.get_variable("b", initializer=np.int64([1, 2, 3]), use_resource=False)
+        with v1.device(v1.train.replica_device_setter(ps_tasks=1, worker_device="/job:worker/task:0")):
+            parts = v1.get_variable("parts", [7, 2], initializer=v1.ones_initializer(), partitioner=v1.fixed_size_partitioner(3), use_resource=True)
+        return a, b, names, list(parts)
+
+    for sharded in (False, True):
+        label = "sharded" if sharded else "whole"
+        with tf.Graph().as_default():
+            a, b, names, parts = build()
+            saver = v1.train.Saver(sharded=sharded)
+            change = [v1.assign_add(a, a), v1.assign_add(b, b)] + [v1.assign(p, p * (k + 2.0)) for k, p in enumerate(parts)]
+            with v1.Session(cluster.target()) as sess:
+                sess.run(v1.global_variables_initializer())
+                sess.run(change)
+                saved = saver.save(sess, str(path / label), write_meta_graph=False)
+                sess.run(change)
+                saver.restore(sess, saved)
+                record(f"{label}: restored", sess.run([a, b, names, *parts]))
+                record(f"{label}: files", files(path) if not sharded else sorted(files(path)))
+            v1.Session.reset(cluster.target())
+        reader = tf.train.load_checkpoint(str(path / label))
+        record(f"{label}: read", {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()})
