@@ -1,11 +1,16 @@
 // The library of the installed package: fits a line by gradient descent, once without a socket and once over gRPC, and
-// finds the same weights both ways. Errors arrive as their classes.
+// finds the same weights both ways, and again after they went to the disk. Errors arrive as their classes.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
+  CheckpointReader,
   DataType,
   GradientDescentOptimizer,
   Graph,
   globalVariablesInitializer,
   InvalidArgumentError,
+  Saver,
   Server,
   Session,
   Variable,
@@ -28,6 +33,8 @@ async function fit(target) {
   const squares = graph.op("Square", [error]).output();
   const loss = graph.op("Mean", [squares, graph.constant([0])]).output();
   const train = new GradientDescentOptimizer(0.1).minimize(loss);
+  const saver = new Saver(graph);
+  const folder = mkdtempSync(join(tmpdir(), "tensorfleet-runtime-"));
   const session = new Session(target, { graph });
   try {
     await session.run(globalVariablesInitializer(graph));
@@ -48,9 +55,19 @@ async function fit(target) {
     check(refused instanceof InvalidArgumentError, `shapes that don't fit: ${refused}`);
     const [a, b, last] = await session.run([slope.value, offset.value, loss], feeds);
     check(last.data[0] < 1e-6, `loss ${last.data[0]}`);
+    const prefix = await saver.save(session, join(folder, "line"), { globalStep: 200 });
+    await session.run(train, feeds);
+    await saver.restore(session, prefix);
+    const [again] = await session.run([slope.value]);
+    check(again.data[0] === a.data[0], `${again.data[0]} restored, ${a.data[0]} saved`);
+    const reader = await CheckpointReader.open(folder);
+    const read = await reader.tensor("offset");
+    await reader.close();
+    check(read.data[0] === b.data[0], `${read.data[0]} read, ${b.data[0]} saved`);
     return [a.data[0], b.data[0]];
   } finally {
     await session.close();
+    rmSync(folder, { recursive: true });
   }
 }
 
