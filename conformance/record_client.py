@@ -168,6 +168,13 @@ def gradient_cases():
             case(f"matmul {ta} {tb}", lambda a, b, ta=ta, tb=tb: v1.matmul(a, b, ta, tb), n(*((4, 2) if ta else (2, 4))), n(*((3, 4) if tb else (4, 3))))
             case(f"batch matmul {ta} {tb}", lambda a, b, ta=ta, tb=tb: tf.raw_ops.BatchMatMulV2(x=a, y=b, adj_x=ta, adj_y=tb),
                  n(5, 1, *((4, 2) if ta else (2, 4))), n(3, *((3, 4) if tb else (4, 3))))
+    for equation in ("ij,jk->ik", "abc,cd->abd", "bij,bjk->bik", "ij,kj->i", "i,j->ij", "abc,abd->cd"):
+        left, right = equation.split("->")[0].split(",")
+        sizes = dict(zip("abcdijk", (2, 3, 4, 5, 3, 4, 2)))
+        case(f"einsum {equation}", lambda x, y, e=equation: tf.einsum(e, x, y), n(*(sizes[c] for c in left)), n(*(sizes[c] for c in right)))
+    for equation in ("ij->ji", "ij->i", "ijk->", "ii->i", "ijk->kj"):
+        case(f"einsum {equation}", lambda x, e=equation: tf.einsum(e, x), n(*(3 for c in equation.split("->")[0])))
+    case("matmul through einsum", lambda x, y: tf.einsum("ij,jk", x, y), n(2, 3), n(3, 2))
     case("twice", lambda x: x * x + tf.sin(x) * x, n(3))
     case("unconnected", lambda x, y: tf.identity(x) + tf.stop_gradient(y), n(3), n(3))
     case("through integers", lambda x: tf.cast(tf.cast(x * 3, tf.int32), tf.float64) * x, n(3))

@@ -108,8 +108,9 @@ function toOutput(
     return make.pack(parts, `${name}/packed`);
   }
   const value = toTensorValue(input as Feedable, wanted);
-  const widens = wanted === undefined && preferred !== undefined && typeof input !== "object";
-  const dtype = widens && value.dtype === DataType.INT32 && isFloating(preferred) ? preferred : value.dtype;
+  const isPlain = typeof input !== "object" || Array.isArray(input);
+  const fits = value.data.length === 0 || (value.dtype === DataType.INT32 && isFloating(preferred ?? 0));
+  const dtype = wanted === undefined && preferred !== undefined && isPlain && fits ? preferred : value.dtype;
   return make.constant(input as Feedable, dtype, name);
 }
 

@@ -1,19 +1,37 @@
 // Gradients of functions of two tensors, element by element, with broadcasting.
 import { isFullyKnown } from "../../tensor/partial-shape.js";
-import { sameShape } from "../../tensor/shape.js";
+import type { Shape } from "../../tensor/shape.js";
 import type { Output } from "../output.js";
 import { forAll, type GradientContext, type GradientFunction, type Gradients, notDifferentiable } from "./context.js";
 
-/** Sums a gradient over the axes along which its input was repeated. */
-export function unbroadcast({ ops, x }: GradientContext, grads: readonly [Output | null, Output | null]) {
-  const [a, b] = [x[0]!.shape, x[1]!.shape];
-  if (isFullyKnown(a) && isFullyKnown(b) && sameShape(a, b)) return grads;
-  const shapes = [ops.shape(x[0]!), ops.shape(x[1]!)];
-  const { r0, r1 } = ops.broadcastGradientArgs(shapes[0]!, shapes[1]!);
-  return grads.map((grad, i) => grad && ops.reshape(ops.sum(grad, i === 0 ? r0 : r1), shapes[i]!));
+type Pair = [Output | null, Output | null];
+
+/** Axes of the result along which an operand of this shape was repeated, when the other one has that. */
+function repeatedAxes(shape: Shape, other: Shape): number[] {
+  const rank = Math.max(shape.length, other.length);
+  const dim = (of: Shape, axis: number) => of[axis - rank + of.length];
+  return Array.from({ length: rank }, (_, axis) => axis).filter((axis) => {
+    const own = dim(shape, axis);
+    return own === undefined || (own === 1 && dim(other, axis) !== undefined && dim(other, axis) !== 1);
+  });
 }
 
-type Pair = [Output | null, Output | null];
+/** Sums each gradient over the axes along which its input was repeated: known now, or in the step. */
+function unbroadcast({ ops, x, wanted }: GradientContext, made: Pair): Pair {
+  const grads: Pair = [wanted[0] ? made[0] : null, wanted[1] ? made[1] : null];
+  const [a, b] = [x[0]!.shape, x[1]!.shape];
+  if (isFullyKnown(a) && isFullyKnown(b)) {
+    const sum = (grad: Output | null, shape: Shape, other: Shape) => {
+      const axes = repeatedAxes(shape, other);
+      return grad === null || axes.length === 0 ? grad : ops.reshape(ops.sum(grad, axes), shape);
+    };
+    return [sum(grads[0], a, b), sum(grads[1], b, a)];
+  }
+  const shapes = [ops.shape(x[0]!), ops.shape(x[1]!)] as const;
+  const { r0, r1 } = ops.broadcastGradientArgs(...shapes);
+  const sum = (grad: Output | null, axes: Output, shape: Output) => grad && ops.reshape(ops.sum(grad, axes), shape);
+  return [sum(grads[0], r0, shapes[0]), sum(grads[1], r1, shapes[1])];
+}
 
 /** Gradients as if nothing was repeated. */
 const pair =

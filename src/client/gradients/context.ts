@@ -21,6 +21,8 @@ export class GradientContext {
     readonly node: Node,
     /** As they came, by output. */
     readonly grads: readonly (Gradient | null)[],
+    /** Whether anything comes of the gradient of an input, by input. */
+    readonly wanted: readonly boolean[],
   ) {
     const operation = new Operation(graph, node);
     this.ops = graph.ops;

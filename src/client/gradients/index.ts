@@ -11,6 +11,7 @@ import { arrayGradients } from "./array.js";
 import { binaryGradients } from "./binary.js";
 import { GradientContext, type Gradients } from "./context.js";
 import { controlFlowGradients } from "./control-flow.js";
+import { einsumGradients } from "./einsum.js";
 import { gatherGradients } from "./gather.js";
 import { type Gradient, sumOf } from "./indexed-slices.js";
 import { matMulGradients } from "./matmul.js";
@@ -22,6 +23,7 @@ const registry: Gradients = {
   ...arrayGradients,
   ...binaryGradients,
   ...controlFlowGradients,
+  ...einsumGradients,
   ...gatherGradients,
   ...matMulGradients,
   ...nnGradients,
@@ -163,10 +165,11 @@ function addGradients(graph: Graph, node: Node, pending: ReadonlyMap<Node, numbe
   if (grads.every((grad) => grad === null)) return;
   const gradient = registry[node.op.name];
   if (gradient === undefined) throw noGradient(node);
+  const wanted = node.inputs.map((input) => pending.has(input.node));
   graph.nameScope(`${node.name}_grad`, () => {
-    gradient(new GradientContext(graph, node, grads)).forEach((grad, i) => {
+    gradient(new GradientContext(graph, node, grads, wanted)).forEach((grad, i) => {
       const input = node.inputs[i]!;
-      if (grad !== null && pending.has(input.node)) sums.add(input.node, input.index, grad);
+      if (grad !== null && wanted[i]) sums.add(input.node, input.index, grad);
     });
   });
 }

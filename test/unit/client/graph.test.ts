@@ -167,6 +167,8 @@ test("plain values become constants of the dtype that the op, its inputs or Tens
     [ops.addV2(1, new Float64Array([2])), DataType.INT32],
   ] as const;
   for (const [output, dtype] of dtypes.slice(0, -1)) assert.is(output.dtype, dtype);
+  // An empty list has the dtype that the op would like.
+  assert.equal(ops.reshape([1.5], []).shape, []);
   const double = ops.cast(0.5, { dstT: DataType.DOUBLE });
   assert.is(ops.addV2(1, double).dtype, DataType.DOUBLE);
   const packed = ops.reshape([1, 2, 3, 4], [ops.size([1, 2]), 2]);
