@@ -93,3 +93,15 @@ def failing_step_cancels_waiters(target, record):
         record.raises("both", lambda: sess.run([get, bad]))
         sess.run(q.enqueue([1.0]))
         record("after", sess.run(get))
+
+
+@program()
+def private_resources(target, record):
+    """What no name shares is gone with the session; what one shares stays."""
+    private = tf.queue.FIFOQueue(3, [tf.float32], [[]], name="private")
+    shared = tf.queue.FIFOQueue(3, [tf.float32], [[]], shared_name="kept", name="shared")
+    for turn in range(2):
+        with v1.Session(target) as sess:
+            record(f"before {turn}", sess.run([private.size(), shared.size()]))
+            sess.run([private.enqueue([1.0]), shared.enqueue([1.0])])
+            record(f"after {turn}", sess.run([private.size(), shared.size()]))

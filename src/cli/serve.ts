@@ -15,6 +15,7 @@ const options = {
   config: { type: "string" },
   bind: { type: "string" },
   "memory-limit": { type: "string" },
+  "idle-limit": { type: "string" },
   checkpoint: { type: "string" },
   "file-root": { type: "string", multiple: true },
   "no-data-connection": { type: "boolean" },
@@ -34,6 +35,7 @@ Which task this is; without any of these, the only task of a cluster of its own:
   --config JSON           the session defaults: a ConfigProto
   --bind ADDRESS          where to listen, when that is not the task's own address
   --memory-limit BYTES    for tensors; K, M and G are understood
+  --idle-limit SECONDS    closes sessions that nobody used for so long; without it they stay, as TensorFlow's do
   --file-root FOLDER      graphs may read and write files (checkpoints) in it only; may be given several times
   --no-data-connection    tensors between tasks go by RecvTensor alone
   --checkpoint PREFIX     write the task's variables there when it stops, begin with them when it starts
@@ -80,6 +82,7 @@ async function start(flags: Flags): Promise<Server> {
   const settings: Writable<ServerOptions> = {};
   if (flags.bind !== undefined) settings.bind = flags.bind;
   if (flags["memory-limit"] !== undefined) settings.memoryLimit = bytes(flags["memory-limit"]);
+  if (flags["idle-limit"] !== undefined) settings.idleLimitMs = 1000 * seconds(flags["idle-limit"]);
   if (flags.checkpoint !== undefined) settings.checkpointOnStop = flags.checkpoint;
   if (flags["file-root"] !== undefined) settings.fileRoots = flags["file-root"];
   if (flags["no-data-connection"]) settings.dataConnection = false;
@@ -140,6 +143,13 @@ function parseJson(flag: string, text: string): unknown {
 
 function integer(flag: string, text: string): number {
   if (!/^-?\d+$/.test(text)) throw new Error(`--${flag} takes a whole number, not '${text}'`);
+  return Number(text);
+}
+
+function seconds(text: string): number {
+  // Timers can't wait longer than 24 days.
+  if (!/^\d+(\.\d+)?$/.test(text) || Number(text) === 0 || Number(text) > 2_000_000)
+    throw new Error(`--idle-limit takes a number of seconds up to 2000000, not '${text}'`);
   return Number(text);
 }
 

@@ -23,6 +23,7 @@ export class NodeKernel implements KernelNode {
   readonly #node: Node;
   readonly #functions: FunctionLookup;
   readonly #owned: Tensor[] = [];
+  readonly #closers: (() => void)[] = [];
   /** Whether it knows names that are its node's alone, and whether it serves others. */
   #personal = false;
   #shared = false;
@@ -49,6 +50,11 @@ export class NodeKernel implements KernelNode {
   close(): void {
     for (const tensor of this.#owned) tensor.release();
     this.#owned.length = 0;
+    for (const release of this.#closers.splice(0)) release();
+  }
+
+  onClose(release: () => void): void {
+    this.#closers.push(release);
   }
 
   /** Whether it does for another node what a kernel prepared for that node would do. */

@@ -82,6 +82,8 @@ export interface KernelNode {
   tensor(name: string): Tensor;
   /** A numeric scalar in the device's heap, held as long as the kernel lives. */
   tensorOf(dtype: DataType, value: number): Tensor;
+  /** Called when the kernel is let go: with its plan, or (of stateful ops) with its session. */
+  onClose(release: () => void): void;
 }
 
 /** An instantiated function; only `step.call` can look inside. */

@@ -33,12 +33,19 @@ export interface MasterContext {
   readonly log: (text: string) => void;
   /** Configuration of the server, for sessions that bring none. */
   readonly defaultConfig: ConfigProto | null;
+  /** Sessions that nobody used for this long are closed; with 0 they stay, as TensorFlow's do. */
+  readonly idleLimitMs: number;
 }
 
 export class Master {
   readonly #sessions = new Map<string, MasterSession>();
 
-  constructor(readonly context: MasterContext) {}
+  readonly #idleCheck: ReturnType<typeof setInterval> | null;
+
+  constructor(readonly context: MasterContext) {
+    const { idleLimitMs } = context;
+    this.#idleCheck = idleLimitMs > 0 ? setInterval(() => this.#closeIdle(), Math.max(10, idleLimitMs / 4)) : null;
+  }
 
   get openSessions(): number {
     return this.#sessions.size;
@@ -217,8 +224,19 @@ export class Master {
     await Promise.all(workers.map((worker) => worker.cleanupAll(containers)));
   }
 
+  #closeIdle(): void {
+    const { now, idleLimitMs, log } = this.context;
+    for (const session of [...this.#sessions.values()]) {
+      if (session.runningSteps > 0) session.lastUsed = now();
+      if (now() - session.lastUsed < idleLimitMs) continue;
+      log(`Session ${session.handle} is closed: nobody used it for ${idleLimitMs / 1000} s`);
+      void this.closeSession(session.handle);
+    }
+  }
+
   /** Closes all sessions: the server stops. */
   async close(): Promise<void> {
+    clearInterval(this.#idleCheck ?? undefined);
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     await Promise.all(sessions.map((session) => session.close()));

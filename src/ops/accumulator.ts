@@ -7,7 +7,7 @@ import { DataType } from "../tensor/dtype.js";
 import { shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { denseGradients, sparseGradients } from "./accumulate.js";
-import { emitHandle, resourceOf } from "./support/handle.js";
+import { emitHandle, nameFor, resourceOf } from "./support/handle.js";
 import { readInt, writeInts } from "./support/index-tensor.js";
 import { matchSignature } from "./support/signature.js";
 import { suspendUntil } from "./support/wait.js";
@@ -26,7 +26,7 @@ const create = (op: string, sparse: boolean): Kernel =>
     };
     let options: AccumulatorOptions | null = null;
     return (step) => {
-      options ??= { ...settings, name: shared || step.resources.privateName(node.name) };
+      options ??= { ...settings, name: nameFor(step, node, container, ACCUMULATOR_TYPE, shared) };
       const made = options;
       const found = step.resources.findOrCreate(container, made.name, ACCUMULATOR_TYPE, () => new Accumulator(made));
       emitHandle(step, node, container, made.name, found);

@@ -7,6 +7,7 @@ import { DataType, dtypeName } from "../tensor/dtype.js";
 import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { elementsOf } from "./support/elements.js";
+import { nameFor } from "./support/handle.js";
 import { writeInts } from "./support/index-tensor.js";
 import { typedHandleOf } from "./variables.js";
 import { keysOf } from "./where.js";
@@ -19,7 +20,7 @@ const table = (op: string, mutable: boolean): Kernel =>
     // Without a shared name the table is this node's own, whatever other sessions call theirs.
     let name = given;
     return (step) => {
-      if (name === "") name = step.resources.privateName(node.name);
+      if (name === "") name = nameFor(step, node, container, TABLE_TYPE, "");
       const found = step.resources.findOrCreate(container, name, TABLE_TYPE, () => new LookupTable(options));
       const home = container || step.resources.defaultContainer;
       const handle = new ResourceHandle(step.device.name, home, name, TABLE_TYPE, 0n);

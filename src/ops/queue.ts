@@ -13,7 +13,7 @@ import { DataType, dtypeName } from "../tensor/dtype.js";
 import { fitsPartialShape, partialShapeString, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { PhiloxState } from "./random/philox.js";
-import { emitHandle, resourceOf } from "./support/handle.js";
+import { emitHandle, nameFor, resourceOf } from "./support/handle.js";
 import { readInt, writeInts } from "./support/index-tensor.js";
 import { sliceRow, stack } from "./support/row-stack.js";
 import { matchSignature } from "./support/signature.js";
@@ -86,7 +86,7 @@ const queueOp = (kind: QueueOptions["kind"], version: string): Kernel =>
     // A queue that was found once needs no second look at every step.
     let known: Queue | null = null;
     return (step) => {
-      options ??= { ...settings, name: shared || step.resources.privateName(node.name) };
+      options ??= { ...settings, name: nameFor(step, node, container, QUEUE_TYPE, shared) };
       const made = options;
       const queue = step.resources.findOrCreate(container, made.name, QUEUE_TYPE, () => new Queue(made));
       if (queue !== known) checkShared(queue.options, made);

@@ -28,6 +28,8 @@ import { restoreState, saveState } from "./state.js";
 export interface EngineOptions {
   /** Bytes that each device may hold. */
   readonly memoryLimit?: number;
+  /** Sessions that nobody used for this long are closed; they stay for ever without. */
+  readonly idleLimitMs?: number;
   /** Device types that can be opened beside the CPU. */
   readonly devices?: DeviceRegistry;
   readonly kernels?: readonly Kernel[];
@@ -108,6 +110,7 @@ export class Engine {
       now: node.now,
       log,
       defaultConfig: config,
+      idleLimitMs: options.idleLimitMs ?? 0,
     });
     return new Engine(heap, devices, worker, master, options);
   }

@@ -23,6 +23,21 @@ class RefHandle extends Variable {
   }
 }
 
+/** The name that the node's resource shares, or one of its own; that resource is gone with the kernel. */
+export function nameFor(
+  step: KernelStep,
+  node: KernelNode,
+  container: string,
+  typeName: string,
+  shared: string,
+): string {
+  if (shared !== "") return shared;
+  const { resources } = step;
+  const name = resources.privateName(node.name);
+  node.onClose(() => resources.destroy(container, name, typeName));
+  return name;
+}
+
 /** Sets output 0 to a handle of the kind that the node's op gives. */
 export function emitHandle(step: KernelStep, node: KernelNode, container: string, name: string, found: Resource): void {
   const home = container || step.resources.defaultContainer;

@@ -98,6 +98,7 @@ const refusals: readonly (readonly [args: readonly string[], line: RegExp])[] = 
   [["serve", "--cluster", "{x"], /^tensorfleet serve: --cluster is no JSON: /],
   [["serve", "--config", '{"nope":1}'], /^tensorfleet serve: ConfigProto: ConfigProto has no field called "nope"$/],
   [["serve", "--memory-limit", "12x"], /^tensorfleet serve: --memory-limit takes bytes, .*, not '12x'$/],
+  [["serve", "--idle-limit", "soon"], /^tensorfleet serve: --idle-limit takes a number of seconds .*, not 'soon'$/],
   [["serve", "--log-level", "loud"], /^tensorfleet serve: --log-level is one of silent, info, not 'loud'$/],
   [["serve", "--server-def", "/no/such/file"], /^tensorfleet serve: ENOENT/],
   [["serve", "more"], /^tensorfleet serve: Unexpected argument 'more'/],
