@@ -15,7 +15,7 @@ import tensorflow as tf  # noqa: E402
 from support.master import Failure, Master, messages  # noqa: E402
 from tensorflow.core.framework import graph_pb2  # noqa: E402
 
-MINUTES = 900
+PATIENCE = 300  # seconds that a server may take for one request
 SIDE = 200  # nodes of a side chain, and of a new signature
 SIDES = 8
 
@@ -80,7 +80,7 @@ class Server:
 
     def send(self, method, data):
         start = time.perf_counter()
-        answer = self.master.raw(method, data, timeout=MINUTES)
+        answer = self.master.raw(method, data, timeout=PATIENCE)
         return time.perf_counter() - start, messages[f"{method}Response"].FromString(answer)
 
     def create(self, graph):
@@ -102,24 +102,20 @@ def first_run(server, graph):
     return created + ran
 
 
-def new_signature(server, handle, side):
-    return server.run(handle, fetch=[f"s{side}_{SIDE - 2}:0"])
-
-
 def cached_step(server, handle):
     times = [server.run(handle, fetch=["t8:0"]) for _ in range(300)]
     return statistics.median(times[100:])
 
 
 def attempt(server, work):
-    """Milliseconds, or `None` from the time on when a server has died of it."""
+    """Milliseconds, or `None` from the time on when a server has died of its work."""
     if not server.alive:
         return None
     try:
         return work(server) * 1e3
     except Failure as failure:
         server.alive = False
-        print(f"  {server.name} is gone: {failure}", flush=True)
+        print(f"  {server.name} died, or took more than {PATIENCE} s: {failure}", flush=True)
         return None
 
 
@@ -137,6 +133,26 @@ def compare(what, servers, work, turns):
     return ours
 
 
+def sessions(servers, big):
+    """New signatures and cached steps, the last of them turn by turn."""
+    handles = {}
+    for server in servers:
+        # A real server optimizes the whole session for each signature: it gets a smaller one.
+        nodes = big if server.name == "ours" else min(big, 10_000)
+        handles[server] = (server.create(session_of(10))[1], server.create(session_of(nodes))[1], nodes)
+    times = [[server.run(handles[server][1], fetch=[f"s{side}_{SIDE - 2}:0"]) * 1e3 for server in servers] for side in range(SIDES)]
+    sizes = ", ".join(f"{server.name} {handles[server][2]}" for server in servers)
+    show(f"new signature of {SIDE} in {sizes}", *(statistics.median(side) for side in zip(*times)))
+    steps = [[[cached_step(server, handles[server][i]) * 1e3 for server in servers] for i in (0, 1)] for _ in range(9)]
+    for i, name in enumerate(("small", "big")):
+        show(f"cached step of 10 in the {name} session", *(statistics.median(turn[i][k] for turn in steps) for k in (0, 1)))
+    ratios = sorted(large[1] / small[1] for small, large in steps)
+    print(f"  ours, big to small, turn by turn: {ratios[4]:.3f} ({ratios[0]:.3f} to {ratios[8]:.3f})", flush=True)
+    for server in servers:
+        for handle in handles[server][:2]:
+            server.close(handle)
+
+
 def main(targets, sizes):
     servers = [Server(name, target) for name, target in zip(("real", "ours"), targets)]
     show("the first graph of all, 1000 wide", *(first_run(server, wide(1000)) * 1e3 for server in servers))
@@ -145,31 +161,16 @@ def main(targets, sizes):
         for server in servers:
             first_run(server, wide(1000))
             first_run(server, deep(1000))
-    for kind in (wide, deep):
-        per_node = {}
-        for size in sizes:
+    sessions(servers, max(sizes))
+    per_node = {kind: [] for kind in (deep, wide)}
+    for size in sizes:
+        turns = 5 if size <= 1000 else 3 if size <= 10_000 else 1
+        for kind, costs in per_node.items():
             graph = kind(size)
-            ours = compare(f"first run, {size} {kind.__name__}", servers, lambda s: first_run(s, graph), 5 if size <= 1000 else 3 if size <= 10000 else 1)
-            per_node[size] = ours / size * 1e3
-        print("  ours, us a node: " + ", ".join(f"{us:.1f}" for us in per_node.values()), flush=True)
-    big = max(sizes)
-    handles = {}
-    for server in servers:
-        if server.alive:
-            # A real server optimizes the whole session for each signature.
-            nodes = big if server.name == "ours" else min(big, 10_000)
-            handles[server] = (server.create(session_of(10))[1], server.create(session_of(nodes))[1], nodes)
-    sides = iter(range(SIDES - 1))
-    times = [[attempt(s, lambda s, side=side: new_signature(s, handles[s][1], side)) for s in servers] for side in sides]
-    real, ours = (statistics.median(side) if None not in side else None for side in zip(*times))
-    sizes_text = ", ".join(f"{s.name} {handles[s][2]}" for s in handles)
-    show(f"new signature of {SIDE} in {sizes_text}", real, ours)
-    steps = [[[attempt(s, lambda s: cached_step(s, handles[s][i])) for s in servers] for i in (0, 1)] for _ in range(9)]
-    for i, name in enumerate(("small", "big")):
-        real, ours = (statistics.median(turn[i][k] for turn in steps) if servers[k].alive else None for k in (0, 1))
-        show(f"cached step of 10 in the {name} session", real, ours)
-    ratios = sorted(big[1] / small[1] for small, big in steps)
-    print(f"  ours, big to small, turn by turn: {ratios[4]:.3f} ({ratios[0]:.3f} to {ratios[8]:.3f})", flush=True)
+            ours = compare(f"first run, {size} {kind.__name__}", servers, lambda server: first_run(server, graph), turns)
+            costs.append(f"{ours / size * 1e3:.1f}")
+    for kind, costs in per_node.items():
+        print(f"  ours, us a node, {kind.__name__}: {', '.join(costs)}", flush=True)
 
 
 if __name__ == "__main__":
