@@ -192,6 +192,31 @@ def whole_calls():
     return [({x: f32(v)}, [r]) for r in (a, b) for v in (2, 0)]
 
 
+def loop_without_inputs():
+    """All it turns on is a variable that its functions know by name. Asked to lower it, a real server dies."""
+    def handle():
+        return raw.VarHandleOp(dtype=tf.float32, shape=[], shared_name="turns", container="")
+
+    def read():
+        return raw.ReadVariableOp(resource=handle(), dtype=tf.float32)
+
+    goes_on = tf.function(lambda: read() < 3.0).get_concrete_function()
+
+    @tf.function
+    def turn():
+        raw.AssignAddVariableOp(resource=handle(), value=1.0)
+
+    turn = turn.get_concrete_function()
+    for f in (goes_on, turn):
+        f.add_to_graph()
+    init = raw.AssignVariableOp(resource=handle(), value=0.5, name="init")
+    name = lambda f: v1.AttrValue(func=v1.NameAttrList(name=f.name if isinstance(f.name, str) else f.name.decode()))
+    empty = v1.AttrValue(list=v1.AttrValue.ListValue())
+    attrs = {"T": empty, "cond": name(goes_on), "body": name(turn)}
+    loop = v1.get_default_graph().create_op("While", [], [], attrs=attrs, name="loop")
+    return [({}, [init]), ({}, [loop]), ({}, [read()]), ({}, [loop])]
+
+
 def cases(family):
     for dtype in (tf.float32, tf.int32, tf.bool, tf.string):
         family.program(f"switch and merge of {dtype.name}", switch_merge(dtype))
@@ -210,3 +235,4 @@ def cases(family):
     family.program("control dependencies", dependencies)
     family.program("for loops", for_loop)
     family.program("calls that are not inlined", whole_calls)
+    family.program("a loop without inputs", loop_without_inputs)
