@@ -63,12 +63,13 @@ export interface Waiting {
   readonly signal?: StepSignal | undefined;
   /** 0 waits for ever. */
   readonly timeoutMs: number;
+  readonly reportEveryMs?: number;
 }
 
 /** The devices of each worker, asked in parallel. @throws the first error, DeadlineExceededError naming who is missing */
 export async function devicesOf(
   workers: readonly WorkerInterface[],
-  { log, signal, timeoutMs }: Waiting,
+  { log, signal, timeoutMs, reportEveryMs = REPORT_EVERY_MS }: Waiting,
 ): Promise<readonly DeviceAttributes[][]> {
   const missing = new Set(workers.map(({ task }) => task));
   const says = (task: string) => `CreateSession still waiting for response from worker: ${task}`;
@@ -77,7 +78,7 @@ export async function devicesOf(
   signal?.add(forward);
   const report = setInterval(() => {
     for (const task of missing) log(says(task));
-  }, REPORT_EVERY_MS);
+  }, reportEveryMs);
   const expire = () => inner.cancel(new DeadlineExceededError([...missing].map(says).join("\n")));
   const deadline = timeoutMs > 0 ? setTimeout(expire, timeoutMs) : undefined;
   const ask = async (worker: WorkerInterface) => {
