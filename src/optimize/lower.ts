@@ -27,6 +27,8 @@ class Lowering {
   readonly #chains = new Map<Node, Chain>();
   /** What the outputs of a lowered node are. */
   readonly #results = new Map<Node, readonly Output[]>();
+  /** What the nodes of a branch or of a loop's body wait for when nothing else tells them whether they may run. */
+  readonly #pivots = new Map<Node, readonly Node[]>();
 
   constructor(
     readonly graph: Graph,
@@ -72,9 +74,13 @@ class Lowering {
     calledAs: string | null = null,
   ): Inlined {
     const device = node.requestedDevice;
-    const inlined = inlineBody(this.graph, body, { prefix, args, free, pivot, device, calledAs });
+    const around = pivot.length > 0 ? pivot : (this.#pivots.get(node) ?? pivot);
+    const inlined = inlineBody(this.graph, body, { prefix, args, free, pivot: around, device, calledAs });
     const chain = [...this.#chain(node), body.name];
-    for (const copy of inlined.nodes) this.#chains.set(copy, chain);
+    for (const copy of inlined.nodes) {
+      this.#chains.set(copy, chain);
+      if (around.length > 0) this.#pivots.set(copy, around);
+    }
     return inlined;
   }
 

@@ -1,6 +1,6 @@
 // What is left of calls once they are lowered, and what a signature then needs of them.
 import * as assert from "uvu/assert";
-import { boolValue, funcValue, intValue, typesValue, typeValue } from "../../../src/graph/attr-value.js";
+import { boolValue, funcValue, intValue, tensorValue, typesValue, typeValue } from "../../../src/graph/attr-value.js";
 import { exportNode } from "../../../src/graph/export.js";
 import { FunctionLibrary } from "../../../src/graph/function-library.js";
 import { Graph } from "../../../src/graph/graph.js";
@@ -9,7 +9,15 @@ import { createOpRegistry } from "../../../src/ops/registry.js";
 import { lowerGraph } from "../../../src/optimize/lower.js";
 import { cutSignature } from "../../../src/optimize/signature.js";
 import { DataType } from "../../../src/tensor/dtype.js";
-import { type AttrValue, FunctionDef, GraphDef, NodeDef, OpDef, OpDef_ArgDef } from "../../../src/wire/core.js";
+import {
+  type AttrValue,
+  FunctionDef,
+  GraphDef,
+  NodeDef,
+  OpDef,
+  OpDef_ArgDef,
+  TensorProto,
+} from "../../../src/wire/core.js";
 import { suite } from "../../support/suite.js";
 
 const test = suite("optimize/lower");
@@ -96,6 +104,32 @@ test("what comes out of a function is named in errors as it is there, by the inn
   assert.is(graph.find("x")!.debugInfo, undefined);
   const bytes = NodeDef.encode(exportNode(graph.find("c/inner/exp")!));
   assert.equal(NodeDef.decode(bytes).experimentalDebugInfo, origin, "other tasks hear of it");
+});
+
+test("what a function makes of nothing waits for the branch that calls it", () => {
+  const one = { dtype: FLOAT, value: tensorValue({ ...TensorProto.create(), dtype: DataType.FLOAT }) };
+  const made = define(
+    "made",
+    [node("one", "Const", [], one), node("sum", "Add", ["x", "one:output:0"], { T: FLOAT })],
+    {
+      r: "sum:z:0",
+    },
+  );
+  const calls = define("calls", [call("inner", "made", ["x"], 1)], { r: "inner:output:0" });
+  const choose = node("choose", "If", ["p", "x"], {
+    Tcond: typeValue(DataType.BOOL),
+    Tin: typesValue([DataType.FLOAT]),
+    Tout: typesValue([DataType.FLOAT]),
+    then_branch: funcValue({ name: "calls", attr: new Map() }),
+    else_branch: funcValue({ name: "made", attr: new Map() }),
+    _lower_using_switch_merge: boolValue(true),
+  });
+  const p = node("p", "Placeholder", [], { dtype: typeValue(DataType.BOOL) });
+  const graph = lowered([made, calls], [x, p, choose, call("free", "made", ["x"], 1)]);
+  const waits = (name: string) => graph.find(name)!.controlInputs.map((control) => control.op.name);
+  assert.equal(waits("choose/then/inner/one"), waits("choose/else/one"));
+  assert.is(waits("choose/else/one").length, 1);
+  assert.equal(waits("free/one"), []);
 });
 
 test("a function that must not be inlined stays a call, unless it asks for devices", () => {
