@@ -27,21 +27,19 @@ export class BufferedReader {
   async *pieces(check: () => void): AsyncGenerator<Uint8Array> {
     let done = 0;
     let next = this.#fill(0, 0);
-    for (let turn = 0; done < this.#length; turn++) {
-      check();
-      const piece = await next;
-      done += piece.length;
-      next = this.#fill(done, turn + 1);
-      // Whoever stops before the next piece never hears of it.
-      next.catch(() => {});
-      let wants = false;
-      try {
+    try {
+      for (let turn = 0; done < this.#length; turn++) {
+        check();
+        const piece = await next;
+        done += piece.length;
+        next = this.#fill(done, turn + 1);
+        // Whoever stops before the next piece never hears of it.
+        next.catch(() => {});
         yield piece;
-        wants = true;
-      } finally {
-        // The file must not be closed under a read.
-        if (!wants) await next.catch(() => {});
       }
+    } finally {
+      // The file must not be closed under a read.
+      await next.catch(() => {});
     }
   }
 

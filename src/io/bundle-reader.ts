@@ -35,6 +35,8 @@ export interface BundleEntry {
 
 const nothing = (): void => {};
 
+const MAX_SLICES = 4096;
+
 export class BundleReader {
   readonly #data = new Map<number, File>();
 
@@ -265,8 +267,10 @@ async function readHeader(table: Table): Promise<BundleHeaderProto> {
   return header;
 }
 
-/** Parts of one tensor fit into it and don't overlap. @throws InternalError */
+/** Parts of one tensor fit into it and don't overlap. @throws InternalError, DataLossError */
 function checkApart(slices: readonly TensorSlice[], shape: Shape): void {
+  // Each is compared with each: nobody has so many that this takes long, except on purpose.
+  if (slices.length > MAX_SLICES) throw new DataLossError(`A tensor has ${slices.length} slices`);
   for (const [i, slice] of slices.entries()) {
     slice.of(shape);
     const other = slices.slice(0, i).find((before) => before.intersect(slice, shape) !== null);

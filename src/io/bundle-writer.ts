@@ -52,7 +52,7 @@ export class BundleWriter {
     const { out } = this;
     const offset = out.position;
     out.crc = 0;
-    if (tensor.dtype === DataType.STRING) await this.#strings(tensor.values as readonly Uint8Array[]);
+    if (tensor.dtype === DataType.STRING) await this.#strings((tensor.values ?? []) as readonly Uint8Array[]);
     else if (dtypeSize(tensor.dtype) === 0) {
       throw new UnimplementedError(`Saving data type ${dtypeName(tensor.dtype)} not yet supported`);
     } else await out.append(this.heap, tensor.ptr, tensor.bytes, this.check);

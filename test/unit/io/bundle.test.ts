@@ -179,6 +179,26 @@ test("stops when it is told to", async () => {
   assert.is(memory.contents.size, 0);
 });
 
+test("reading stops when it is told to, and gives its memory back", async () => {
+  const allocator = newAllocator();
+  const memory = new MemoryFiles();
+  const writer = await BundleWriter.create(memory.files, "b", allocator.heap);
+  const tensor = allocateTensor(allocator, DataType.FLOAT, [1 << 20])!;
+  await writer.add("x", tensor);
+  await writer.finish();
+  tensor.release();
+  for (let stopAt = 1; stopAt <= 4; stopAt++) {
+    let pieces = 0;
+    const reader = await BundleReader.open(memory.files, "b", () => {
+      if (++pieces === stopAt) throw new ResourceExhaustedError("stop");
+    });
+    await rejects(async () => reader.read(await reader.entry("x"), allocator), 8, "stop");
+    await reader.close();
+    assert.is(allocator.bytesInUse, 0);
+  }
+  assert.is(memory.opened, 0);
+});
+
 test("long strings and large tensors pass through the buffers", async () => {
   const allocator = newAllocator();
   const memory = new MemoryFiles();
