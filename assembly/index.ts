@@ -20,5 +20,7 @@ export * from "./kernels/strided";
 export * from "./kernels/cast";
 export * from "./kernels/random";
 export * from "./kernels/update";
+export * from "./kernels/update-more";
+export * from "./kernels/hash";
 export * from "./kernels/segment";
 export * from "./kernels/select";

@@ -1,6 +1,6 @@
 // Nodes, ops and attribute values as TensorFlow's error texts show them. For messages only: nothing parses this.
 import { type DataType, dtypeName } from "../tensor/dtype.js";
-import { shortest } from "../tensor/summarize.js";
+import { floatText } from "../tensor/summarize.js";
 import type { AttrValue, NameAttrList, TensorProto, TensorShapeProto } from "../wire/core.js";
 import type { Node } from "./graph.js";
 import type { ArgDef, AttrDef, OpDef } from "./op-def.js";
@@ -66,7 +66,7 @@ const typeName = (type: DataType): string => `DT_${dtypeName(type).toUpperCase()
 export function summarizeAttr(value: AttrValue): string {
   if (value.s !== undefined) return quoteBytes(value.s);
   if (value.i !== undefined) return String(value.i);
-  if (value.f !== undefined) return shortest(value.f);
+  if (value.f !== undefined) return floatText(value.f);
   if (value.b !== undefined) return String(value.b);
   if (value.type !== undefined) return typeName(value.type);
   if (value.shape !== undefined) return shape(value.shape);
@@ -78,7 +78,7 @@ export function summarizeAttr(value: AttrValue): string {
   const items = [
     ...list.s.map(quoteBytes),
     ...list.i.map(String),
-    ...list.f.map(shortest),
+    ...list.f.map(floatText),
     ...list.b.map(String),
     ...list.type.map(typeName),
     ...list.shape.map(shape),

@@ -24,7 +24,6 @@ import { queueKernels } from "./queue.js";
 import { randomKernels } from "./random.js";
 import { randomChoiceKernels } from "./random-choice.js";
 import { reduceKernels } from "./reduce.js";
-import { regexKernels } from "./regex.js";
 import { resizeKernels } from "./resize.js";
 import { scatterVariableKernels } from "./scatter-variables.js";
 import { segmentKernels } from "./segment.js";
@@ -33,7 +32,9 @@ import { shapeKernels } from "./shape.js";
 import { slicingKernels } from "./slicing.js";
 import { statelessRandomKernels } from "./stateless-random.js";
 import { stringFormatKernels } from "./string-format.js";
+import { stringHashKernels } from "./string-hash.js";
 import { stringParseKernels } from "./string-parse.js";
+import { stringRegexKernels } from "./string-regex.js";
 import { stringKernels } from "./strings.js";
 import { tensorArrayKernels } from "./tensor-array.js";
 import { tensorListKernels } from "./tensor-list.js";
@@ -82,8 +83,9 @@ export const allKernels: readonly Kernel[] = [
   ...whereKernels,
   ...stringKernels,
   ...stringParseKernels,
+  ...stringHashKernels,
+  ...stringRegexKernels,
   ...stringFormatKernels,
-  ...regexKernels,
   ...complexKernels,
   ...optionalKernels,
   ...addListKernels,

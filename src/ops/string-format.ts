@@ -4,6 +4,7 @@ import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, kernel } from "../kernel/kernel.js";
 import { DataType } from "../tensor/dtype.js";
 import { numElements } from "../tensor/shape.js";
+import { layOut } from "../tensor/summarize.js";
 import { eachIndex } from "./blocks.js";
 import { joined, textsOf, textTensor } from "./strings.js";
 import { elementsOf } from "./support/elements.js";
@@ -176,6 +177,23 @@ const reduceJoin = kernel("ReduceJoin", "CPU", {}, (node) => {
   };
 });
 
+/** A template with inputs in place of its placeholders. */
+const stringFormat = kernel("StringFormat", "CPU", {}, (node) => {
+  const placeholder = node.string("placeholder");
+  const pieces = node.string("template").split(placeholder);
+  const count = node.inputTypes.length;
+  const ends = node.int("summarize");
+  if (pieces.length - 1 !== count)
+    throw new InvalidArgumentError(
+      `num placeholders in template and num inputs must match: ${pieces.length - 1} vs. ${count}`,
+    );
+  return (step) => {
+    const text = pieces.map((piece, i) => (i < count ? piece + layOut(step.input(i), step.heap, ends) : piece));
+    step.setOutput(0, textTensor([], [encoder.encode(text.join(""))]));
+    return DONE;
+  };
+});
+
 export const stringFormatKernels: readonly Kernel[] = [
   asString,
   each("EncodeBase64", (node) => {
@@ -184,4 +202,5 @@ export const stringFormatKernels: readonly Kernel[] = [
   }),
   each("DecodeBase64", () => decode64),
   reduceJoin,
+  stringFormat,
 ];

@@ -3,128 +3,16 @@
 import { FailedPreconditionError, InternalError, InvalidArgumentError, OpError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import type { Variable } from "../resources/variable.js";
-import { DataType, dtypeSize } from "../tensor/dtype.js";
+import { type DataType, dtypeSize } from "../tensor/dtype.js";
 import { sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { type WasmFunction, wasmFunction } from "./cpu.js";
-import { readFloat } from "./support/index-tensor.js";
+import { wasmFunction } from "./cpu.js";
+import { readInts } from "./support/index-tensor.js";
+import { scalarReader } from "./update-scalars.js";
+import { flagsOf, plain, type Update, updates } from "./updates.js";
 import { readVariable, writableValue } from "./variables.js";
 
 const TYPES = ["float", "double"];
-
-/** Runs an update over `n` elements: `at` has the addresses of the variables, then the gradient's. */
-type Run = (
-  compute: WasmFunction,
-  flags: Flags,
-  at: readonly number[],
-  n: number,
-  scalars: readonly number[],
-  dtype: DataType,
-) => void;
-
-interface Update {
-  /** Op name behind `Apply`, `ResourceApply`, `SparseApply` and `ResourceSparseApply`. */
-  readonly name: string;
-  readonly symbol: string;
-  /** How many of the first inputs are variables. */
-  readonly variables: number;
-  /** Position of the gradient among the inputs; a sparse update's indices come right behind it. */
-  readonly gradient: number;
-  /** Positions of the scalars among the inputs of the dense op, in the order in which `run` gets them. */
-  readonly scalars: readonly number[];
-  /** Calls the kernel; the arguments go to it as they are when left out. */
-  readonly run?: Run;
-  /** Which of the four ops TensorFlow has. */
-  readonly refs?: boolean;
-  readonly sparse?: boolean;
-}
-
-interface Flags {
-  readonly nesterov: number;
-  readonly updateSlots: number;
-  readonly byRate: number;
-}
-
-const flag = (node: KernelNode, name: string, missing: boolean): boolean =>
-  node.has(name) ? node.bool(name) : missing;
-
-const flagsOf = (node: KernelNode): Flags => ({
-  nesterov: Number(flag(node, "use_nesterov", false)),
-  updateSlots: Number(flag(node, "update_slots", true)),
-  byRate: Number(flag(node, "multiply_linear_by_lr", false)),
-});
-
-const plain: Run = (compute, _, at, n, scalars) => compute(...at, n, ...scalars);
-const nesterov: Run = (compute, flags, at, n, scalars) => compute(...at, n, ...scalars, flags.nesterov);
-
-/** The powers' part of the learning rate is worked out in the variable's type. */
-const adam: Run = (compute, flags, at, n, [b1Power, b2Power, lr, b1, b2, epsilon], dtype) => {
-  const round = dtype === DataType.DOUBLE ? (x: number) => x : Math.fround;
-  const alpha = round(round(lr! * round(Math.sqrt(round(1 - b2Power!)))) / round(1 - b1Power!));
-  compute(...at, n, alpha, b1!, b2!, epsilon!, flags.nesterov);
-};
-
-const ftrl: Run = (compute, flags, at, n, [lr, l1, l2, shrinkage, power]) =>
-  compute(...at, n, lr!, l1!, l2!, shrinkage!, power!, flags.byRate);
-
-const updates: readonly Update[] = [
-  { name: "GradientDescent", symbol: "gradient_descent", variables: 1, gradient: 2, scalars: [1], sparse: false },
-  { name: "Momentum", symbol: "momentum", variables: 2, gradient: 3, scalars: [2, 4], run: nesterov },
-  {
-    name: "KerasMomentum",
-    symbol: "keras_momentum",
-    variables: 2,
-    gradient: 3,
-    scalars: [2, 4],
-    run: nesterov,
-    refs: false,
-  },
-  {
-    name: "Adam",
-    symbol: "adam",
-    variables: 3,
-    gradient: 9,
-    scalars: [3, 4, 5, 6, 7, 8],
-    run: adam,
-    sparse: false,
-  },
-  { name: "RMSProp", symbol: "rms_prop", variables: 3, gradient: 7, scalars: [3, 4, 5, 6] },
-  { name: "CenteredRMSProp", symbol: "centered_rms_prop", variables: 4, gradient: 8, scalars: [4, 5, 6, 7] },
-  {
-    name: "Adagrad",
-    symbol: "adagrad",
-    variables: 2,
-    gradient: 3,
-    scalars: [2],
-    run: (compute, flags, at, n, [lr]) => compute(...at, n, lr!, 0, flags.updateSlots),
-  },
-  {
-    name: "AdagradV2",
-    symbol: "adagrad",
-    variables: 2,
-    gradient: 4,
-    scalars: [2, 3],
-    run: (compute, flags, at, n, [lr, epsilon]) => compute(...at, n, lr!, epsilon!, flags.updateSlots),
-  },
-  { name: "Adadelta", symbol: "adadelta", variables: 3, gradient: 6, scalars: [3, 4, 5] },
-  {
-    name: "Ftrl",
-    symbol: "ftrl",
-    variables: 3,
-    gradient: 3,
-    scalars: [4, 5, 6, 7],
-    run: (compute, flags, at, n, [lr, l1, l2, power], dtype) =>
-      ftrl(compute, flags, at, n, [lr!, l1!, l2!, 0, power!], dtype),
-  },
-  { name: "FtrlV2", symbol: "ftrl", variables: 3, gradient: 3, scalars: [4, 5, 6, 7, 8], run: ftrl },
-  {
-    name: "ProximalGradientDescent",
-    symbol: "proximal_gradient_descent",
-    variables: 1,
-    gradient: 4,
-    scalars: [1, 2, 3],
-  },
-];
 
 function checkShapes(values: readonly Tensor[], grad: Tensor, name: string): void {
   for (const value of values) {
@@ -136,14 +24,8 @@ function checkShapes(values: readonly Tensor[], grad: Tensor, name: string): voi
   }
 }
 
-function scalarsOf(step: KernelStep, positions: readonly number[], shift: (position: number) => number): number[] {
-  return positions.map((position) => {
-    const tensor = step.input(shift(position));
-    if (tensor.shape.length > 0)
-      throw new InvalidArgumentError(`scalar input ${position} is not a scalar: ${shapeString(tensor.shape)}`);
-    return readFloat(step.heap, tensor);
-  });
-}
+/** Where the inputs of these names are among the node's. */
+const positionOf = (node: KernelNode, name: string): number => node.inputRange(name)[0];
 
 type Apply = (step: KernelStep, values: readonly Tensor[]) => void;
 
@@ -151,12 +33,13 @@ function denseApply(update: Update, node: KernelNode): Apply {
   const dtype = node.type("T");
   const compute = wasmFunction(node, `apply_${update.symbol}`, dtype);
   const flags = flagsOf(node);
-  const run = update.run ?? plain;
-  const same = (position: number): number => position;
+  const { run = plain, gradient = "grad" } = update;
+  const at = positionOf(node, gradient);
+  const read = scalarReader(update, node, false);
   return (step, values) => {
-    const grad = step.input(update.gradient);
-    checkShapes(values, grad, update.name.endsWith("GradientDescent") ? "delta" : "grad");
-    const scalars = scalarsOf(step, update.scalars, same);
+    const grad = step.input(at);
+    checkShapes(values, grad, gradient);
+    const scalars = read(step);
     if (grad.size > 0) run(compute, flags, [...values.map((value) => value.ptr), grad.ptr], grad.size, scalars, dtype);
   };
 }
@@ -166,12 +49,18 @@ function sparseApply(update: Update, node: KernelNode): Apply {
   const size = dtypeSize(dtype);
   const compute = wasmFunction(node, `apply_${update.symbol}`, dtype);
   const flags = flagsOf(node);
-  const run = update.run ?? plain;
-  const shift = (position: number): number => (position > update.gradient ? position + 1 : position);
+  const { run = plain } = update;
+  const [gradAt, indicesAt] = [positionOf(node, "grad"), positionOf(node, "indices")];
+  const read = scalarReader(update, node, true);
   return (step, values) => {
-    const grad = step.input(update.gradient);
-    const indices = step.input(update.gradient + 1);
+    const grad = step.input(gradAt);
+    const indices = step.input(indicesAt);
     const [variable] = values;
+    for (const value of values)
+      if (!sameShape(value.shape, variable!.shape))
+        throw new InvalidArgumentError(
+          `var and accum do not have the same shape${shapeString(variable!.shape)} ${shapeString(value.shape)}`,
+        );
     if (variable!.shape.length === 0) throw new InvalidArgumentError("var must be at least 1 dimensional");
     if (indices.shape.length !== 1) throw new InvalidArgumentError("indices must be one-dimensional");
     for (let i = 1; i < variable!.shape.length; i++) {
@@ -180,22 +69,31 @@ function sparseApply(update: Update, node: KernelNode): Apply {
     }
     if (grad.shape[0] !== indices.shape[0])
       throw new InvalidArgumentError("grad must be the same size as indices in the first dimension.");
-    const scalars = scalarsOf(step, update.scalars, shift);
+    const scalars = read(step);
     if (grad.size === 0) return;
     const rows = variable!.shape[0]!;
     const row = grad.size / indices.size;
-    const wide = indices.dtype === DataType.INT64;
-    const { heap } = step;
+    const list = readInts(step.heap, indices);
+    // Some refuse before they change anything, others at the row that is wrong.
+    if (update.checksFirst) for (let i = 0; i < list.length; i++) checkIndex(update, list[i]!, i, rows);
     const at = [...values.map((value) => value.ptr), grad.ptr];
-    for (let i = 0; i < indices.size; i++) {
-      const index = wide ? Number(heap.i64[indices.ptr / 8 + i]!) : heap.i32[(indices.ptr >>> 2) + i]!;
-      if (index < 0 || index >= rows)
-        throw new InvalidArgumentError(`Index ${index} at offset ${i} in indices is out of range`);
+    for (let i = 0; i < list.length; i++) {
+      const index = list[i]!;
+      checkIndex(update, index, i, rows);
       for (let k = 0; k < values.length; k++) at[k] = values[k]!.ptr + index * row * size;
       at[values.length] = grad.ptr + i * row * size;
       run(compute, flags, at, row, scalars, dtype);
     }
   };
+}
+
+function checkIndex(update: Update, index: number, i: number, rows: number): void {
+  if (index >= 0 && index < rows) return;
+  throw new InvalidArgumentError(
+    update.name === "KerasMomentum"
+      ? `indices[${i}] = ${index} is not in [0, ${rows})`
+      : `Index ${index} at offset ${i} in indices is out of range`,
+  );
 }
 
 type MakeApply = (update: Update, node: KernelNode) => Apply;

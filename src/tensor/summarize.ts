@@ -32,16 +32,40 @@ function flat(tensor: Tensor, heap: Heap, limit: number): string {
   return `${parts.join(" ")}${limit < tensor.size ? "..." : ""}`;
 }
 
-function elementText(tensor: Tensor, heap: Heap, i: number): string {
+/**
+ * The whole tensor over several lines, as `print` and `StringFormat` show it: `ends` elements at both ends of each
+ * dimension, all if negative.
+ */
+export function layOut(tensor: Tensor, heap: Heap, ends: number): string {
+  const { shape } = tensor;
+  const most = ends < 0 ? tensor.size : Math.min(ends, tensor.size);
+  const visit = (depth: number, at: number, width: number): string => {
+    if (depth === shape.length) return elementText(tensor, heap, at, true);
+    const size = shape[depth]!;
+    const below = width / Math.max(size, 1);
+    const inner = shape.length - depth - 1;
+    const gap = inner === 0 ? " " : "\n".repeat(inner) + " ".repeat(depth + 1);
+    const element = (i: number) => visit(depth + 1, at + i * below, below);
+    let text = "";
+    for (let i = 0; i < Math.min(most, size); i++) text += (i > 0 ? gap : "") + element(i);
+    if (size > 2 * most) text += `${gap}...`;
+    for (let i = Math.max(most, size - most); i < size; i++) text += gap + element(i);
+    return `[${text}]`;
+  };
+  return visit(0, 0, tensor.size);
+}
+
+function elementText(tensor: Tensor, heap: Heap, i: number, quotes = false): string {
   if (tensor.values !== null) {
     const value = tensor.values[i];
-    return value instanceof Uint8Array ? escaped(decoder.decode(value)) : "?";
+    const text = value instanceof Uint8Array ? escaped(decoder.decode(value)) : "?";
+    return quotes ? `"${text}"` : text;
   }
   switch (tensor.dtype) {
     case DataType.FLOAT:
-      return shortest(heap.f32[(tensor.ptr >>> 2) + i]!);
+      return floatText(heap.f32[(tensor.ptr >>> 2) + i]!);
     case DataType.DOUBLE:
-      return shortest(heap.f64[tensor.ptr / 8 + i]!);
+      return shortest(heap.f64[tensor.ptr / 8 + i]!, 15, 17, (x) => x);
     case DataType.INT32:
       return String(heap.i32[(tensor.ptr >>> 2) + i]);
     case DataType.INT64:
@@ -69,15 +93,23 @@ function escaped(text: string): string {
   });
 }
 
-/** C++'s default: six significant digits. */
-export function shortest(value: number): string {
+/** A float of 32 bits. */
+export const floatText = (value: number): string => shortest(value, 6, 9, Math.fround);
+
+/** The shorter of two precisions, unless only the longer one gives the value back. */
+function shortest(value: number, fewest: number, most: number, round: (x: number) => number): string {
+  const text = significant(value, fewest);
+  return round(Number(text)) === value ? text : significant(value, most);
+}
+
+/** C's `%.<digits>g`. */
+function significant(value: number, digits: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  // Whether it is written with an exponent shows after rounding: 9.99999974e-05 is 0.0001.
-  const rounded = Number(value.toPrecision(6));
-  const size = Math.abs(rounded);
-  if (Object.is(value, -0)) return "-0";
-  if (size === 0 || (size >= 1e-4 && size < 1e6)) return String(rounded);
-  const [digits, exponent] = rounded.toExponential(5).split("e") as [string, string];
-  return `${Number(digits)}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
+  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e") as [string, string];
+  const power = Number(exponent);
+  const strip = (text: string) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  if (power >= -4 && power < digits) return strip(value.toFixed(digits - 1 - power));
+  return `${strip(mantissa)}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
 }

@@ -216,6 +216,21 @@ export interface WasmExports {
   apply_ftrl_f64(v: number, a: number, l: number, g: number, n: number, lr: number, l1: number, l2: number, shrinkage: number, power: number, byRate: number): void;
   apply_proximal_gradient_descent_f32(v: number, g: number, n: number, lr: number, l1: number, l2: number): void;
   apply_proximal_gradient_descent_f64(v: number, g: number, n: number, lr: number, l1: number, l2: number): void;
+  // ./kernels/update-more
+  apply_ada_max_f32(v: number, m: number, u: number, g: number, n: number, rate: number, b1: number, b2: number, eps: number): void;
+  apply_ada_max_f64(v: number, m: number, u: number, g: number, n: number, rate: number, b1: number, b2: number, eps: number): void;
+  apply_amsgrad_f32(v: number, m: number, u: number, w: number, g: number, n: number, alpha: number, b1: number, b2: number, eps: number): void;
+  apply_amsgrad_f64(v: number, m: number, u: number, w: number, g: number, n: number, alpha: number, b1: number, b2: number, eps: number): void;
+  apply_by_sign_f32(v: number, m: number, g: number, n: number, lr: number, beta: number, same: number, even: number, opposite: number): void;
+  apply_by_sign_f64(v: number, m: number, g: number, n: number, lr: number, beta: number, same: number, even: number, opposite: number): void;
+  apply_proximal_adagrad_f32(v: number, a: number, g: number, n: number, lr: number, l1: number, l2: number): void;
+  apply_proximal_adagrad_f64(v: number, a: number, g: number, n: number, lr: number, l1: number, l2: number): void;
+  apply_adagrad_da_f32(v: number, a: number, s: number, g: number, n: number, lr: number, l1: number, l2: number, steps: number): void;
+  apply_adagrad_da_f64(v: number, a: number, s: number, g: number, n: number, lr: number, l1: number, l2: number, steps: number): void;
+  // ./kernels/hash
+  hash_fingerprint(p: number, n: number, y: number): void;
+  hash_legacy(p: number, n: number, y: number): void;
+  hash_keyed(p: number, n: number, y: number, key: number): void;
   // ./kernels/segment
   segment_f32(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
   unsorted_segment_f32(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;

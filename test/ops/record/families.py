@@ -14,5 +14,6 @@ FAMILIES = [
     "containers",
     "lists",
     "accumulators",
+    "strings",
     "random_ops",
 ]

@@ -20,11 +20,31 @@ DENSE = {
     "CenteredRMSProp": (["mg", "ms", "mom"], ["lr", "rho", "momentum", "epsilon"], {}),
     "Adam": (["m", "v"], ["beta1_power", "beta2_power", "lr", "beta1", "beta2", "epsilon"], {}),
     "Ftrl": (["accum", "linear"], ["lr", "l1", "l2", "lr_power"], {}),
+    "FtrlV2": (["accum", "linear"], ["lr", "l1", "l2", "l2_shrinkage", "lr_power"], {}),
+    "AdamWithAmsgrad": (["m", "v", "vhat"], ["beta1_power", "beta2_power", "lr", "beta1", "beta2", "epsilon"], {}),
+    "AdaMax": (["m", "v"], ["beta1_power", "lr", "beta1", "beta2", "epsilon"], {}),
+    "AddSign": (["m"], ["lr", "alpha", "sign_decay", "beta"], {}),
+    "PowerSign": (["m"], ["lr", "logbase", "sign_decay", "beta"], {}),
+    "ProximalGradientDescent": ([], ["alpha", "l1", "l2"], {}),
+    "ProximalAdagrad": (["accum"], ["lr", "l1", "l2"], {}),
+    "AdagradDA": (["gradient_accumulator", "gradient_squared_accumulator"], ["lr", "l1", "l2", "global_step"], {}),
 }
-VALUES = {"alpha": 0.1, "lr": 0.05, "momentum": 0.9, "rho": 0.9, "epsilon": 1e-3, "beta1_power": 0.9, "beta2_power": 0.999, "beta1": 0.9, "beta2": 0.999, "l1": 0.01, "l2": 0.02, "lr_power": -0.5}
-START = {"accum": 0.1, "ms": 1.0, "mg": 0.1, "mom": 0.2, "v": 0.5, "m": -0.1, "accum_update": 0.3, "linear": 0.0}
-GRAD_NAME = {"GradientDescent": "delta"}
+RESOURCE_ONLY = ("KerasMomentum", "AdamWithAmsgrad")
+SPARSE = ("Momentum", "KerasMomentum", "Adagrad", "AdagradV2", "Adadelta", "RMSProp", "CenteredRMSProp", "Ftrl", "FtrlV2", "ProximalGradientDescent", "ProximalAdagrad", "AdagradDA")
+VALUES = {"alpha": 0.1, "lr": 0.05, "momentum": 0.9, "rho": 0.9, "epsilon": 1e-3, "beta1_power": 0.9, "beta2_power": 0.999, "beta1": 0.9, "beta2": 0.999, "l1": 0.01, "l2": 0.02, "lr_power": -0.5, "l2_shrinkage": 0.03, "sign_decay": 0.7, "beta": 0.8, "logbase": 0.9, "global_step": 3}
+START = {"accum": 0.1, "ms": 1.0, "mg": 0.1, "mom": 0.2, "v": 0.5, "m": -0.1, "accum_update": 0.3, "linear": 0.0, "vhat": 0.6, "gradient_accumulator": 0.2, "gradient_squared_accumulator": 0.1}
+GRAD_NAME = {"GradientDescent": "delta", "ProximalGradientDescent": "delta"}
 GRAD_AT = {"Ftrl": 0, "KerasMomentum": 1, "Momentum": 1}
+
+
+def scalar(key, dtype):
+    return v1.placeholder_with_default(tf.constant(VALUES[key], tf.int64 if key == "global_step" else dtype), None, key)
+
+
+def bad_scalars(given, feeds, out):
+    """Each as a vector, and each with its sign turned."""
+    values = {key: np.array(VALUES[key], t.dtype.as_numpy_dtype) for key, t in given.items()}
+    return [({**feeds, given[key]: v[None]}, [out]) for key, v in values.items()] + [({**feeds, given[key]: -v}, [out]) for key, v in values.items() if key in ("lr", "l1", "l2", "l2_shrinkage", "lr_power")]
 
 
 def dense(name, resource, dtype, **attrs):
@@ -45,38 +65,40 @@ def dense(name, resource, dtype, **attrs):
                 variables[slot] = raw.VariableV2(shape=[11], dtype=dtype, name=slot)
                 inits.append(raw.Assign(ref=variables[slot], value=value, name=f"init_{slot}").op)
                 reads.append(variables[slot])
-        given = {key: tf.constant(VALUES[key], dtype) for key in scalars}
+        given = {key: scalar(key, dtype) for key in scalars}
         op = getattr(raw, ("ResourceApply" if resource else "Apply") + name)
         out = op(**variables, **given, **{GRAD_NAME.get(name, "grad"): g}, **attrs, name="apply")
         one = np.sin(np.arange(11)).astype(np_dtype)
-        return [({g: one}, [out]), ({}, inits), ({g: one}, [out]), ({}, reads), ({g: one * np_dtype(-2)}, [out]), ({}, reads), ({g: one[:3]}, [out]), ({}, reads)]
+        return [({g: one}, [out]), ({}, inits), ({g: one}, [out]), ({}, reads), ({g: one * np_dtype(-2)}, [out]), ({}, reads), ({g: one[:3]}, [out]), ({}, reads), *bad_scalars(given, {g: one}, out), ({}, reads)]
 
     return build
 
 
-def sparse(name, resource, indices):
+def sparse(name, resource, indices, dtype=tf.float32):
     slots, scalars, _ = DENSE[name]
 
     def build():
-        g, i = v1.placeholder(tf.float32, None, "g"), v1.placeholder(indices, None, "i")
+        np_dtype = dtype.as_numpy_dtype
+        g, i = v1.placeholder(dtype, None, "g"), v1.placeholder(indices, None, "i")
         variables, inits, reads = {}, [], []
-        start = np.linspace(-1, 1, 10).astype(f32).reshape(5, 2)
+        start = np.linspace(-1, 1, 10).astype(np_dtype).reshape(5, 2)
         for slot in ["var"] + slots:
-            value = tf.constant(start if slot == "var" else np.full((5, 2), START[slot], f32))
+            value = tf.constant(start if slot == "var" else np.full((5, 2), START[slot], np_dtype))
             if resource:
-                variables[slot] = raw.VarHandleOp(dtype=tf.float32, shape=[5, 2], shared_name=slot, name=slot)
+                variables[slot] = raw.VarHandleOp(dtype=dtype, shape=[5, 2], shared_name=slot, name=slot)
                 inits.append(raw.AssignVariableOp(resource=variables[slot], value=value))
-                reads.append(raw.ReadVariableOp(resource=variables[slot], dtype=tf.float32))
+                reads.append(raw.ReadVariableOp(resource=variables[slot], dtype=dtype))
             else:
-                variables[slot] = raw.VariableV2(shape=[5, 2], dtype=tf.float32, name=slot)
+                variables[slot] = raw.VariableV2(shape=[5, 2], dtype=dtype, name=slot)
                 inits.append(raw.Assign(ref=variables[slot], value=value).op)
                 reads.append(variables[slot])
-        given = {key: tf.constant(VALUES[key]) for key in scalars}
+        given = {key: scalar(key, dtype) for key in scalars}
         op = getattr(raw, ("ResourceSparseApply" if resource else "SparseApply") + name)
         out = op(**variables, **given, grad=g, indices=i, name="apply")
         ids = tf.as_dtype(indices).as_numpy_dtype
-        one = np.array([[1, 2], [-1, 0.5]], f32)
-        return [({}, inits), ({g: one, i: np.array([4, 1], ids)}, [out]), ({}, reads), ({g: one, i: np.array([2, 2], ids)}, [out]), ({}, reads), ({g: one, i: np.array([0, 5], ids)}, [out]), ({g: one, i: np.array([0], ids)}, [out])]
+        one = np.array([[1, 2], [-1, 0.5]], np_dtype)
+        return [({}, inits), ({g: one, i: np.array([4, 1], ids)}, [out]), ({}, reads), ({g: one, i: np.array([2, 2], ids)}, [out]), ({}, reads), ({g: one, i: np.array([0, 5], ids)}, [out]), ({g: one, i: np.array([0], ids)}, [out]), ({}, reads),
+                ({g: one[:, :1], i: np.array([0, 1], ids)}, [out]), ({g: one, i: np.array([[0, 1]], ids)}, [out]), ({g: one, i: np.array([0, -1], ids)}, [out]), ({g: one[:0], i: np.array([], ids)}, [out]), *bad_scalars(given, {g: one, i: np.array([0, 1], ids)}, out)]
 
     return build
 
@@ -106,12 +128,15 @@ def cases(family):
             for attrs in variants:
                 label = "".join(f" {k}" for k in attrs)
                 family.program(f"ResourceApply{name} {dtype.name}{label}", dense(name, True, dtype, **attrs), compare=rule)
-                if name != "KerasMomentum":
+                if name not in RESOURCE_ONLY:
                     family.program(f"Apply{name} {dtype.name}{label}", dense(name, False, dtype, **attrs), compare=rule)
-    for name in ("Momentum", "Adagrad", "RMSProp", "Ftrl"):
-        for indices in (tf.int32, tf.int64):
-            family.program(f"ResourceSparseApply{name} {indices.name}", sparse(name, True, indices), compare="rel:1e-6,abs:1e-7")
-            family.program(f"SparseApply{name} {indices.name}", sparse(name, False, indices), compare="rel:1e-6,abs:1e-7")
+    for name in SPARSE:
+        for indices, dtype in ((tf.int32, tf.float32), (tf.int64, tf.float32), (tf.int64, tf.float64)):
+            rule = "rel:1e-6,abs:1e-7" if dtype == tf.float32 else "rel:1e-14,abs:1e-15"
+            label = f"{indices.name} {dtype.name}"
+            family.program(f"ResourceSparseApply{name} {label}", sparse(name, True, indices, dtype), compare=rule)
+            if name not in RESOURCE_ONLY:
+                family.program(f"SparseApply{name} {label}", sparse(name, False, indices, dtype), compare=rule)
     optimizers = {
         "GradientDescent": lambda: v1.train.GradientDescentOptimizer(0.3),
         "Momentum": lambda: v1.train.MomentumOptimizer(0.1, 0.9),
