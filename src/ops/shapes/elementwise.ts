@@ -53,7 +53,12 @@ export const elementwiseShapes: ShapeTable = {
   }),
   ...forOps("RegexFullMatch RegexReplace StaticRegexFullMatch StaticRegexReplace", matched),
   ...forOps("StringToHashBucket StringToHashBucketFast StringToHashBucketStrong", unchanged),
-  StringFormat: () => [SCALAR],
+  StringFormat: ({ node, inputs }) => {
+    const places = node.string("template").split(node.string("placeholder")).length - 1;
+    if (places !== inputs.length)
+      throw refuse(`num placeholders in template and num inputs must match: ${places} vs. ${inputs.length}`);
+    return [SCALAR];
+  },
   ApproximateEqual: ({ inputs }) => {
     mergeShapes(inputs[0]!, inputs[1]!);
     return [inputs[0]!];
