@@ -20,6 +20,7 @@ import { nnKernels } from "./nn.js";
 import { normalizationKernels } from "./normalization.js";
 import { optionalKernels } from "./optional.js";
 import { poolingKernels } from "./pooling.js";
+import { quantizeKernels } from "./quantize.js";
 import { queueKernels } from "./queue.js";
 import { randomKernels } from "./random.js";
 import { randomChoiceKernels } from "./random-choice.js";
@@ -28,8 +29,11 @@ import { resizeKernels } from "./resize.js";
 import { scatterVariableKernels } from "./scatter-variables.js";
 import { segmentKernels } from "./segment.js";
 import { selectKernels } from "./select.js";
+import { setKernels } from "./sets.js";
 import { shapeKernels } from "./shape.js";
 import { slicingKernels } from "./slicing.js";
+import { sparseKernels } from "./sparse.js";
+import { sparseMapKernels } from "./sparse-map.js";
 import { statelessRandomKernels } from "./stateless-random.js";
 import { stringFormatKernels } from "./string-format.js";
 import { stringHashKernels } from "./string-hash.js";
@@ -88,6 +92,10 @@ export const allKernels: readonly Kernel[] = [
   ...stringFormatKernels,
   ...complexKernels,
   ...optionalKernels,
+  ...sparseKernels,
+  ...sparseMapKernels,
+  ...setKernels,
+  ...quantizeKernels,
   ...addListKernels,
   ...checkpointKernels,
 ];

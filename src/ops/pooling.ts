@@ -6,10 +6,12 @@ import { DataType } from "../tensor/dtype.js";
 import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction } from "./cpu.js";
+import { elementsOf } from "./support/elements.js";
 import { readInts } from "./support/index-tensor.js";
 import { isShape4, type Padding, paddingOf, placeWindows, type Shape4 } from "./support/windows.js";
 
 const FLOATS = ["float", "double"];
+const NUMBERS = [...FLOATS, "int32", "int64", "int16", "uint16", "int8", "uint8"];
 const INT32_MAX = 2 ** 31 - 1;
 
 interface PoolWindow {
@@ -195,10 +197,37 @@ const avgPoolGrad = kernel("AvgPoolGrad", "CPU", { T: FLOATS }, (node) => {
   };
 });
 
+/** The gradient goes back to the pixels that the indices name. */
+const maxPoolGradWithArgmax = kernel("MaxPoolGradWithArgmax", "CPU", { T: NUMBERS, Targmax: ["int64"] }, (node) => {
+  const window = windowOf(node, "MaxPoolingGradWithArgmaxOp", null);
+  const fromBatch = node.bool("include_batch_in_index");
+  return (step) => {
+    const [x, gradient, argmax] = [step.input(0), step.input(1), step.input(2)];
+    const laid = refuseDepth(window(step), lay(window(step), x.shape));
+    checkShape("grad", laid.shape, gradient);
+    checkShape("argmax", laid.shape, argmax);
+    const y = step.allocateOutput(0, x.shape);
+    step.heap.u8.fill(0, y.ptr, y.ptr + y.bytes);
+    const [from, to] = [elementsOf(step.heap, gradient), elementsOf(step.heap, y)];
+    const { i64 } = step.heap;
+    const image = x.shape[0] === 0 ? 0 : x.size / x.shape[0]!;
+    const windows = gradient.shape[0] === 0 ? 0 : gradient.size / gradient.shape[0]!;
+    for (let i = 0; i < gradient.size; i++) {
+      const first = Math.floor(i / windows) * image;
+      const at = Number(i64[argmax.ptr / 8 + i]!) + (fromBatch ? 0 : first);
+      if (at < first || at >= first + image)
+        throw new InvalidArgumentError(`Invalid index ${i64[argmax.ptr / 8 + i]} in argmax at offset ${i}`);
+      to.view[to.base + at]! += from.view[from.base + i]!;
+    }
+    return DONE;
+  };
+});
+
 export const poolingKernels: readonly Kernel[] = [
   maxPool("MaxPool", null),
   maxPool("MaxPoolV2", 1),
   maxPoolWithArgmax,
+  maxPoolGradWithArgmax,
   avgPool,
   maxPoolGrad("MaxPoolGrad", null, false),
   maxPoolGrad("MaxPoolGradV2", 3, false),

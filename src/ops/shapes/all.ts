@@ -9,6 +9,7 @@ import { matrixDiagShapes } from "./matrix-diag.js";
 import { nnShapes } from "./nn.js";
 import { randomShapes } from "./random.js";
 import { reduceShapes } from "./reduce.js";
+import { sparseShapes } from "./sparse.js";
 import { stridedSliceShapes } from "./strided-slice.js";
 import { tensorListShapes } from "./tensor-list.js";
 import { variableShapes } from "./variables.js";
@@ -26,4 +27,5 @@ export const allShapes: ShapeTable = {
   ...variableShapes,
   ...containerShapes,
   ...tensorListShapes,
+  ...sparseShapes,
 };

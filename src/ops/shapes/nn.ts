@@ -349,7 +349,7 @@ export const nnShapes: ShapeTable = {
   DepthwiseConv2dNativeBackpropFilter: (context) => [sizesOf(context, 1)],
   ...forOps("MaxPool AvgPool MaxPoolWithArgmax", poolByAttributes),
   MaxPoolV2: (context) => [poolV2(context, 1)],
-  ...forOps("MaxPoolGrad MaxPoolGradV2", unchangedOfRank(4)),
+  ...forOps("MaxPoolGrad MaxPoolGradV2 MaxPoolGradWithArgmax", unchangedOfRank(4)),
   MaxPoolGradGrad: (context) => [
     poolGradGrad(context, pool(context, context.node.ints("ksize"), context.node.ints("strides"))),
   ],

@@ -15,5 +15,6 @@ FAMILIES = [
     "lists",
     "accumulators",
     "strings",
+    "sparse",
     "random_ops",
 ]
