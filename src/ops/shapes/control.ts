@@ -81,7 +81,7 @@ export const controlShapes: ShapeTable = {
   ...forOps("_Recv _HostRecv _Arg _DeviceArg PartitionedCall StatefulPartitionedCall", unknown),
   ...forOps("If StatelessIf Case StatelessCase", byOutputShapes),
   ...forOps("While StatelessWhile", whileShapes),
-  For: unknown,
+  ...forOps("For PyFunc PyFuncStateless EagerPyFunc", unknown),
   RefSelect: ({ inputs: [index, first, ...others] }) => {
     withRank(index!, 0);
     const same = isFullyKnown(first!) && others.every((shape) => isFullyKnown(shape) && sameShape(shape, first));
