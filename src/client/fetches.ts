@@ -1,5 +1,7 @@
 // What a step is asked for, in arrays and objects as deep as the caller likes: which tensors and operations that is,
 // and how the values go back to where they were asked for.
+import { InvalidArgumentError } from "../errors/index.js";
+import { fitsPartialShape, type Shape } from "../tensor/shape.js";
 import { isReadable, type Readable } from "./inputs.js";
 import { Operation, Output } from "./output.js";
 import { type Feedable, type TensorValue, toTensorValue } from "./values.js";
@@ -55,6 +57,20 @@ export function planFetches(fetches: Fetch): FetchPlan {
   return { tensors: [...tensors.keys()], targets: [...targets], build };
 }
 
-/** A fed value in the dtype that the tensor has. */
-export const feedValue = (key: FeedKey, value: Feedable): TensorValue =>
-  toTensorValue(value, key instanceof Output ? key.dtype : undefined);
+/**
+ * A fed value in the dtype that the tensor has.
+ * @throws InvalidArgumentError with the text of Python's ValueError for a shape that the tensor can't have
+ */
+export function feedValue(key: FeedKey, value: Feedable): TensorValue {
+  if (!(key instanceof Output)) return toTensorValue(value);
+  const fed = toTensorValue(value, key.dtype);
+  const { shape } = key;
+  if (fitsPartialShape(fed.shape, shape)) return fed;
+  throw new InvalidArgumentError(
+    `Cannot feed value of shape ${pythonShape(fed.shape)} for Tensor ${key.name}, which has shape ${pythonShape(shape!)}`,
+  );
+}
+
+/** A shape as Python writes a tuple. */
+const pythonShape = (shape: Shape): string =>
+  `(${shape.map((size) => (size < 0 ? "None" : size)).join(", ")}${shape.length === 1 ? "," : ""})`;

@@ -177,6 +177,9 @@ scoped("run options ask for traces; feeds of any kind arrive", async (keep) => {
   assert.equal([...strings.bytes![2]!], [0xff, 0x00, 33]);
   assert.equal([...numbers.data], [2n ** 62n + 1n, 2n]);
   assert.ok(traced > 0);
+  const row = graph.placeholder(DataType.FLOAT, [-1, 3], "row");
+  const misfit = await failure(session.run(graph.ops.neg(row), [[row, [1, 2, 3]]]));
+  assert.is(misfit.message, "Cannot feed value of shape (3,) for Tensor row:0, which has shape (None, 3)");
   const wrong = await failure(session.run(more, [[wide, ["a"]]]));
   assert.is(wrong.message, "Can't convert strings to a tensor of int64");
 });
