@@ -1,10 +1,11 @@
 // A step that is fed and fetched in portions: the executors start with the first, and end with the last.
-import { InvalidArgumentError, toOpError } from "../errors/index.js";
+import { InvalidArgumentError } from "../errors/index.js";
 import type { Node } from "../graph/graph.js";
 import { Cancellation } from "../kernel/cancellation.js";
 import { parseTensorName } from "../optimize/signature.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Plan } from "./plan.js";
+import { runParts } from "./run-parts.js";
 
 export interface PartialFeed {
   readonly name: string;
@@ -51,37 +52,23 @@ export class PartialRun {
     for (const name of fetches) this.#missingFetches.delete(name);
     const { plan, sessionHandle, stepId } = this;
     const keyOf = (names: readonly string[], keys: readonly string[], name: string) => keys[names.indexOf(name)]!;
-    const responses = plan.parts.map(async (part) => {
-      const isClient = part === plan.clientPart;
-      try {
-        return await part.worker.runGraph(
-          {
-            sessionHandle,
-            graphHandle: part.graphHandle,
-            stepId,
-            sends: isClient
-              ? feeds.map(({ name, tensor }) => ({ key: keyOf(plan.signature.feeds, plan.feedKeys, name), tensor }))
-              : [],
-            recvKeys: isClient ? fetches.map((name) => keyOf(plan.signature.fetches, plan.fetchKeys, name)) : [],
-            isPartial: true,
-            isLastPartialRun: last,
-            recordTimeline: false,
-            recordPartitionGraphs: false,
-          },
-          this.cancellation,
-        );
-      } catch (error) {
-        const failure = toOpError(error);
-        throw failure.withMessage(`From ${part.task}:\n${failure.message}`);
-      }
-    });
     try {
-      const done = await Promise.all(responses);
+      const responses = await runParts(
+        plan,
+        {
+          sessionHandle,
+          stepId,
+          sends: feeds.map(({ name, tensor }) => ({ key: keyOf(plan.signature.feeds, plan.feedKeys, name), tensor })),
+          recvKeys: fetches.map((name) => keyOf(plan.signature.fetches, plan.fetchKeys, name)),
+          isPartial: true,
+          isLastPartialRun: last,
+          recordTimeline: false,
+          recordPartitionGraphs: false,
+        },
+        this.cancellation,
+      );
       const client = plan.parts.indexOf(plan.clientPart!);
-      return client < 0 ? [] : done[client]!.recvs;
-    } catch (error) {
-      this.cancellation.cancel(error as Error);
-      throw error;
+      return client < 0 ? [] : responses[client]!.recvs;
     } finally {
       if (last || this.cancellation.reason !== null) this.cleanUp();
     }

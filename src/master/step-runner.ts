@@ -1,11 +1,10 @@
-// Runs one step of a plan: the same step id on every part, in parallel; the first error cancels the rest; afterwards
-// every part cleans up. Errors of several parts are told apart as TensorFlow does.
-import { Code, InternalError, type OpError, opErrorFromCode, toOpError } from "../errors/index.js";
+// Runs one step of a plan: all its parts at once, and afterwards every part cleans up.
 import { Cancellation } from "../kernel/cancellation.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { RunMetadata, type RunOptions, StepStats } from "../wire/core.js";
 import type { RunGraphResponse } from "../worker/worker-interface.js";
-import type { Plan, PlanPart } from "./plan.js";
+import type { Plan } from "./plan.js";
+import { runParts } from "./run-parts.js";
 
 export interface StepResult {
   /** In the order of the plan's fetches; one hold each passes to the caller. */
@@ -43,70 +42,46 @@ export function stepIds(random: (bytes: Uint8Array) => void): () => bigint {
 export async function runStep(plan: Plan, request: StepRequest, cancellation: Cancellation): Promise<StepResult> {
   const { stepId, sessionHandle, options } = request;
   const trace = (options?.traceLevel ?? NO_TRACE) !== NO_TRACE;
-  const errors: OpError[] = [];
   const inner = new Cancellation();
   const cancel = (reason: Error) => inner.cancel(reason);
   cancellation.add(cancel);
-  const runPart = async (part: PlanPart): Promise<RunGraphResponse | null> => {
-    const isClient = part === plan.clientPart;
-    try {
-      return await part.worker.runGraph(
-        {
-          sessionHandle,
-          graphHandle: part.graphHandle,
-          stepId,
-          sends: isClient ? plan.feedKeys.map((key, i) => ({ key, tensor: request.feeds[i]! })) : [],
-          recvKeys: isClient ? plan.fetchKeys : [],
-          isPartial: false,
-          isLastPartialRun: false,
-          recordTimeline: trace,
-          recordPartitionGraphs: options?.outputPartitionGraphs === true,
-        },
-        inner,
-      );
-    } catch (error) {
-      const failure = consequence(toOpError(error), inner);
-      errors.push(failure.withMessage(`From ${part.task}:\n${failure.message}`));
-      inner.cancel(failure.asDerived());
-      return null;
-    }
-  };
-  let responses: (RunGraphResponse | null)[];
+  let responses: readonly RunGraphResponse[];
   try {
-    responses = plan.parts.length === 1 ? [await runPart(plan.parts[0]!)] : await Promise.all(plan.parts.map(runPart));
+    responses = await runParts(
+      plan,
+      {
+        sessionHandle,
+        stepId,
+        sends: plan.feedKeys.map((key, i) => ({ key, tensor: request.feeds[i]! })),
+        recvKeys: plan.fetchKeys,
+        isPartial: false,
+        isLastPartialRun: false,
+        recordTimeline: trace,
+        recordPartitionGraphs: options?.outputPartitionGraphs === true,
+      },
+      inner,
+    );
+  } catch (error) {
+    throw cancellation.reason ?? error;
   } finally {
     cancellation.remove(cancel);
     for (const { worker } of plan.parts) void worker.cleanupGraph(stepId).catch(() => {});
   }
-  if (errors.length > 0 || cancellation.reason !== null) {
-    for (const response of responses) for (const tensor of response?.recvs ?? []) tensor.release();
-    throw cancellation.reason ?? combine(errors);
-  }
   const client = plan.parts.indexOf(plan.clientPart!);
-  return { fetches: client < 0 ? [] : responses[client]!.recvs, metadata: metadataOf(responses, trace) };
+  const fetches = client < 0 ? [] : responses[client]!.recvs;
+  if (cancellation.reason !== null) {
+    for (const tensor of fetches) tensor.release();
+    throw cancellation.reason;
+  }
+  return { fetches, metadata: metadataOf(responses, trace) };
 }
 
-/** What a task says that was told to stop is no cause. */
-const consequence = (error: OpError, step: Cancellation): OpError =>
-  step.reason !== null && error.code === Code.CANCELLED ? error.asDerived() : error;
-
-function metadataOf(responses: readonly (RunGraphResponse | null)[], trace: boolean): RunMetadata {
+function metadataOf(responses: readonly RunGraphResponse[], trace: boolean): RunMetadata {
   const metadata = RunMetadata.create();
   if (trace) {
     metadata.stepStats = StepStats.create();
-    for (const response of responses) metadata.stepStats.devStats.push(...(response?.stepStats?.devStats ?? []));
+    for (const response of responses) metadata.stepStats.devStats.push(...(response.stepStats?.devStats ?? []));
   }
-  for (const response of responses) metadata.partitionGraphs.push(...(response?.partitionGraphs ?? []));
+  for (const response of responses) metadata.partitionGraphs.push(...response.partitionGraphs);
   return metadata;
-}
-
-/** One error for a step: consequences are left out, several causes are listed. */
-export function combine(errors: readonly OpError[]): OpError {
-  const causes = errors.filter((error) => !error.derived);
-  if (causes.length === 0) return errors[0] ?? new InternalError("The step failed without an error");
-  if (causes.length === 1) return causes[0]!;
-  const sorted = [...causes].sort((a, b) => (a.message < b.message ? 1 : -1));
-  const rule = "=====================";
-  const list = sorted.map((error) => `${error.codeName}: ${error.message}`).join("\n");
-  return opErrorFromCode(sorted[0]!.code, `\n${rule}\n${list}\n${rule}\n`);
 }
