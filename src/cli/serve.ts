@@ -6,6 +6,7 @@ import type { ClusterLike } from "../cluster/cluster-spec.js";
 import { parseTfConfig } from "../cluster/tf-config.js";
 import { Server, type ServerOptions } from "../server/server.js";
 import { ServerDef } from "../wire/core.js";
+import { parseConfig, parseJson } from "./config.js";
 
 const options = {
   cluster: { type: "string" },
@@ -92,10 +93,7 @@ async function start(flags: Flags): Promise<Server> {
   const level = flags["log-level"] ?? "info";
   if (!LEVELS.includes(level)) throw new Error(`--log-level is one of ${LEVELS.join(", ")}, not '${level}'`);
   if (level === "silent") settings.log = () => {};
-  if (flags.config !== undefined) {
-    const { messageFromJson } = await import("../wire/json-format.js");
-    settings.config = messageFromJson("ConfigProto", parseJson("--config", flags.config));
-  }
+  if (flags.config !== undefined) settings.config = await parseConfig(flags.config);
   let source: ClusterLike | ServerDef = { local: ["localhost:0"] };
   if (flags["server-def"] !== undefined) source = await readServerDef(flags["server-def"]);
   else if (flags.cluster !== undefined) source = readCluster(flags.cluster);
@@ -130,14 +128,6 @@ async function readServerDef(file: string): Promise<ServerDef> {
     // Tag 10 is also a line feed: what isn't text may be bytes.
     if (content[0] === 10) return ServerDef.decode(content);
     throw error;
-  }
-}
-
-function parseJson(flag: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Error(`${flag} is no JSON: ${(error as Error).message}`);
   }
 }
 

@@ -31,3 +31,15 @@ export class KernelTable {
     return this.#byOp.get(op) ?? [];
   }
 }
+
+/** `  device='CPU'; T in [DT_FLOAT]`: a line for each combination of dtypes, as TensorFlow registers them. */
+export function describeKernels(kernels: readonly Kernel[]): string {
+  const lines = kernels.flatMap(({ device, types }) =>
+    Object.entries(types).reduce(
+      (found, [attr, names]) =>
+        found.flatMap((line) => names.map((name) => `${line}; ${attr} in [DT_${name.toUpperCase()}]`)),
+      [`  device='${device}'`],
+    ),
+  );
+  return lines.map((line) => `${line}\n`).join("");
+}

@@ -27,6 +27,10 @@ export interface MasterContext {
   readonly hostname: string;
   /** Whether a device of this type can run the node. */
   readonly hasKernel: (node: Node, type: string) => boolean;
+  /** Types of the task's own devices, the one to place on first; types that aren't named stay as they are listed. */
+  readonly deviceTypes?: readonly string[];
+  /** The registered kernels of an op, a line each, for the text of an error. */
+  readonly kernelsOf: (op: string) => string;
   readonly host: PlanHost;
   readonly random: (bytes: Uint8Array) => void;
   readonly now: () => number;
@@ -102,9 +106,10 @@ export class Master {
         client: { name: client.name, incarnation: client.incarnation },
         workers,
         placement: {
-          devices: devices.map((device) => ({ name: device.name, type: device.deviceType })),
+          devices: this.#preferred(devices, own.length).map(({ name, deviceType }) => ({ name, type: deviceType })),
           allowSoftPlacement: config?.allowSoftPlacement ?? false,
           hasKernel,
+          kernelsOf: this.context.kernelsOf,
         },
         host: this.context.host,
         incarnationOf: (device) => incarnations.get(device) ?? 0n,
@@ -240,6 +245,14 @@ export class Master {
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     await Promise.all(sessions.map((session) => session.close()));
+  }
+
+  /** The task's own devices, which come first, by how much their type is preferred. */
+  #preferred(devices: readonly DeviceAttributes[], own: number): readonly DeviceAttributes[] {
+    const types = this.context.deviceTypes ?? [];
+    const rank = ({ deviceType }: DeviceAttributes) =>
+      types.includes(deviceType) ? types.indexOf(deviceType) : types.length;
+    return [...devices.slice(0, own).sort((a, b) => rank(a) - rank(b)), ...devices.slice(own)];
   }
 
   async #devicesOf(

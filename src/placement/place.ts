@@ -196,6 +196,35 @@ function kernelKey(node: Node): string {
   return `${node.inputTypes.join(",")}>${node.outputTypes.join(",")}`;
 }
 
+/** There are kernels for the ops, but not for the type of device that was asked for. */
+function noKernelThere(node: Node, group: Group, options: PlacementOptions): Error {
+  const type = parseDeviceSpec(node.requestedDevice)?.type;
+  return new InvalidArgumentError(
+    `Cannot assign a device for operation ${node.name}: Could not satisfy explicit device specification ` +
+      `'${node.requestedDevice}' because no supported kernel for ${type} devices is available.` +
+      `${colocationInfo(group, options)}\nOp: ${node.op.name}\nNode attrs: ${summarizeAttrs(node)}\n` +
+      `Registered kernels:\n${options.kernelsOf?.(node.op.name) ?? NO_KERNELS}\n\t [[{{node ${node.name}}}]]`,
+  );
+}
+
+/** Who must go to one place, and where each of them could. */
+function colocationInfo({ spec, members }: Group, { devices, hasKernel }: PlacementOptions): string {
+  const types = [...new Set(devices.map((device) => device.type))];
+  const able = (nodes: readonly Node[]) => types.filter((type) => nodes.every((node) => hasKernel(node, type)));
+  const ops = new Map(members.map((node) => [node.op.name, node]));
+  const lines = [...ops]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([op, node]) => `${op}: ${able([node]).join(" ")} \n`);
+  return (
+    "\nColocation Debug Info:\nColocation group had the following types and supported devices: \n" +
+    `Root Member(assigned_device_name_index_=-1 requested_device_name_='${formatDeviceSpec(spec)}' ` +
+    `assigned_device_name_='' resource_device_name_='' supported_device_types_=[${able(members).join(", ")}] ` +
+    `possible_devices_=[]\n${lines.join("")}\n` +
+    "Colocation members, user-requested devices, and framework assigned devices, if any:\n" +
+    members.map(({ name, op, requestedDevice }) => `  ${name} (${op.name}) ${requestedDevice}\n`).join("")
+  );
+}
+
 /** With soft placement an impossible device type becomes a CPU of the same task; never another job or task. */
 function softChoice(
   group: Group,
@@ -223,7 +252,8 @@ function noDevice(node: Node, group: Group, options: PlacementOptions): Error {
 
 function noKernel(node: Node, group: Group, options: PlacementOptions): Error {
   const types = [...new Set(options.devices.map((device) => device.type))].sort();
-  const lacking = group.members.find((member) => !types.some((type) => options.hasKernel(member, type))) ?? node;
+  const lacking = group.members.find((member) => !types.some((type) => options.hasKernel(member, type)));
+  if (lacking === undefined) return noKernelThere(node, group, options);
   return new InvalidArgumentError(
     `No OpKernel was registered to support Op '${lacking.op.name}' used by {{node ${lacking.name}}} with these attrs: ` +
       `[${summarizeAttrs(lacking)}]\nRegistered devices: [${types.join(", ")}]\nRegistered kernels:\n` +

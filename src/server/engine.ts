@@ -3,6 +3,8 @@
 import { cpuFactory } from "../device/cpu/cpu-device.js";
 import { createKernelMemory, instantiateKernels, selectVariant } from "../device/cpu/wasm-kernels.js";
 import type { Device } from "../device/device.js";
+import { describeKernels } from "../device/kernel-table.js";
+import { nullFactory } from "../device/null/null-device.js";
 import { DeviceRegistry } from "../device/registry.js";
 import { UnavailableError } from "../errors/index.js";
 import { isExecutorOp } from "../executor/layout.js";
@@ -15,7 +17,9 @@ import { Master } from "../master/master.js";
 import type { Allocator } from "../memory/allocator.js";
 import { Heap } from "../memory/heap.js";
 import { allKernels } from "../ops/all.js";
+import { nullKernels } from "../ops/null.js";
 import { createOpRegistry } from "../ops/registry.js";
+import { allShapes } from "../ops/shapes/all.js";
 import * as node from "../platform/node.js";
 import { nodeFiles } from "../platform/node-files.js";
 import { enableRelaxedSimd, loadKernelModule } from "../platform/wasm-node.js";
@@ -73,13 +77,17 @@ export class Engine {
     const wasm = instantiateKernels(await loadKernelModule(variant), memory);
     const heap = new Heap(memory, wasm.heap_base());
     const types = options.devices ?? new DeviceRegistry();
+    const kernels = options.kernels ?? allKernels;
     if (!types.types.includes("CPU")) types.registerDevice("CPU", cpuFactory(wasm));
+    if (!types.types.includes("NULL")) {
+      types.registerDevice("NULL", nullFactory(wasm, nullKernels(kernels, allShapes)), { priority: -1 });
+    }
     const devices = await types.open({
       taskName: task,
       config,
       heap,
       memoryLimit: options.memoryLimit ?? Number.POSITIVE_INFINITY,
-      kernels: options.kernels ?? allKernels,
+      kernels,
       newIncarnation: options.newIncarnation ?? newIncarnation,
     });
     const log = options.log ?? node.logLine;
@@ -105,6 +113,10 @@ export class Engine {
         if (device.findKernel(op.op.name, (attr) => op.attrs.get(attr)?.type ?? 0) !== undefined) return true;
         return type === "CPU" && device.kernelsOf(op.op.name).length === 0;
       },
+      kernelsOf: (op) =>
+        [...byType.values()].map((device) => describeKernels(device.kernelsOf(op))).join("") ||
+        "  <no registered kernels>\n",
+      deviceTypes: types.types,
       host: { device: devices[0]!, pause: node.pauses() },
       random: node.random,
       now: node.now,

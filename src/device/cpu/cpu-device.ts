@@ -7,7 +7,7 @@ import type { DataType } from "../../tensor/dtype.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { Device, DeviceAttributes } from "../device.js";
 import { KernelTable } from "../kernel-table.js";
-import type { DeviceFactory } from "../registry.js";
+import { type DeviceFactory, deviceCount } from "../registry.js";
 import type { WasmKernels } from "./wasm-kernels.js";
 
 /** TensorFlow reports 256 MiB for every CPU device, whatever the machine has. */
@@ -66,7 +66,7 @@ export class CpuDevice implements Device, CpuKernelDevice {
 export function cpuFactory(wasm: WasmKernels): DeviceFactory {
   return ({ taskName, config, heap, memoryLimit, kernels, newIncarnation }) => {
     const table = new KernelTable(kernels, "CPU");
-    const count = Math.max(1, Number(config?.deviceCount?.get("CPU") ?? 1));
+    const count = Math.max(1, deviceCount(config, "CPU", 1));
     return Array.from(
       { length: count },
       (_, i) => new CpuDevice(`${taskName}/device:CPU:${i}`, heap, wasm, table, memoryLimit, newIncarnation()),

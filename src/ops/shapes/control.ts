@@ -78,7 +78,10 @@ export const controlShapes: ShapeTable = {
   ...forOps("Exit RefExit NextIteration RefNextIteration", passed),
   LoopCond: ({ inputs }) => [withRank(inputs[0]!, 0)],
   ...forOps("NoOp ControlTrigger Assert PrintV2 _Send _HostSend _Retval _DeviceRetval", noOutputs),
-  ...forOps("_Recv _HostRecv _Arg _DeviceArg PartitionedCall StatefulPartitionedCall", unknown),
+  ...forOps(
+    "_Recv _HostRecv _Arg _DeviceArg PartitionedCall StatefulPartitionedCall PyFunc PyFuncStateless EagerPyFunc",
+    unknown,
+  ),
   ...forOps("If StatelessIf Case StatelessCase", byOutputShapes),
   ...forOps("While StatelessWhile", whileShapes),
   ...forOps("For PyFunc PyFuncStateless EagerPyFunc", unknown),

@@ -106,7 +106,7 @@ const refusals: readonly (readonly [args: readonly string[], line: RegExp])[] = 
     ["serve", "--cluster", '{"ps":["192.0.2.1:1"]}', "--job", "ps", "--task", "0"],
     /^tensorfleet serve: "192\.0\.2\.1" is not an address of this machine: name the one to listen on with --bind/,
   ],
-  [["devices", "more"], /^tensorfleet devices: takes no arguments, got 'more'$/],
+  [["devices", "more"], /^tensorfleet devices: Unexpected argument 'more'/],
   [["cluster", "--workers", "many"], /^tensorfleet cluster: --workers takes a whole number, not 'many'$/],
   [["cluster", "script.mjs"], /^tensorfleet cluster: what is 'script\.mjs'\?$/],
   [["inspect"], /^tensorfleet inspect: takes one target/],
@@ -133,6 +133,10 @@ test("help, version and devices go to standard output", async (signal) => {
     [["cluster", "--help"], /^usage: tensorfleet cluster/],
     [["inspect", "--help"], /^usage: tensorfleet inspect/],
     [["--version"], /^\d+\.\d+\.\d+\n$/],
+    [
+      ["devices", "--config", '{"deviceCount": {"CPU": 2, "NULL": 1}}'],
+      /^(\/job:localhost\/replica:0\/task:0\/device:(CPU:[01] {2}CPU|NULL:0 {2}NULL) {2}\d+ bytes\n){3}$/,
+    ],
     [["devices"], /^\/job:localhost\/replica:0\/task:0\/device:CPU:0 {2}CPU {2}\d+ bytes\n$/],
   ] as const) {
     const { code, out, err } = await tensorfleet(args, signal);
