@@ -47,8 +47,8 @@ def free_ports(count):
 class Cluster:
     """`jobs` as a ClusterSpec takes them; `target(job, task)` is where a client dials."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, ours):
+        self.ours = ours
         ports = free_ports(len(TASKS))
         self.jobs = {}
         for (job, _), port in zip(TASKS, ports):
@@ -56,6 +56,19 @@ class Cluster:
 
     def target(self, job="worker", task=0):
         return f"grpc://{self.jobs[job][task]}"
+
+    def fresh(self):
+        """The same mix on other ports, none of whose tasks runs yet: for programs that end and start them."""
+        return Cluster(self.ours)
+
+    def spawn(self, job, task):
+        """A process with this task alone."""
+        if (job, task) not in self.ours:
+            command = [sys.executable, "-c", _REAL, json.dumps([(self.jobs, job, task)])]
+            return servers.ServerProcess(command, servers.real_environment(), 120)
+        command = [os.environ.get("NODE", "node"), str(servers.ROOT / "dist/src/cli/main.js"), "serve"]
+        command += ["--cluster", json.dumps(self.jobs), "--job", job, "--task", str(task)]
+        return servers.ServerProcess(command, dict(os.environ), 60)
 
     def targets(self):
         return [self.target(job, task) for job, task in TASKS]
@@ -75,15 +88,13 @@ class Clusters:
         return self.clusters[mix]
 
     def _start(self):
-        self.clusters = {name: Cluster(name) for name in MIXES}
+        self.clusters = {name: Cluster(ours) for name, ours in MIXES.items()}
         real = []
         for name, ours in MIXES.items():
             cluster = self.clusters[name]
             for job, task in TASKS:
                 if (job, task) in ours:
-                    command = [os.environ.get("NODE", "node"), str(servers.ROOT / "dist/src/cli/main.js"), "serve"]
-                    command += ["--cluster", json.dumps(cluster.jobs), "--job", job, "--task", str(task)]
-                    self.processes.append(servers.ServerProcess(command, dict(os.environ), 60))
+                    self.processes.append(cluster.spawn(job, task))
                 else:
                     real.append((cluster.jobs, job, task))
         command = [sys.executable, "-c", _REAL, json.dumps(real)]

@@ -4,21 +4,22 @@ PROGRAMS = {}
 
 
 class Program:
-    def __init__(self, function, name, config, deadline, spread, cluster):
+    def __init__(self, function, name, config, deadline, spread, cluster, mixes):
         self.function, self.name, self.config, self.deadline, self.spread = function, name, config, deadline, spread
-        self.cluster = cluster
+        self.cluster, self.mixes = cluster, mixes
 
 
-def program(config=None, deadline=60, spread=False, cluster=False):
+def program(config=None, deadline=60, spread=False, cluster=False, mixes=None):
     """`config`: the server's ConfigProto; `spread`: real runs with other thread counts and oneDNN say what varies.
 
-    `cluster`: the program gets a Cluster instead of a target, and runs once on each mix of real tasks and ours.
+    `cluster`: the program gets a Cluster instead of a target, and runs once on each mix of real tasks and ours, or on
+    those `mixes`.
     """
 
     def register(function):
         module = function.__module__.rsplit(".", 1)[-1]
         name = f"{module}.{function.__name__}"
-        PROGRAMS[name] = Program(function, name, config or {}, deadline, spread, cluster)
+        PROGRAMS[name] = Program(function, name, config or {}, deadline, spread, cluster, mixes)
         return function
 
     return register
