@@ -8,8 +8,8 @@ import { DataLink } from "./data-link.js";
 import { grpcTransfer } from "./recv-tensor.js";
 import { remoteWorker } from "./remote-worker.js";
 
-/** A task that computes still answers this; one that doesn't for so long has stopped. */
-const PROBE = { path: "/tensorflow.WorkerService/GetStatus", afterMs: 10_000, timeoutMs: 20_000 };
+/** One kernel may keep a task of this package from answering for seconds; one that is silent for longer has stopped. */
+const PROBE = { path: "/tensorflow.WorkerService/GetStatus", afterMs: 5_000, timeoutMs: 30_000 };
 
 export interface ConnectionOptions {
   /** Where tensors of other tasks go. */

@@ -92,14 +92,15 @@ export class GrpcChannel {
     this.#client.close();
   }
 
-  #watch(probe: Probe): void {
+  #watch(probe: Probe, silentMs = 0): void {
     this.#timer = setTimeout(() => {
       this.#timer = null;
       if (this.#open.size === 0) return;
-      if (Date.now() - this.#heardAt < probe.afterMs) this.#watch(probe);
+      const silence = Date.now() - this.#heardAt;
+      if (silence < probe.afterMs) this.#watch(probe, silence);
       // This call goes on with the watch.
       else this.call(probe.path, NOTHING, { timeoutMs: probe.timeoutMs }, this.#probed);
-    }, probe.afterMs).unref();
+    }, probe.afterMs - silentMs).unref();
   }
 
   readonly #probed: Answered = (error) => {
