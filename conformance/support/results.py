@@ -14,7 +14,7 @@ _RULES = [
     (re.compile(r"\nAdditional GRPC error information from remote target .*?(?=\n\t \[\[|\Z)", re.S), ""),
     (re.compile(r"(?m)^ *File \".*\", line \d+, in .*\n"), ""),
     # What a real server's Python says of the place in its own files.
-    (re.compile(r"\nTraceback \(most recent call last\):\n\n.*?\n\n\n(?=\n\t \[\[)", re.S), ""),
+    (re.compile(r"\nTraceback \(most recent call last\):\n\n.*?\n\n(?=\n\t \[\[)", re.S), ""),
     (re.compile(r"goo\.gle/debug\w+\s.*", re.S), "goo.gle/debug"),
     (re.compile(r"(grpc://|ipv4:)?\b(127\.0\.0\.1|localhost|0\.0\.0\.0):\d+"), "ADDRESS"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "HANDLE"),
