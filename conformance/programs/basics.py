@@ -122,6 +122,8 @@ def plan_passes(target, record):
     checked = tf.debugging.check_numerics(odd + half, "here", name="checked")
     with tf.control_dependencies([tf.raw_ops.Assert(condition=tf.constant(False), data=[half], name="must_hold")]):
         asserted = tf.identity(half, name="asserted")
+    with tf.control_dependencies([tf.reshape(x, tf.cast(x, tf.int32), name="unfit")]):
+        waited = tf.identity(half, name="waited")
     two = tf.split(tf.constant([1.0, 2.0]), 2, name="two")
     configs = {
         "default": None,
@@ -137,3 +139,6 @@ def plan_passes(target, record):
             record(f"{name}: a fed constant", sess.run([folded, two[1]], {half: [1, 2]}))
             for node in (divided, checked, asserted):
                 record.raises(f"{name}: {node.op.name}", lambda: sess.run(node, feeds))
+            # Without Grappler it runs, and fails.
+            outcome = record if name in ("default", "L0") else record.raises
+            outcome(f"{name}: unused work", sess.run(waited, feeds) if outcome is record else lambda: sess.run(waited, feeds))

@@ -19,7 +19,7 @@ export function mergeEqualNodes(graph: Graph, roots: readonly Node[]): boolean {
   const servedBy = new Map<Node, Node>();
   for (const node of sourcesFirst(graph.nodes)) {
     redirect(node, servedBy);
-    const key = mayMerge(node) ? keyOf(node) : null;
+    const key = isPure(node) ? keyOf(node) : null;
     if (key === null) continue;
     const first = byKey.get(key);
     if (first === undefined) byKey.set(key, node);
@@ -42,7 +42,8 @@ function redirect(node: Node, servedBy: ReadonlyMap<Node, Node>): void {
   for (const source of sources) controlInputs.push(source);
 }
 
-function mayMerge({ op, inputs, inputTypes, outputTypes }: Node): boolean {
+/** Whether a node gives the same whenever it runs, and does nothing else. */
+export function isPure({ op, inputs, inputTypes, outputTypes }: Node): boolean {
   if (op.isStateful || isExecutorOp(op.name) || APART.has(op.name) || op.name.startsWith("Inplace")) return false;
   if (outputTypes.length === 0) return false;
   // Who reads a variable through a reference reads it when it runs.

@@ -1,6 +1,7 @@
 // The passes over a plan's graph, as the session's configuration asks for them: what TensorFlow's Grappler does on the
 // master, and its GraphOptimizer where the graph runs, decide together whether constants are folded and equal nodes
-// merged. Either alone is enough; `disable_meta_optimizer` with `opt_level` L0 turns both off.
+// merged. Either alone is enough; `disable_meta_optimizer` with `opt_level` L0 turns both off. Work that nobody uses
+// Grappler alone leaves out.
 import type { Graph } from "../graph/graph.js";
 import {
   type ConfigProto,
@@ -13,11 +14,13 @@ import {
 import { type FoldOptions, foldConstants } from "./fold.js";
 import { mergeEqualNodes } from "./merge.js";
 import { type SignatureGraph, sweep } from "./signature.js";
+import { skipUnused } from "./unused.js";
 
 export interface PlanPasses {
   /** The largest constant that folding may make; 0 turns it off. */
   readonly foldBytes: number;
   readonly merge: boolean;
+  readonly skipUnused: boolean;
 }
 
 /** Grappler's limit, and GraphOptimizer's unless the session names another. */
@@ -47,6 +50,7 @@ export function passesOf(config: ConfigProto | null, sessionNodes: number): Plan
       level ||
       optimizer.doCommonSubexpressionElimination ||
       isOn("common_subgraph_elimination", rewriter.commonSubgraphElimination, rewriter.arithmeticOptimization),
+    skipUnused: isOn("dependency", rewriter.dependencyOptimization),
   };
 }
 
@@ -59,5 +63,6 @@ export async function optimizePlan(
   const { foldBytes, merge } = passes;
   const folded = foldBytes > 0 && (await foldConstants(graph, roots, { ...host, maxBytes: foldBytes }));
   const merged = merge && mergeEqualNodes(graph, roots);
-  return folded || merged ? sweep(graph, roots) : graph;
+  const skipped = passes.skipUnused && skipUnused(graph, roots);
+  return folded || merged || skipped ? sweep(graph, roots) : graph;
 }

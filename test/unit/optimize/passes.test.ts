@@ -25,8 +25,11 @@ const asked = (graphOptions: Init<GraphOptions>, nodes = 100): [number, boolean]
 };
 const L0 = { optLevel: -1 };
 
-test("both passes run unless told otherwise", () => {
-  assert.equal(passesOf(null, 1), { foldBytes: OPTIMIZER_BYTES, merge: true });
+test("all passes run unless told otherwise; what Grappler alone does, not in small graphs", () => {
+  assert.equal(passesOf(null, 4), { foldBytes: OPTIMIZER_BYTES, merge: true, skipUnused: true });
+  assert.equal(passesOf(null, 1), { foldBytes: OPTIMIZER_BYTES, merge: true, skipUnused: false });
+  assert.not.ok(passesOf(configOf({ rewriteOptions: { dependencyOptimization: OFF } }), 4).skipUnused);
+  assert.not.ok(passesOf(configOf({ rewriteOptions: { disableMetaOptimizer: true } }), 4).skipUnused);
   assert.equal(asked({}), [OPTIMIZER_BYTES, true]);
 });
 
