@@ -191,7 +191,7 @@ def in_parts(cluster):
 def partitioned(cluster, record):
     """Saved in one mix, restored in the next one: both go on with the same losses, which are those of every mix."""
     latest = HOME / "partitioned latest"
-    path = folder(f"partitioned {cluster.name}")
+    path = folder(f"partitioned {cluster.ours}")
     with tf.Graph().as_default():
         model, saver = in_parts(cluster)
         record("where", {v.op.name: v.device for v in v1.global_variables()})
@@ -201,7 +201,7 @@ def partitioned(cluster, record):
             saved = saver.save(sess, str(path / "model"), write_meta_graph=False)
             after = [model.run(sess, k)[0] for k in range(8, 16)]
             record("after", np.array(after), rel=1e-5)
-            for prefix in (saved, saved if cluster.name == "real" else latest.read_text()):
+            for prefix in (saved, latest.read_text() if cluster.ours else saved):
                 saver.restore(sess, prefix)
                 again = [model.run(sess, k)[0] for k in range(8, 16)]
                 record("after it was restored", np.array(again), rel=1e-5)
