@@ -1,6 +1,7 @@
 // What the CPU kernels of all families share: the WebAssembly exports of their device, picked by dtype once per node.
-import type { CpuKernelDevice } from "../device/cpu/cpu-device.js";
+
 import type { WasmKernels } from "../device/cpu/wasm-kernels.js";
+import type { CpuKernelDevice } from "../device/host-device.js";
 import { InternalError } from "../errors/index.js";
 import type { KernelNode } from "../kernel/kernel.js";
 import { baseDtype, DataType } from "../tensor/dtype.js";

@@ -16,30 +16,9 @@ import { shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { readInt } from "./support/index-tensor.js";
 
-const call = (op: string): Kernel =>
-  kernel(op, "CPU", {}, (node) => {
-    const callee = node.func("f");
-    const count = node.inputTypes.length;
-    return (step) => {
-      const args = Array.from({ length: count }, (_, i) => step.takeInput(i));
-      const open = step.suspend();
-      open.call(callee, args, (error, outputs) => {
-        if (error !== null) {
-          open.fail(error);
-          return;
-        }
-        outputs.forEach((output, i) => {
-          open.setOutput(i, output);
-        });
-        open.done();
-      });
-      return PENDING;
-    };
-  });
-
-/** Runs one function on the inputs after the first, and passes its results on. */
-function branch(step: KernelStep, callee: FunctionHandle, count: number): Status {
-  const args = Array.from({ length: count }, (_, i) => step.takeInput(i + 1));
+/** Runs a function on `count` inputs, the first of them at `first`, and passes its results on. */
+function callWith(step: KernelStep, callee: FunctionHandle, first: number, count: number): Status {
+  const args = Array.from({ length: count }, (_, i) => step.takeInput(first + i));
   const open = step.suspend();
   open.call(callee, args, (error, outputs) => {
     if (error !== null) {
@@ -54,11 +33,18 @@ function branch(step: KernelStep, callee: FunctionHandle, count: number): Status
   return PENDING;
 }
 
+const call = (op: string): Kernel =>
+  kernel(op, "CPU", {}, (node) => {
+    const callee = node.func("f");
+    const count = node.inputTypes.length;
+    return (step) => callWith(step, callee, 0, count);
+  });
+
 const conditional = (op: string): Kernel =>
   kernel(op, "CPU", {}, (node) => {
     const [yes, no] = [node.func("then_branch"), node.func("else_branch")];
     const count = node.inputTypes.length - 1;
-    return (step) => branch(step, truth(step, step.input(0)) ? yes : no, count);
+    return (step) => callWith(step, truth(step, step.input(0)) ? yes : no, 1, count);
   });
 
 const choice = (op: string): Kernel =>
@@ -68,7 +54,7 @@ const choice = (op: string): Kernel =>
     return (step) => {
       const index = readInt(step.heap, step.input(0));
       const last = branches.length - 1;
-      return branch(step, branches[index < 0 || index > last ? last : index]!, count);
+      return callWith(step, branches[index < 0 || index > last ? last : index]!, 1, count);
     };
   });
 

@@ -1,8 +1,9 @@
 // What decides which devices a server opens and which of them a node is placed on: counts, lists of visible ones,
 // priority. A plug-in of this file's own stands for hardware; its kernels are the CPU's.
 import * as assert from "uvu/assert";
-import { CpuDevice, cpuFactory } from "../../../src/device/cpu/cpu-device.js";
+import { cpuFactory } from "../../../src/device/cpu/cpu-device.js";
 import { createKernelMemory, instantiateKernels, selectVariant } from "../../../src/device/cpu/wasm-kernels.js";
+import { HostDevice } from "../../../src/device/host-device.js";
 import { KernelTable } from "../../../src/device/kernel-table.js";
 import { nullFactory } from "../../../src/device/null/null-device.js";
 import { type DeviceContext, DeviceRegistry, visibleDevices } from "../../../src/device/registry.js";
@@ -101,24 +102,13 @@ test("visible_device_list picks by id, device_count cuts", () => {
   refused("1,1", "visible_device_list contained a duplicate entry: 1,1");
 });
 
-/** A plug-in's device: it squares, to a mark of its own, and can do nothing else. */
-class FastDevice extends CpuDevice {
-  static readonly square = kernel("Square", "FAST", { T: ["float"] }, () => (step) => {
-    const x = step.input(0);
-    const y = step.allocateOutput(0, x.shape);
-    step.heap.f32.fill(42, y.ptr / 4, y.ptr / 4 + y.size);
-    return DONE;
-  });
-
-  override readonly type = "FAST" as "CPU";
-  override readonly attributes = {
-    name: this.name,
-    deviceType: "FAST",
-    memoryLimit: 0n,
-    incarnation: 9n,
-    physicalDeviceDesc: "",
-  };
-}
+/** A plug-in's kernel: it squares, to a mark of its own; its device can do nothing else. */
+const fastSquare = kernel("Square", "FAST", { T: ["float"] }, () => (step) => {
+  const x = step.input(0);
+  const y = step.allocateOutput(0, x.shape);
+  step.heap.f32.fill(42, y.ptr / 4, y.ptr / 4 + y.size);
+  return DONE;
+});
 
 /** A session on a server with the plug-in, at this priority. */
 async function withPlugIn(
@@ -127,12 +117,19 @@ async function withPlugIn(
   sessionConfig: Partial<ConfigProto> = {},
 ): Promise<void> {
   const devices = new DeviceRegistry();
-  const table = new KernelTable([FastDevice.square], "FAST");
+  const table = new KernelTable([fastSquare], "FAST");
   devices.registerDevice(
     "FAST",
-    ({ taskName, heap, memoryLimit }) => [
-      new FastDevice(`${taskName}/device:FAST:0`, heap, wasm, table, memoryLimit, 9n),
-    ],
+    ({ taskName, heap, memoryLimit }) => {
+      const attributes = {
+        name: `${taskName}/device:FAST:0`,
+        deviceType: "FAST",
+        memoryLimit: 0n,
+        incarnation: 9n,
+        physicalDeviceDesc: "",
+      };
+      return [new HostDevice({ attributes, heap, wasm, table, memoryLimit })];
+    },
     { priority },
   );
   const server = await Server.create({ worker: ["127.0.0.1:0"] }, { devices, log: () => {} });
