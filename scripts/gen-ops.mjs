@@ -1,12 +1,12 @@
 // Makes src/ops/definitions.generated.ts, TensorFlow's op definitions in a compact form: a line of JSON an op, parsed
-// when the op is first asked for. Run: node scripts/gen-ops.mjs OPDEFS.jsonl
+// when the op is first asked for. Run: node scripts/gen-ops.mjs OPDEFS.jsonl KERNELS.tsv
 //
 //   [name, [input, …], [output, …], [[attr, type, default, minimum, allowed], …], flags]
 //   an argument: `name:float`, `name:$T` (type attribute), `name:N*float`, `name:N*$T`, `name:#types`, `name:&…` (reference)
 import { readFileSync, writeFileSync } from "node:fs";
 
-const source = process.argv[2];
-if (source === undefined) throw new Error("usage: node scripts/gen-ops.mjs OPDEFS.jsonl");
+const [source, kernels] = process.argv.slice(2);
+if (kernels === undefined) throw new Error("usage: node scripts/gen-ops.mjs OPDEFS.jsonl KERNELS.tsv");
 
 // A default like 2^63 − 1 must not pass through a double.
 const parse = (line) => JSON.parse(line.replace(/([:[,])(-?\d{16,})(?=[,\]}])/g, '$1"$2"'));
@@ -38,11 +38,19 @@ function attribute(attr) {
   return fields;
 }
 
-const FLAGS = ["stateful", "commutative", "aggregate", "allowsUninitializedInput"];
+/** Ops that a CPU of TensorFlow's runs. */
+const onCpu = new Set(
+  readFileSync(kernels, "utf8")
+    .split("\n")
+    .map((line) => line.split("\t")[0]),
+);
+
+const FLAGS = ["stateful", "commutative", "aggregate", "allowsUninitializedInput", "lacksKernel"];
 const lines = readFileSync(source, "utf8")
   .trim()
   .split("\n")
   .map(parse)
+  .map((op) => ({ ...op, lacksKernel: !onCpu.has(op.name) }))
   .sort((a, b) => (a.name < b.name ? -1 : 1))
   .map((op) => {
     const flags = FLAGS.reduce((bits, flag, i) => bits | (op[flag] ? 1 << i : 0), 0);

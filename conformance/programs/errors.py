@@ -181,10 +181,6 @@ def graphs(target, record):
     record.raises("bad node name", lambda: create(("a b", "NoOp", [], {})))
     record.raises("bad device", lambda: create(("a", "NoOp", [], {"device": "/job:bad:/x"})))
     record.raises("attribute not allowed", lambda: create(A, ("b", "BitwiseAnd", ["a", "a"], {"T": F})))
-    # A real server accepts a node with too few inputs until something asks for it.
-    h = m.call("CreateSession", graph_def=graph(A, ("b", "Add", ["a"], {"T": F}))).session_handle
-    record("too few inputs", len(m.run(h, fetches=["a:0"])[0]))
-    record.raises("too few inputs, fetched", lambda: m.run(h, fetches=["b:0"]))
     record.raises("too many inputs", lambda: create(A, ("b", "Neg", ["a", "a"], {"T": F})))
     record.raises("output that isn't there", lambda: create(A, ("b", "Neg", ["a:1"], {"T": F})))
     record.raises("min_consumer too new", lambda: create(A, change=lambda g: setattr(g.versions, "min_consumer", 9999)))
@@ -201,6 +197,38 @@ def graphs(target, record):
     record("no graph", len(m.call("CreateSession").session_handle))
     record.raises("op without a kernel", lambda: create(("k", "NcclAllReduce", ["a"], {"T": F, "reduction": "sum", "num_devices": 1, "shared_name": "x"}), A))
     m.call("Reset")
+
+
+@program()
+def incomplete_nodes(target, record):
+    """A node with too few inputs is kept until a step needs it."""
+    m = Master(target)
+    b, c = ("b", "Add", ["a"], {"T": F}), ("c", "Neg", ["b"], {"T": F})
+    two, shape = ("two", "Add", [], {"T": F}), ("shape", "Shape", [], {"T": F, "out_type": tf.int32})
+    both, after = ("both", "Add", ["two", "b"], {"T": F}), ("after", "NoOp", ["^b"], {})
+    merge = ("merge", "Merge", ["a"], {"T": F, "N": 2})
+    h = m.call("CreateSession", graph_def=graph(A, b, c, two, shape, both, after, merge)).session_handle
+    record("not needed", len(m.run(h, fetches=["a:0"])[0]))
+    for name in ("b", "c", "two", "shape", "merge"):
+        record.raises(f"{name} fetched", lambda: m.run(h, fetches=[f"{name}:0"]))
+    for name in ("b", "after"):
+        record.raises(f"{name} as a target", lambda: m.run(h, targets=[name]))
+    fed = [("b:0", tensor(np.float32(3)))]
+    record("fed", float(tf.make_ndarray(m.run(h, fed, ["c:0"])[0]["c:0"])))
+    record.raises("fed and waited for", lambda: m.run(h, fed, targets=["after"]))
+    record.raises("partial run", lambda: m.call("PartialRunSetup", session_handle=h, fetch=["b:0"]))
+    record.raises("callable", lambda: m.call("MakeCallable", session_handle=h, options={"fetch": ["b:0"]}))
+    record.raises("extended", lambda: m.call("ExtendSession", session_handle=h, graph_def=graph(P)))
+    record.raises("sent again", lambda: m.call("ExtendSession", session_handle=h, graph_def=graph(A)))
+    h = m.call("CreateSession", graph_def=graph(A)).session_handle
+    record.raises("in an extension", lambda: m.call("ExtendSession", session_handle=h, graph_def=graph(b)))
+    called = graph(A)
+    called.library.function.add().CopyFrom(tf.function(tf.add).get_concrete_function(*[tf.TensorSpec([], F)] * 2).function_def)
+    name = called.library.function[0].signature.name
+    node(called, "g", name, ["a"])
+    h = m.call("CreateSession", graph_def=called).session_handle
+    record("call not needed", len(m.run(h, fetches=["a:0"])[0]))
+    record.raises("call", lambda: m.run(h, fetches=["g:0"]))
 
 
 @program()

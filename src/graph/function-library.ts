@@ -279,6 +279,7 @@ export function opDefFromProto(proto: OpDefProto): OpDef {
     isCommutative: proto.isCommutative,
     isAggregate: proto.isAggregate,
     allowsUninitializedInput: proto.allowsUninitializedInput,
+    lacksKernel: false,
   };
 }
 

@@ -34,6 +34,11 @@ export class Node {
     public attrs: Map<string, AttrValue>,
     public requestedDevice: string,
   ) {}
+
+  /** Whether it has all its inputs: a session keeps nodes that haven't, until a step needs one. */
+  get isComplete(): boolean {
+    return this.inputs.length >= this.inputTypes.length;
+  }
 }
 
 export class Graph {

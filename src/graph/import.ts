@@ -20,6 +20,8 @@ export interface ImportOptions {
   readonly hostname: string;
   /** Graphs from a master hold names that a client's may not. */
   readonly internal?: boolean;
+  /** Keeps nodes that have too few inputs, as a session does: who needs one of them calls `checkComplete`. */
+  readonly incomplete?: boolean;
 }
 
 /** @returns id of the first node added */
@@ -45,6 +47,7 @@ export function importGraph(graph: Graph, graphDef: GraphDef, registry: OpRegist
   }
   const find = (name: string) => staged.get(name) ?? graph.find(name);
   for (let i = 0; i < nodes.length; i++) link(nodes[i]!, definitions[i]!, find);
+  if (options.incomplete !== true) for (const node of nodes) checkComplete(node);
   for (const node of nodes) checkAttrs(node.name, node.op, node.attrs);
   const inCycles = nodes.length - sourcesFirst(nodes).length;
   if (inCycles > 0) throw new InvalidArgumentError(`${inCycles} nodes in a cycle`);
@@ -123,12 +126,15 @@ function checkInputs(node: Node): void {
         `${source.name}:${index} incompatible with expected ${typeName(expected[i]!)}.`,
     );
   }
-  if (inputs.length < expected.length) {
-    throw new InvalidArgumentError(
-      `NodeDef expected inputs '${expected.map(dtypeName).join(", ")}' do not match ${inputs.length} inputs ` +
-        `specified; ${summarizeOp(node.op)}; NodeDef: ${summary(name)}\n\t [[${name}]]`,
-    );
-  }
+}
+
+/** @throws InvalidArgumentError for a node that has too few inputs */
+export function checkComplete({ name, op, inputs, inputTypes: expected, isComplete }: Node): void {
+  if (isComplete) return;
+  throw new InvalidArgumentError(
+    `NodeDef expected inputs '${expected.map(dtypeName).join(", ")}' do not match ${inputs.length} inputs ` +
+      `specified; ${summarizeOp(op)}; NodeDef: ${summary(name)}`,
+  );
 }
 
 const typeName = (type: DataType): string => (type === 0 ? "INVALID" : dtypeName(type));

@@ -34,6 +34,8 @@ export interface OpDef {
   readonly isCommutative: boolean;
   readonly isAggregate: boolean;
   readonly allowsUninitializedInput: boolean;
+  /** Whether no CPU of TensorFlow's runs it: a graph that has it is refused. */
+  readonly lacksKernel: boolean;
 }
 
 export interface OpRegistry {

@@ -2,8 +2,8 @@
 import type { DeviceAttributes } from "../device/device.js";
 import { AbortedError, CancelledError, InvalidArgumentError } from "../errors/index.js";
 import { FunctionLibrary } from "../graph/function-library.js";
-import { Graph } from "../graph/graph.js";
-import { importGraph } from "../graph/import.js";
+import { Graph, type Node } from "../graph/graph.js";
+import { checkComplete, importGraph } from "../graph/import.js";
 import type { OpRegistry } from "../graph/op-def.js";
 import type { Cancellation } from "../kernel/cancellation.js";
 import { lowerGraph } from "../optimize/lower.js";
@@ -46,6 +46,8 @@ export const CLOSED = "Step was cancelled by an explicit call to `Session::Close
 
 export class MasterSession {
   readonly #graph: Graph;
+  /** A graph that has such a node can't be extended, as in TensorFlow. */
+  readonly #incomplete: Node | undefined;
   readonly #plans = new Map<string, Promise<Plan>>();
   /** Steps, and when each is over. */
   readonly #running = new Map<Cancellation, Promise<unknown>>();
@@ -63,7 +65,8 @@ export class MasterSession {
     graphDef: GraphDef,
   ) {
     this.#graph = new Graph(new FunctionLibrary(context.registry, context.hostname));
-    this.#add(graphDef);
+    this.#add(graphDef, true);
+    this.#incomplete = this.#graph.nodes.find((node) => !node.isComplete);
   }
 
   get handle(): string {
@@ -91,17 +94,18 @@ export class MasterSession {
         );
       }
     }
-    this.#add(graphDef);
+    if (this.#incomplete !== undefined) checkComplete(this.#incomplete);
+    this.#add(graphDef, false);
     return ++this.#version;
   }
 
-  #add(graphDef: GraphDef): void {
+  #add(graphDef: GraphDef, incomplete: boolean): void {
     const { registry, hostname, placement } = this.context;
     const { library, nodes } = this.#graph;
     const first = nodes.length;
     const functions = library.add(graphDef.library);
     try {
-      importGraph(this.#graph, graphDef, registry, { hostname });
+      importGraph(this.#graph, graphDef, registry, { hostname, incomplete });
       lowerGraph(this.#graph, first);
       place(this.#graph, first, placement);
     } catch (error) {

@@ -17,6 +17,7 @@ const STATEFUL = 1;
 const COMMUTATIVE = 2;
 const AGGREGATE = 4;
 const ALLOWS_UNINITIALIZED = 8;
+const LACKS_KERNEL = 16;
 
 /** All ops of TensorFlow 2.21, or those of another list in the same form. */
 export function createOpRegistry(lines: string = definitions): OpRegistry {
@@ -55,6 +56,7 @@ function parseLine([name, inputs, outputs, attrs, flags]: Line): OpDef {
     isCommutative: (flags & COMMUTATIVE) !== 0,
     isAggregate: (flags & AGGREGATE) !== 0,
     allowsUninitializedInput: (flags & ALLOWS_UNINITIALIZED) !== 0,
+    lacksKernel: (flags & LACKS_KERNEL) !== 0,
   };
 }
 

@@ -39,6 +39,7 @@ class Lowering {
     const { nodes } = this.graph;
     for (let i = first; i < nodes.length; i++) {
       const node = nodes[i]!;
+      if (!node.isComplete) continue;
       const { name } = node.op;
       if (CALLS.has(name)) this.#call(node, funcAttr(node, "f"));
       else if (BRANCHES.has(name)) this.#branches(node);

@@ -36,6 +36,7 @@ export function cutSignature(source: Graph, signature: Signature, client: Client
     throw new InvalidArgumentError("Must specify at least one target to fetch or execute.");
   }
   const needed = reach([...fetches.map((output) => output.node), ...targets], feeds);
+  for (const node of needed) if (!node.isComplete) throw incomplete(node);
   const graph = new Graph(source.library);
   const recvs = new Map<string, Node>();
   for (const [name, { node, index }] of feeds) {
@@ -65,6 +66,9 @@ export function cutSignature(source: Graph, signature: Signature, client: Client
   const roots = [...sends, ...targets.map(copyOf)];
   return { graph, roots, feedTypes: [...feeds.values()].map(({ node, index }) => baseDtype(node.outputTypes[index]!)) };
 }
+
+const incomplete = ({ name, inputs, inputTypes }: Node): Error =>
+  new InvalidArgumentError(`Incomplete graph, missing ${inputTypes.length - inputs.length} inputs for ${name}`);
 
 export function parseTensorName(name: string): { node: string; index: number } {
   const colon = name.lastIndexOf(":");

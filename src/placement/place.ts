@@ -100,7 +100,7 @@ export function place(graph: Graph, first: number, options: PlacementOptions): v
   for (let i = first; i < nodes.length; i++) {
     const node = nodes[i]!;
     if (isMaker(node)) makers.set(node, []);
-    else assign(node, isMetadata(node) ? node.inputs[0]!.node.assignedDevice : null);
+    else assign(node, isMetadata(node) ? (node.inputs[0]?.node.assignedDevice ?? null) : null);
   }
   for (let i = first; i < nodes.length; i++) {
     const node = nodes[i]!;

@@ -105,13 +105,13 @@ export class Engine {
       connect,
       registry: createOpRegistry(),
       hostname: node.machineName(),
-      // An op that has no kernel here yet is refused by the step that needs it, not by the graph that holds it.
+      // An op that has a kernel in TensorFlow but none here yet is refused by the step that needs it, not by the graph that holds it.
       hasKernel: (op: Node, type: string) => {
         const device = byType.get(type);
         if (device === undefined) return false;
         if (isExecutorOp(op.op.name)) return true;
         if (device.findKernel(op.op.name, (attr) => op.attrs.get(attr)?.type ?? 0) !== undefined) return true;
-        return type === "CPU" && device.kernelsOf(op.op.name).length === 0;
+        return type === "CPU" && !op.op.lacksKernel && device.kernelsOf(op.op.name).length === 0;
       },
       kernelsOf: (op) =>
         [...byType.values()].map((device) => describeKernels(device.kernelsOf(op))).join("") ||

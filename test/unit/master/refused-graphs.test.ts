@@ -108,6 +108,33 @@ test("a function's argument that claims an absurd number of tensors is refused i
   });
 });
 
+test("a node with too few inputs stays until a step needs it; its graph can't be extended", async () => {
+  await withEngine(async ({ master, devices }) => {
+    const graph = graphOf([
+      node("x", "Placeholder", [], { dtype: FLOAT }),
+      node("sum", "Add", ["x"], { T: FLOAT }),
+      node("shape", "Shape", [], { T: FLOAT, out_type: typeValue(DataType.INT32) }),
+      node("after", "NoOp", ["^sum"]),
+      node("still", "NoOp", []),
+    ]);
+    const handle = await master.createSession(graph, null);
+    const run = (fetches: string[], targets: string[] = []) =>
+      master.runStep(handle, [], fetches, targets, null, new Cancellation()).then(
+        () => "it runs",
+        (error: Error) => error.message,
+      );
+    assert.is(await run([], ["still"]), "it runs");
+    assert.is(await run(["sum:0"]), "Incomplete graph, missing 1 inputs for sum");
+    assert.is(await run([], ["still", "after"]), "Incomplete graph, missing 1 inputs for sum");
+    assert.is(await run(["shape:0"]), "Incomplete graph, missing 1 inputs for shape");
+    assert.match(
+      messageOf(() => master.extendSession(handle, graphOf([]), 0n)),
+      /^NodeDef expected inputs 'float, float' do not match 1 inputs specified; Op<name=Add; .*NodeDef: {{node sum}}$/,
+    );
+    assert.is(devices[0]!.allocator.bytesInUse, 0);
+  });
+});
+
 test("a plan that can't be made gives its constants back", async () => {
   const keepsAndFails = kernel("Fact", "CPU", {}, (self) => {
     self.tensorOf(DataType.FLOAT, 1);
