@@ -309,8 +309,10 @@ function split(step: KernelStep, x: Tensor, axis: number, widths: readonly numbe
     const shape = drop ? x.shape.filter((_, d) => d !== axis) : x.shape.map((size, d) => (d === axis ? width : size));
     if (x.values !== null) {
       const values: Value[] = [];
-      for (let o = 0; o < outer; o++)
-        values.push(...x.values.slice((o * whole + start) * inner, (o * whole + start + width) * inner));
+      for (let o = 0; o < outer; o++) {
+        const from = (o * whole + start) * inner;
+        for (let k = from; k < from + width * inner; k++) values.push(x.values[k]!);
+      }
       for (const value of values) retainValue(value);
       step.setOutput(i, Tensor.ofValues(x.dtype, shape, values));
     } else {

@@ -6,7 +6,7 @@ import { LookupTable, TABLE_TYPE, type TableKey, type TableValue } from "../reso
 import { DataType, dtypeName } from "../tensor/dtype.js";
 import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
-import { elementsOf } from "./support/elements.js";
+import { elementsOf, listOf } from "./support/elements.js";
 import { nameFor } from "./support/handle.js";
 import { writeInts } from "./support/index-tensor.js";
 import { typedHandleOf } from "./variables.js";
@@ -43,8 +43,7 @@ function checkTypes(found: LookupTable, keys: Tensor, values: Tensor): void {
 
 function valuesOf(step: KernelStep, tensor: Tensor): TableValue[] {
   if (tensor.values !== null) return [...tensor.values] as Uint8Array[];
-  const { view, base } = elementsOf(step.heap, tensor);
-  return Array.from({ length: tensor.size }, (_, i) => view[base + i]!);
+  return listOf(step.heap, tensor);
 }
 
 function emit(step: KernelStep, output: number, dtype: DataType, shape: Shape, values: readonly TableValue[]): void {

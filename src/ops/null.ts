@@ -14,7 +14,7 @@ import { queueKernels } from "./queue.js";
 import { shapeKernels } from "./shape.js";
 import type { HandleShape, ShapeContext, ShapeFunction, ShapeTable } from "./shapes/context.js";
 import { shapeFromValues } from "./shapes/infer-shapes.js";
-import { elementsOf } from "./support/elements.js";
+import { listOf } from "./support/elements.js";
 import { tensorArrayKernels } from "./tensor-array.js";
 import { tensorListKernels } from "./tensor-list.js";
 import { variableKernels } from "./variables.js";
@@ -108,6 +108,5 @@ class StepShapes implements ShapeContext {
 function numbersOf({ heap }: KernelStep, tensor: Tensor): readonly number[] | null {
   if (tensor.values !== null) return null;
   if (tensor.size === 0) return [];
-  const { view, base } = elementsOf(heap, tensor);
-  return Array.from({ length: tensor.size }, (_, i) => Number(view[base + i]));
+  return listOf(heap, tensor).map(Number);
 }

@@ -18,6 +18,7 @@ import { readInt, writeInts } from "./support/index-tensor.js";
 import { sliceRow, stack } from "./support/row-stack.js";
 import { matchSignature } from "./support/signature.js";
 import { suspendUntil } from "./support/wait.js";
+import { checkLength } from "./tensor-list.js";
 
 /** Takes any element, by a generator of the node's seeds; the last one moves into its place. */
 function shuffled(node: KernelNode): QueueOrder {
@@ -31,7 +32,9 @@ function shuffled(node: KernelNode): QueueOrder {
       if (at < elements.length) elements[at] = last;
       return found;
     },
-    restore: (elements, taken) => elements.push(...taken.reverse()),
+    restore: (elements, taken) => {
+      for (let i = taken.length - 1; i >= 0; i--) elements.push(taken[i]!);
+    },
   };
 }
 
@@ -171,6 +174,7 @@ const enqueue = (op: string, many: boolean): Kernel =>
 /** Cuts batches into tuples along their first dimension. */
 function rows(step: KernelStep, inputs: readonly Tensor[]): Tensor[][] {
   const tuples: Tensor[][] = [];
+  checkLength(step, inputs[0]!.shape[0]!);
   try {
     for (let row = 0; row < inputs[0]!.shape[0]!; row++) {
       const tuple: Tensor[] = [];

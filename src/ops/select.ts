@@ -8,6 +8,7 @@ import { wasmFunction, wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
 import { broadcastShape } from "./support/broadcast.js";
 import { readInt } from "./support/index-tensor.js";
+import { allocateValues } from "./support/rows.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 
 /** Strides that repeat `shape` into `target`. */
@@ -32,11 +33,13 @@ const selectV2 = kernel("SelectV2", "CPU", {}, (node) => {
     }
     if (size === 0) {
       const flags = step.heap.u8;
+      const values = allocateValues(step, shape);
       const order = inputs.map((input) => positions(input.shape, shape));
-      const values = order[0]!.map((at, i) =>
-        flags[condition.ptr + at] !== 0 ? a.values![order[1]![i]!]! : b.values![order[2]![i]!]!,
-      );
-      for (const value of values) retainValue(value);
+      for (let i = 0; i < values.length; i++) {
+        const taken = flags[condition.ptr + order[0]![i]!] !== 0;
+        values[i] = taken ? a.values![order[1]![i]!]! : b.values![order[2]![i]!]!;
+        retainValue(values[i]!);
+      }
       step.setOutput(0, Tensor.ofValues(a.dtype, shape, values));
       return DONE;
     }

@@ -3,9 +3,10 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType } from "../tensor/dtype.js";
-import { Tensor, type Value } from "../tensor/tensor.js";
+import { MAX_VALUES, Tensor, type Value } from "../tensor/tensor.js";
 import { bigints, checkIndices } from "./sparse.js";
-import { elementsOf } from "./support/elements.js";
+import { elementsOf, listOf } from "./support/elements.js";
+import { checkListed } from "./support/index-tensor.js";
 import { keysOf } from "./where.js";
 
 type Key = string | number | bigint;
@@ -24,8 +25,7 @@ interface Group {
 /** Values that compare as their keys do: strings by their bytes. */
 function keys(step: KernelStep, x: Tensor): Key[] {
   if (x.values !== null) return keysOf(step, x);
-  const { view, base } = elementsOf(step.heap, x);
-  return Array.from({ length: x.size }, (_, i) => view[base + i]!);
+  return listOf(step.heap, x);
 }
 
 function grouped(shape: readonly bigint[], rows: Iterable<readonly bigint[]>, values: readonly Key[]): Grouped {
@@ -64,6 +64,7 @@ function readDense(step: KernelStep, input: number): Grouped {
   const x = step.input(input);
   const shape = x.shape.map(BigInt);
   checkRank(shape);
+  checkListed(x, MAX_VALUES);
   return grouped(shape, indicesOf(x.shape), keys(step, x));
 }
 
@@ -80,6 +81,7 @@ function readSparse(step: KernelStep, first: number, validates: boolean): Groupe
     throw new InvalidArgumentError(
       `Expected indices to have as many rows as there are values: ${indices.shape[0]} vs. ${values.size}`,
     );
+  checkListed(indices, MAX_VALUES);
   const flat = bigints(step, indices);
   const rank = shape.length;
   const rows = Array.from({ length: values.size }, (_, i) => [...flat.subarray(i * rank, (i + 1) * rank)]);

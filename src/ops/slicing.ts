@@ -288,7 +288,7 @@ const oneHot = kernel("OneHot", "CPU", {}, (node) => {
     const { u8 } = step.heap;
     const flat =
       indices.dtype === DataType.UINT8
-        ? [...u8.subarray(indices.ptr, indices.ptr + indices.size)]
+        ? u8.subarray(indices.ptr, indices.ptr + indices.size)
         : readInts(step.heap, indices);
     flat.forEach((index, i) => {
       if (index < 0 || index >= depth) return;

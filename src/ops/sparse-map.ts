@@ -4,8 +4,10 @@ import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../
 import type { Resource } from "../kernel/resource.js";
 import { type DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
 import { shapeString } from "../tensor/shape.js";
-import { retainValue, Tensor } from "../tensor/tensor.js";
+import { MAX_VALUES, retainValue, Tensor } from "../tensor/tensor.js";
 import { bigints, checkIndices } from "./sparse.js";
+import { nameFor } from "./support/handle.js";
+import { checkListed } from "./support/index-tensor.js";
 import { concatenate } from "./support/row-stack.js";
 import { copyBytes } from "./support/rows.js";
 import { checkLength } from "./tensor-list.js";
@@ -43,7 +45,7 @@ function mapSource(node: KernelNode, writes: boolean): (step: KernelStep) => Spa
   const container = node.string("container");
   let name = node.string("shared_name") || (writes ? node.name : "");
   return (step) => {
-    if (name === "") name = step.resources.privateName(node.name);
+    if (name === "") name = nameFor(step, node, container, MAP_TYPE, "");
     return step.resources.findOrCreate(container, name, MAP_TYPE, () => new SparseTensorsMap(name));
   };
 }
@@ -71,6 +73,7 @@ function readSparse(step: KernelStep, least: number): { shape: bigint[]; rows: b
   const sizes = [...bigints(step, shape)];
   const negative = sizes.find((size) => size < 0n);
   if (negative !== undefined) throw refuse(`Dimension ${negative} must be >= 0`);
+  checkListed(indices, MAX_VALUES);
   const flat = bigints(step, indices);
   const rows = Array.from({ length: count }, (_, i) => [...flat.subarray(i * rank, (i + 1) * rank)]);
   return { shape: sizes, rows };

@@ -6,7 +6,7 @@ import { DataType } from "../tensor/dtype.js";
 import { shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { elementsOf } from "./support/elements.js";
-import { readInts } from "./support/index-tensor.js";
+import { checkListed, readInts } from "./support/index-tensor.js";
 import { emitRows } from "./support/rows.js";
 
 /** Elements of an int64 tensor. */
@@ -129,6 +129,7 @@ const reorder = kernel("SparseReorder", "CPU", {}, () => (step) => {
   const [count, rank] = indices.shape as readonly [number, number];
   if (values.size !== count)
     throw new InvalidArgumentError(`Number of elements in values (${values.size}) does not match indices (${count})`);
+  checkListed(values);
   const order = Array.from({ length: count }, (_, i) => i).sort(rowOrder(bigints(step, indices), rank));
   emitRows(step, 0, indices, indices.shape, rank, order);
   emitRows(step, 1, values, values.shape, 1, order);

@@ -5,10 +5,12 @@ import { DONE, type Kernel, type KernelNode, kernel } from "../kernel/kernel.js"
 import { DataType } from "../tensor/dtype.js";
 import { numElements } from "../tensor/shape.js";
 import { layOut } from "../tensor/summarize.js";
+import { Tensor } from "../tensor/tensor.js";
 import { eachIndex } from "./blocks.js";
 import { joined, textsOf, textTensor } from "./strings.js";
 import { elementsOf } from "./support/elements.js";
 import { readInts } from "./support/index-tensor.js";
+import { allocateValues } from "./support/rows.js";
 import { stridesOf } from "./support/strided.js";
 
 const encoder = new TextEncoder();
@@ -83,8 +85,9 @@ const asString = kernel("AsString", "CPU", { T: NUMBERS }, (node) => {
   return (step) => {
     const x = step.input(0);
     const { view, base } = elementsOf(step.heap, x);
-    const texts = Array.from({ length: x.size }, (_, i) => encoder.encode(format(view[base + i]!)));
-    step.setOutput(0, textTensor(x.shape, texts));
+    const texts = allocateValues(step, x.shape);
+    for (let i = 0; i < texts.length; i++) texts[i] = encoder.encode(format(view[base + i]!));
+    step.setOutput(0, Tensor.ofValues(DataType.STRING, x.shape, texts));
     return DONE;
   };
 });

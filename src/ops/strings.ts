@@ -127,11 +127,11 @@ const substr = kernel("Substr", "CPU", { T: ["int32", "int64"] }, (node) => {
     const texts = textsOf(input);
     const positions = readInts(step.heap, position);
     const sizes = readInts(step.heap, size);
-    const values: Uint8Array[] = [];
+    const values = allocateValues(step, plan.shape);
     forEachPair(plan, (i, j, k) => {
       values[k] = cut(texts[i]!, positions[j]!, sizes[j]!, characters, k);
     });
-    step.setOutput(0, textTensor(plan.shape, values));
+    step.setOutput(0, Tensor.ofValues(input.dtype, plan.shape, values));
     return DONE;
   };
 });

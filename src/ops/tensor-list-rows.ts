@@ -239,6 +239,7 @@ const split = kernel("TensorListSplit", "CPU", {}, (node) => {
         `Unused values in tensor. Length of tensor: ${tensor.shape[0]} Values used: ${row}`,
       );
     row = 0;
+    checkLength(step, lengths.length);
     const list = new TensorList(dtype, shape, []);
     for (const length of lengths) {
       list.elements.push(sliceRow(step, tensor, row, length));

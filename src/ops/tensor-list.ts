@@ -4,7 +4,7 @@ import { InternalError, InvalidArgumentError, ResourceExhaustedError } from "../
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
 import { fitsPartialShape, partialShapeString, type Shape, sameShape, shapeString } from "../tensor/shape.js";
-import { type Counted, Tensor } from "../tensor/tensor.js";
+import { type Counted, MAX_VALUES, Tensor } from "../tensor/tensor.js";
 import { readInt, readInts, writeInts } from "./support/index-tensor.js";
 import { sliceRow, stack } from "./support/row-stack.js";
 import { allocateValues } from "./support/rows.js";
@@ -89,10 +89,8 @@ const empty = kernel("EmptyTensorList", "CPU", {}, (node) => {
 });
 
 /** An empty element takes memory too: a small graph must not ask for an endless list. */
-const MOST_ELEMENTS = 2 ** 24;
-
 export function checkLength(step: KernelStep, elements: number): void {
-  if (elements > MOST_ELEMENTS)
+  if (elements > MAX_VALUES)
     throw new ResourceExhaustedError(`OOM when allocating a list of ${elements} tensors on ${step.device.name}`);
 }
 
@@ -245,6 +243,7 @@ const fromTensor = kernel("TensorListFromTensor", "CPU", {}, (node) => {
   return (step) => {
     const x = step.input(0);
     if (x.shape.length === 0) throw new InvalidArgumentError("Tensor must be at least a vector, but saw shape: []");
+    checkLength(step, x.shape[0]!);
     const elements: Tensor[] = [];
     // Given away first: a row for which there is no memory must not keep those before it.
     emitList(step, 0, new TensorList(dtype, shapeInput(step, 1), elements));

@@ -4,7 +4,7 @@ import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js"
 import { shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type Elements, elementsOf } from "./support/elements.js";
-import { readInt, readInts, writeInts } from "./support/index-tensor.js";
+import { checkListed, readInt, readInts, writeInts } from "./support/index-tensor.js";
 import { copyBytes } from "./support/rows.js";
 
 const REALS = ["float", "double", "int32", "int64", "uint8", "int16", "int8", "uint16", "uint32", "uint64"];
@@ -45,11 +45,13 @@ function emitBest(step: KernelStep, x: Tensor, k: number, largest: boolean): voi
   if (values.size === 0) return;
   const elements = elementsOf(step.heap, x);
   const size = x.bytes / x.size;
-  const all: number[] = [];
+  if (k > SHORT_LIST) checkListed(x);
+  const all = new Int32Array(indices.size);
+  let found = 0;
   for (let row = 0; row < values.size / k; row++) {
     for (const index of best(elements, elements.base + row * n, n, k, largest)) {
-      copyBytes(step.heap, x.ptr + (row * n + index) * size, values.ptr + all.length * size, size);
-      all.push(index);
+      copyBytes(step.heap, x.ptr + (row * n + index) * size, values.ptr + found * size, size);
+      all[found++] = index;
     }
   }
   writeInts(step.heap, indices, all);
@@ -130,7 +132,7 @@ const bound = (op: "LowerBound" | "UpperBound"): Kernel =>
     if (y.size === 0) return DONE;
     const [list, values] = [elementsOf(step.heap, sorted), elementsOf(step.heap, wanted)];
     const columns = wanted.shape[1]!;
-    const places = Array.from({ length: y.size }, (_, i) => {
+    const places = new Int32Array(y.size).map((_, i) => {
       const value = values.view[values.base + i]!;
       const start = list.base + Math.floor(i / columns) * n;
       let low = 0;

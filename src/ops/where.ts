@@ -2,10 +2,8 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { dtypeSize } from "../tensor/dtype.js";
-
 import { Tensor } from "../tensor/tensor.js";
-import { unravel } from "./slicing.js";
-import { writeInts } from "./support/index-tensor.js";
+import { checkListed, writeInts } from "./support/index-tensor.js";
 
 /** Coordinates of the elements that aren't zero. */
 const where = kernel("Where", "CPU", {}, () => (step) => {
@@ -20,14 +18,20 @@ const where = kernel("Where", "CPU", {}, () => (step) => {
     for (let b = 0; b < size; b++) if (u8[x.ptr + i * size + b] !== 0) return true;
     return false;
   };
-  const coordinates: number[] = [];
   let count = 0;
-  for (let i = 0; i < x.size; i++) {
+  for (let i = 0; i < x.size; i++) if (isTrue(i)) count++;
+  const rank = x.shape.length;
+  const y = step.allocateOutput(0, [count, rank]);
+  const coordinates = step.heap.i64;
+  let row = y.ptr / 8;
+  for (let i = 0; count > 0 && i < x.size; i++) {
     if (!isTrue(i)) continue;
-    count++;
-    coordinates.push(...unravel(i, x.shape));
+    for (let d = rank - 1, rest = i; d >= 0; d--) {
+      coordinates[row + d] = BigInt(rest % x.shape[d]!);
+      rest = Math.floor(rest / x.shape[d]!);
+    }
+    row += rank;
   }
-  writeInts(step.heap, step.allocateOutput(0, [count, x.shape.length]), coordinates);
   return DONE;
 });
 
@@ -41,6 +45,7 @@ function byteText(bytes: Uint8Array): string {
 /** A key for each element of a tensor: equal keys, equal elements. */
 export function keysOf(step: KernelStep, x: Tensor): (string | number | bigint)[] {
   if (x.values !== null) return x.values.map((value) => byteText(value as Uint8Array));
+  checkListed(x);
   const size = dtypeSize(x.dtype);
   const { heap } = step;
   if (x.dtype === 1) return Array.from({ length: x.size }, (_, i) => heap.f32[(x.ptr >>> 2) + i]!);

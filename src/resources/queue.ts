@@ -23,7 +23,11 @@ export interface QueueOrder {
 export const firstInFirstOut: QueueOrder = {
   insert: (elements, tuple) => elements.push(tuple),
   take: (elements) => elements.shift()!,
-  restore: (elements, taken) => elements.unshift(...taken),
+  restore: (elements, taken) => {
+    const later = elements.splice(0);
+    for (const tuple of taken) elements.push(tuple);
+    for (const tuple of later) elements.push(tuple);
+  },
 };
 
 export interface QueueOptions {

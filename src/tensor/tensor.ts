@@ -17,8 +17,11 @@ export interface Counted {
 /** Strings are their bytes; resources are handles; variants hold what they hold. */
 export type Value = Uint8Array | object;
 
-/** Elements that a tensor of JavaScript values may have: a short message or a small graph must not make an endless array. */
-export const MAX_VALUES = 2 ** 24;
+/**
+ * Elements that a tensor of JavaScript values may have: a short message or a small graph must not fill JavaScript's heap,
+ * in which a short string takes 200 bytes.
+ */
+export const MAX_VALUES = 2 ** 22;
 
 export class Tensor {
   refs = 1;

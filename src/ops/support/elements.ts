@@ -4,6 +4,7 @@ import { InvalidArgumentError } from "../../errors/index.js";
 import type { Heap } from "../../memory/heap.js";
 import { DataType, dtypeName } from "../../tensor/dtype.js";
 import type { Tensor } from "../../tensor/tensor.js";
+import { checkListed } from "./index-tensor.js";
 
 export interface Elements {
   readonly view: { [index: number]: number };
@@ -38,4 +39,11 @@ export function elementsOf(heap: Heap, { dtype, ptr }: Tensor): Elements {
     default:
       throw new InvalidArgumentError(`No arithmetic for elements of type ${dtypeName(dtype)}`);
   }
+}
+
+/** All elements. @throws ResourceExhaustedError for more than a list may have */
+export function listOf(heap: Heap, tensor: Tensor): number[] {
+  checkListed(tensor);
+  const { view, base } = elementsOf(heap, tensor);
+  return Array.from({ length: tensor.size }, (_, i) => view[base + i]!);
 }

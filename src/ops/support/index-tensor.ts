@@ -3,12 +3,21 @@ import { InvalidArgumentError, ResourceExhaustedError } from "../../errors/index
 import type { Heap } from "../../memory/heap.js";
 import { DataType } from "../../tensor/dtype.js";
 import { shapeString } from "../../tensor/shape.js";
-import { MAX_VALUES, type Tensor } from "../../tensor/tensor.js";
+import type { Tensor } from "../../tensor/tensor.js";
+
+/** Elements that a list in JavaScript may have: a graph of two nodes makes a tensor of gigabytes. */
+const MAX_LISTED = 2 ** 24;
+
+/** @param most of the elements, where each becomes more than a number @throws ResourceExhaustedError */
+export function checkListed(tensor: Tensor, most: number = MAX_LISTED): void {
+  if (tensor.size > most)
+    throw new ResourceExhaustedError(
+      `OOM when listing the elements of a tensor with shape${shapeString(tensor.shape)}`,
+    );
+}
 
 export function readInts(heap: Heap, tensor: Tensor): number[] {
-  if (tensor.size > MAX_VALUES) {
-    throw new ResourceExhaustedError(`OOM when reading a tensor with shape${shapeString(tensor.shape)} of indices`);
-  }
+  checkListed(tensor);
   const values = new Array<number>(tensor.size);
   if (tensor.dtype === DataType.INT64) {
     for (let i = 0; i < values.length; i++) values[i] = Number(heap.i64[tensor.ptr / 8 + i]!);
@@ -21,7 +30,7 @@ export function readInts(heap: Heap, tensor: Tensor): number[] {
 export const readInt = (heap: Heap, tensor: Tensor): number =>
   tensor.dtype === DataType.INT64 ? Number(heap.i64[tensor.ptr / 8]!) : heap.i32[tensor.ptr >>> 2]!;
 
-export function writeInts(heap: Heap, tensor: Tensor, values: readonly number[]): void {
+export function writeInts(heap: Heap, tensor: Tensor, values: ArrayLike<number>): void {
   if (tensor.dtype === DataType.INT64) {
     for (let i = 0; i < values.length; i++) heap.i64[tensor.ptr / 8 + i] = BigInt(values[i]!);
   } else {
