@@ -9,6 +9,9 @@ export interface DeviceSpec {
   readonly index: number | null;
 }
 
+/** Asks for nothing. */
+export const ANYWHERE: DeviceSpec = { job: null, replica: null, task: null, type: null, index: null };
+
 const PART =
   /^\/(?:job:([A-Za-z][A-Za-z0-9_]*|\*)|replica:(\d+|\*)|task:(\d+|\*)|device:([A-Za-z][A-Za-z0-9_-]*|\*)(?::(\d+|\*))?|(cpu|CPU|gpu|GPU|tpu|TPU)(?::(\d+|\*))?)/;
 
@@ -62,15 +65,30 @@ export function formatDeviceSpec({ job, replica, task, type, index }: DeviceSpec
   return name;
 }
 
-/** What two constraints ask together, `null` when they contradict each other. */
-export function mergeSpecs(a: DeviceSpec, b: DeviceSpec): DeviceSpec | null {
-  if (conflict(a, b) !== null) return null;
+/**
+ * What two constraints ask together, `null` when they contradict each other.
+ *
+ * @param soft where they only differ in the device of a task, any will do
+ */
+export function mergeSpecs(a: DeviceSpec, b: DeviceSpec, soft = false): DeviceSpec | null {
+  if (a === ANYWHERE || a === b) return b;
+  if (b === ANYWHERE) return a;
+  const problem = conflict(a, b);
+  const merged = specialize(b, a);
+  if (problem === null) return merged;
+  if (!soft || (problem !== "types" && problem !== "ids")) return null;
+  return { ...merged, type: problem === "types" ? null : merged.type, index: null };
+}
+
+/** What `more` asks for, and where it asks nothing what `spec` does. */
+export function specialize(spec: DeviceSpec, more: DeviceSpec): DeviceSpec {
+  if (more === ANYWHERE) return spec;
   return {
-    job: a.job ?? b.job,
-    replica: a.replica ?? b.replica,
-    task: a.task ?? b.task,
-    type: a.type ?? b.type,
-    index: a.index ?? b.index,
+    job: more.job ?? spec.job,
+    replica: more.replica ?? spec.replica,
+    task: more.task ?? spec.task,
+    type: more.type ?? spec.type,
+    index: more.index ?? spec.index,
   };
 }
 

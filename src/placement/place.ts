@@ -1,19 +1,12 @@
-// Gives every new node of a graph a device, by TensorFlow's rules: the request, colocation (by `_class`, reference
-// edges, resource handles), and where nothing is asked the master's own task. A node that only makes a value goes where
-// all its readers are, one that only looks at a shape goes to its input. Near linear; nothing recursive.
+// Gives every new node of a graph a device, by TensorFlow's rules: the request, who it must be with (colocation.ts), and
+// where nothing is asked the master's own task. A node that only makes a value goes where all its readers are, one that
+// only looks at a shape goes to its input. Near linear; nothing recursive.
 import { InvalidArgumentError } from "../errors/index.js";
 import type { Graph, Node } from "../graph/graph.js";
-import { summarizeAttrs, summarizeNode } from "../graph/summarize.js";
-import { DataType, isRef } from "../tensor/dtype.js";
-import {
-  conflict,
-  type DeviceSpec,
-  formatDeviceSpec,
-  matches,
-  mergeSpecs,
-  parseDeviceSpec,
-  taskOf,
-} from "./device-name.js";
+import { summarizeAttrs } from "../graph/summarize.js";
+import { isRef } from "../tensor/dtype.js";
+import { colocate, type Group } from "./colocation.js";
+import { type DeviceSpec, formatDeviceSpec, matches, parseDeviceSpec, taskOf } from "./device-name.js";
 
 export interface PlacementDevice {
   readonly name: string;
@@ -30,59 +23,17 @@ export interface PlacementOptions {
   readonly kernelsOf?: (op: string) => string;
 }
 
-interface Group {
-  parent: Group | null;
-  spec: DeviceSpec;
-  readonly members: Node[];
-  /** Where all of them go, once that is decided. */
-  device: string | null;
-}
-
-const ANYWHERE: DeviceSpec = { job: null, replica: null, task: null, type: null, index: null };
 const NO_KERNELS = "  <no registered kernels>\n";
-const decoder = new TextDecoder();
 
 /** Places nodes from `first` on; earlier ones keep their devices and colocate others. */
 export function place(graph: Graph, first: number, options: PlacementOptions): void {
   const devices = options.devices.map((device) => ({ ...device, spec: parseDeviceSpec(device.name)! }));
-  const groups = new Map<Node, Group>();
-  const groupOf = (node: Node): Group => {
-    let group = groups.get(node);
-    if (group === undefined) {
-      group = { parent: null, spec: requestOf(node), members: [node], device: null };
-      groups.set(node, group);
-    }
-    while (group.parent !== null) {
-      if (group.parent.parent !== null) group.parent = group.parent.parent;
-      group = group.parent;
-    }
-    return group;
-  };
   const { nodes } = graph;
-  // Who a class names, or where nobody has that name, the first node that asked for it.
-  const classes = new Map<string, Node>();
-  for (let i = first; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    for (const bytes of node.attrs.get("_class")?.list?.s ?? []) {
-      const name = decoder.decode(bytes);
-      if (!name.startsWith("loc:@")) continue;
-      const other = graph.find(name.slice(5)) ?? classes.get(name) ?? node;
-      classes.set(name, other);
-      if (other !== node) joinClass(groupOf(node), groupOf(other), node, other);
-    }
-  }
-  for (let i = first; i < nodes.length; i++) {
-    const { inputs, inputTypes } = nodes[i]!;
-    for (let k = 0; k < inputs.length; k++) {
-      const type = inputTypes[k]!;
-      if (!isRef(type) && type !== DataType.RESOURCE) continue;
-      joinHandle(groupOf(nodes[i]!), groupOf(inputs[k]!.node));
-    }
-  }
+  const groups = colocate(graph, first, options.allowSoftPlacement);
   const byKey = new Map<string, string>();
   const assign = (node: Node, wished: string | null) => {
     // Alone is the usual case: decided once per request and op.
-    const group = groups.has(node) ? groupOf(node) : null;
+    const group = groups.has(node) ? groups.of(node) : null;
     if (group !== null && (group.members.length > 1 || node.assignedDevice !== "")) {
       group.device ??= choose(group, node, devices, options, wished);
       node.assignedDevice = group.device;
@@ -91,7 +42,7 @@ export function place(graph: Graph, first: number, options: PlacementOptions): v
     const key = `${wished ?? ""} ${node.requestedDevice} ${node.op.name} ${kernelKey(node)}`;
     let device = byKey.get(key);
     if (device === undefined) {
-      device = choose(group ?? groupOf(node), node, devices, options, wished);
+      device = choose(group ?? groups.of(node), node, devices, options, wished);
       byKey.set(key, device);
     }
     node.assignedDevice = device;
@@ -124,55 +75,6 @@ function commonDevice(nodes: readonly Node[]): string | null {
 
 type Candidate = PlacementDevice & { readonly spec: DeviceSpec };
 
-function requestOf(node: Node): DeviceSpec {
-  if (node.assignedDevice !== "") return parseDeviceSpec(node.assignedDevice)!;
-  if (node.requestedDevice === "") return ANYWHERE;
-  const spec = parseDeviceSpec(node.requestedDevice);
-  if (spec !== null) return spec;
-  throw new InvalidArgumentError(
-    `Malformed device specification '${node.requestedDevice}' in node: ${debugString(node)}\n\t [[${node.name}]]`,
-  );
-}
-
-/** TensorFlow's `Node::DebugString`, as its error texts show it; ids start behind source and sink. */
-function debugString(node: Node): string {
-  return (
-    `{name:'${node.name}' id:${node.id + 2} op device:{requested: '${node.requestedDevice}', assigned: ''} ` +
-    `def:{${summarizeNode(node)}}}`
-  );
-}
-
-function joinClass(a: Group, b: Group, node: Node, other: Node): void {
-  if (a === b) return;
-  const spec = mergeSpecs(a.spec, b.spec);
-  if (spec === null) {
-    throw new InvalidArgumentError(
-      `Cannot colocate nodes {{colocation_node ${node.name}}} and {{colocation_node ${other.name}}}: Cannot merge ` +
-        `devices with incompatible ${conflict(a.spec, b.spec)}: '${formatDeviceSpec(a.spec)}' and ` +
-        `'${formatDeviceSpec(b.spec)}'\n\t [[{{node ${node.name}}}]]`,
-    );
-  }
-  unite(a, b, spec);
-}
-
-/**
- * Who takes a reference or a handle runs where it was made, whatever it asked for. A node that takes handles of two
- * places stays with the first.
- */
-function joinHandle(taker: Group, maker: Group): void {
-  if (taker === maker) return;
-  const spec = mergeSpecs(maker.spec, taker.spec);
-  if (spec !== null) unite(taker, maker, spec);
-  else if (taker.members.length === 1 && taker.members[0]!.assignedDevice === "") unite(taker, maker, maker.spec);
-}
-
-function unite(a: Group, b: Group, spec: DeviceSpec): void {
-  const [large, small] = a.members.length >= b.members.length ? [a, b] : [b, a];
-  for (const member of small.members) large.members.push(member);
-  small.parent = large;
-  large.spec = spec;
-}
-
 function choose(
   group: Group,
   node: Node,
@@ -180,7 +82,7 @@ function choose(
   options: PlacementOptions,
   wished: string | null,
 ): string {
-  const fitting = devices.filter((device) => matches(group.spec, device.spec));
+  const fitting = devices.filter((device) => matches(group.requested, device.spec));
   const able = (device: Candidate) => group.members.every((member) => options.hasKernel(member, device.type));
   const there = wished === null ? undefined : fitting.find(({ name }) => name === wished);
   if (there !== undefined && able(there)) return there.name;
@@ -208,7 +110,7 @@ function noKernelThere(node: Node, group: Group, options: PlacementOptions): Err
 }
 
 /** Who must go to one place, and where each of them could. */
-function colocationInfo({ spec, members }: Group, { devices, hasKernel }: PlacementOptions): string {
+function colocationInfo({ requested, members }: Group, { devices, hasKernel }: PlacementOptions): string {
   const types = [...new Set(devices.map((device) => device.type))];
   const able = (nodes: readonly Node[]) => types.filter((type) => nodes.every((node) => hasKernel(node, type)));
   const ops = new Map(members.map((node) => [node.op.name, node]));
@@ -217,7 +119,7 @@ function colocationInfo({ spec, members }: Group, { devices, hasKernel }: Placem
     .map(([op, node]) => `${op}: ${able([node]).join(" ")} \n`);
   return (
     "\nColocation Debug Info:\nColocation group had the following types and supported devices: \n" +
-    `Root Member(assigned_device_name_index_=-1 requested_device_name_='${formatDeviceSpec(spec)}' ` +
+    `Root Member(assigned_device_name_index_=-1 requested_device_name_='${formatDeviceSpec(requested)}' ` +
     `assigned_device_name_='' resource_device_name_='' supported_device_types_=[${able(members).join(", ")}] ` +
     `possible_devices_=[]\n${lines.join("")}\n` +
     "Colocation members, user-requested devices, and framework assigned devices, if any:\n" +
@@ -233,7 +135,7 @@ function softChoice(
   able: (device: Candidate) => boolean,
 ): Candidate | undefined {
   if (!options.allowSoftPlacement) return undefined;
-  const relaxed = { ...group.spec, type: null, index: null };
+  const relaxed = { ...group.requested, type: null, index: null };
   return devices.find((device) => matches(relaxed, device.spec) && able(device));
 }
 

@@ -1,7 +1,7 @@
 // Which device a request leads to, as a real master with workers 0 and 1 and ps 0 and 1 chose (read from its partition
 // graphs).
 import * as assert from "uvu/assert";
-import { shapeValue, stringsValue, stringValue, typeValue } from "../../../src/graph/attr-value.js";
+import { intValue, shapeValue, stringsValue, stringValue, typeValue } from "../../../src/graph/attr-value.js";
 import { FunctionLibrary } from "../../../src/graph/function-library.js";
 import { Graph } from "../../../src/graph/graph.js";
 import { importGraph } from "../../../src/graph/import.js";
@@ -136,6 +136,49 @@ test("a class brings nodes together, also one that nobody has the name of", () =
   ]);
   assert.is(where(graph, "a"), full("ps:1"));
   assert.is(where(graph, "b"), full("ps:0"));
+});
+
+const beside = (name: string) => ({ _class: stringsValue([`loc:@${name}`]) });
+
+test("a node that goes to its handle takes those along that its class brings; two requests contradict each other", () => {
+  const read = (device: string) => node("read", "ReadVariableOp", device, ["v"], { dtype: FLOAT });
+  const graph = placed([
+    handle("v", "/job:ps/task:0"),
+    read("/job:worker/task:1"),
+    node("other", "NoOp", "", [], beside("read")),
+  ]);
+  assert.is(where(graph, "read"), full("ps:0"));
+  assert.is(where(graph, "other"), full("ps:0"));
+  const torn = () => [
+    handle("v", "/job:ps/task:0"),
+    read("/job:worker/task:1"),
+    node("other", "NoOp", "/job:worker/task:1", [], beside("read")),
+  ];
+  assert.throws(
+    () => placed(torn()),
+    (error: Error) =>
+      error.message ===
+      "Cannot colocate nodes {{colocation_node other}} and {{colocation_node read}}: Cannot merge devices with " +
+        "incompatible jobs: '/job:ps/task:0' and '/job:worker/task:1'\n\t [[{{node other}}]]",
+  );
+  // Soft placement leaves it where it asked to be.
+  assert.is(where(placed(torn(), true), "other"), full("worker:1"));
+});
+
+test("handles of two places can't meet", () => {
+  const nodes = [
+    handle("a", "/job:ps/task:0"),
+    handle("b", "/job:worker/task:1"),
+    node("merge", "Merge", "", ["a", "b"], { T: typeValue(DataType.RESOURCE), N: intValue(2) }),
+  ];
+  assert.throws(
+    () => placed(nodes),
+    (error: Error) =>
+      error.message ===
+      "Cannot place the graph because a reference or resource edge connects colocation groups with incompatible resource " +
+        "devices: /job:worker/task:1 vs /job:ps/task:0. The edge src node is name='b' (op='VarHandleOp'), and the dst " +
+        "node is name='merge' (op='Merge').",
+  );
 });
 
 test.run();
