@@ -14,6 +14,7 @@ import { inOrder, ShapeInference } from "../ops/shapes/infer-shapes.js";
 import type { DataType } from "../tensor/dtype.js";
 import { type AttrValue, GraphDef, VersionDef } from "../wire/core.js";
 import { type AttrInput, attrValue, type PartialShape } from "./attributes.js";
+import { group } from "./group.js";
 import { checkInputMap, type ImportOptions, rewriteGraphDef, tensorName } from "./import-graph-def.js";
 import { convertInputs, type Input, type InputMaker, type Inputs, inferredAttrs } from "./inputs.js";
 import { checkScope, Names } from "./names.js";
@@ -24,6 +25,7 @@ import {
   addControl,
   applyControls,
   applyDevices,
+  type Colocated,
   colocationGroups,
   controller,
   type DeviceFunction,
@@ -73,7 +75,7 @@ export class Graph {
   }
 
   /** Ops made inside run where this one does (`tf.Graph.colocate_with`), device blocks aside. */
-  colocateWith<T>(operation: Operation | Output, build: () => T, ignoreExisting = false): T {
+  colocateWith<T>(operation: { readonly node: Colocated }, build: () => T, ignoreExisting = false): T {
     const outer = ignoreExisting ? [] : this.#scope.colocation;
     return this.#within({ colocation: [operation.node, ...outer], devices: [] }, build);
   }
@@ -109,9 +111,16 @@ export class Graph {
       if (arg.typeAttr in attrs) types.set(arg.typeAttr, attrs[arg.typeAttr] as DataType);
     }
     const outputs = convertInputs(definition, inputs, types, this.#inputMaker(name));
-    const all = this.#attributes(definition, attrs, outputs, types);
-    checkAttrs(name, definition, all);
-    return this.#add(name, definition, all, outputs.flat(), options);
+    const make = () => {
+      const all = this.#attributes(definition, attrs, outputs, types);
+      checkAttrs(name, definition, all);
+      return this.#add(name, definition, all, outputs.flat(), options);
+    };
+    // What changes something by reference runs where that is.
+    const references = outputs.filter((_, i) => definition.inputs[i]!.isRef).flat();
+    if (references.length === 0) return make();
+    const colocation = [...references.map(({ node }) => node), ...this.#scope.colocation];
+    return this.#within({ colocation, devices: [] }, make);
   }
 
   /** @param dtype guessed as TensorFlow does when left out */
@@ -127,7 +136,7 @@ export class Graph {
 
   /** Runs when all of these have (`tf.group`). */
   group(operations: readonly (Operation | Output)[], name = "group_deps"): Operation {
-    return this.op("NoOp", [], {}, { name, controlInputs: operations });
+    return group(this, operations, name);
   }
 
   /** @throws NotFoundError when no operation has this name */

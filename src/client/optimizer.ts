@@ -63,6 +63,7 @@ export abstract class Optimizer {
     const name = options.name ?? this.name;
     return graph.nameScope(name, (scope) => {
       this.#scalars.clear();
+      for (const variable of variables) this.prepare(variable);
       const updates = given.map(([gradient, variable]) =>
         graph.nameScope(`update_${variable.name}`, () =>
           graph.colocateWith(variable.handle, () => this.#update(variable, gradient)),
@@ -73,7 +74,7 @@ export abstract class Optimizer {
       const finished = this.finish(graph, updates, "update");
       return graph.controlDependencies([finished], () =>
         graph.colocateWith(globalStep.handle, () => {
-          const one = graph.constant(1, globalStep.dtype, "value");
+          const one = graph.constant(1, globalStep.dtype);
           return graph.ops.assignAddVariableOp(globalStep.handle, one, { name: scope });
         }),
       );
@@ -85,12 +86,19 @@ export abstract class Optimizer {
     return this.#slots.get(variable)?.get(name);
   }
 
+  protected get takesRowsTwice(): boolean {
+    return false;
+  }
+
   /** Makes what is kept, before any update. */
   protected createSlots(_graph: Graph, _variables: readonly Variable[]): void {}
 
+  /** Makes the scalars that updates of it take, where the optimizer is and not the variable. */
+  protected prepare(_variable: Variable): void {}
+
   protected abstract applyDense(variable: Variable, gradient: Output): Operation;
 
-  /** Each of the rows comes once. */
+  /** Each of the rows comes once, unless `takesRowsTwice`. */
   protected abstract applyRows(variable: Variable, values: Output, indices: Output): Operation;
 
   /** Runs when all updates have. */
@@ -100,7 +108,7 @@ export abstract class Optimizer {
 
   #update(variable: Variable, gradient: Gradient): Operation {
     if (!(gradient instanceof IndexedSlices)) return this.applyDense(variable, gradient);
-    const { values, indices } = gradient.unique();
+    const { values, indices } = this.takesRowsTwice ? gradient : gradient.unique();
     return this.applyRows(variable, values, indices);
   }
 

@@ -14,13 +14,21 @@ export class GradientDescentOptimizer extends Optimizer {
     super(name);
   }
 
+  protected override get takesRowsTwice(): boolean {
+    return true;
+  }
+
+  protected override prepare(variable: Variable): void {
+    this.#rate(variable);
+  }
+
   protected applyDense(variable: Variable, gradient: Output): Operation {
     return variable.graph.ops.resourceApplyGradientDescent(variable.handle, this.#rate(variable), gradient);
   }
 
   protected applyRows(variable: Variable, values: Output, indices: Output): Operation {
     const { ops } = variable.graph;
-    return variable.scatterAdd(indices, ops.mul(ops.neg(values), this.#rate(variable)));
+    return variable.scatterAdd(indices, ops.mul(ops.neg(values), this.#rate(variable), { name: "mul" }));
   }
 
   #rate(variable: Variable): Output {
@@ -47,6 +55,10 @@ export class MomentumOptimizer extends Optimizer {
 
   protected override createSlots(_: Graph, variables: readonly Variable[]): void {
     for (const variable of variables) this.makeSlot(variable, "momentum");
+  }
+
+  protected override prepare(variable: Variable): void {
+    this.#inputs(variable);
   }
 
   protected applyDense(variable: Variable, gradient: Output): Operation {
@@ -89,6 +101,10 @@ export class AdagradOptimizer extends Optimizer {
 
   protected override createSlots(_: Graph, variables: readonly Variable[]): void {
     for (const variable of variables) this.makeSlot(variable, "accumulator", constant(this.#initial));
+  }
+
+  protected override prepare(variable: Variable): void {
+    this.#rate(variable);
   }
 
   protected applyDense(variable: Variable, gradient: Output): Operation {
@@ -139,6 +155,10 @@ export class RMSPropOptimizer extends Optimizer {
       if (this.#centered) this.makeSlot(variable, "mg");
       this.makeSlot(variable, "momentum");
     }
+  }
+
+  protected override prepare(variable: Variable): void {
+    this.#inputs(variable);
   }
 
   protected applyDense(variable: Variable, gradient: Output): Operation {
@@ -210,6 +230,10 @@ export class AdamOptimizer extends Optimizer {
     }
   }
 
+  protected override prepare(variable: Variable): void {
+    this.#scalars(variable);
+  }
+
   protected applyDense(variable: Variable, gradient: Output): Operation {
     const { rate, beta1, beta2, epsilon, powers } = this.#inputs(variable);
     const [m, v] = [this.slotOf(variable, "m"), this.slotOf(variable, "v")];
@@ -251,12 +275,15 @@ export class AdamOptimizer extends Optimizer {
     const [first, second] = this.#powers.get(graph)!;
     const power = ({ value }: Variable) => (value.dtype === dtype ? value : graph.ops.cast(value, { dstT: dtype }));
     const powers: [Output, Output] = [power(first), power(second)];
+    return { ...this.#scalars(variable), powers };
+  }
+
+  #scalars(variable: Variable) {
     return {
       rate: this.scalar(variable, "learning_rate", this.learningRate),
       beta1: this.scalar(variable, "beta1", this.#beta1),
       beta2: this.scalar(variable, "beta2", this.#beta2),
       epsilon: this.scalar(variable, "epsilon", this.#epsilon),
-      powers,
     };
   }
 }

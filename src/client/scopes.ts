@@ -14,13 +14,16 @@ interface Controller {
   readonly made: Set<Node>;
 }
 
+/** What ops are placed with: a node, or what is known of one that isn't made yet. */
+export type Colocated = Pick<Node, "name" | "attrs" | "requestedDevice">;
+
 export interface Scope {
   /** "" or with a `/` at its end. */
   readonly name: string;
   /** Innermost first. */
   readonly devices: readonly (string | DeviceFunction)[];
   readonly controllers: readonly Controller[];
-  readonly colocation: readonly Node[];
+  readonly colocation: readonly Colocated[];
   readonly container: string;
 }
 
@@ -71,7 +74,7 @@ export function colocationGroups({ colocation }: Scope): string[] | null {
 
 const decoder = new TextDecoder();
 
-function groupsOf(node: Node): string[] {
+function groupsOf(node: Colocated): string[] {
   const classes = (node.attrs.get("_class")?.list?.s ?? []).map((bytes) => decoder.decode(bytes));
   const groups = classes.filter((name) => name.startsWith("loc:@"));
   return groups.length > 0 ? groups : [`loc:@${node.name}`];

@@ -122,12 +122,17 @@ export class Variable implements Readable {
 function initialValueOf(graph: Graph, name: string, initial: Value | Initializer, options: VariableOptions): Output {
   const { dtype, shape } = options;
   if (initial instanceof Output) return initial;
-  if (typeof initial === "function") {
-    if (shape === undefined) throw new InvalidArgumentError(`An initializer needs the shape of '${name}'`);
-    return graph.nameScope(`${name}/Initializer/`, () => initial(graph, shape, dtype));
+  if (typeof initial !== "function" && isReadable(initial)) return initial.value;
+  if (typeof initial === "function" && shape === undefined) {
+    throw new InvalidArgumentError(`An initializer needs the shape of '${name}'`);
   }
-  if (isReadable(initial)) return initial.value;
-  return graph.constant(initial, dtype, `${name}/initial_value/`);
+  // It is made where the variable will be, on a parameter server say, and doesn't travel.
+  const variable = { node: { name, attrs: new Map(), requestedDevice: "" } };
+  return graph.colocateWith(variable, () =>
+    graph.nameScope(`${name}/Initializer/`, () =>
+      typeof initial === "function" ? initial(graph, shape!, dtype) : graph.constant(initial, dtype, "initial_value"),
+    ),
+  );
 }
 
 export const globalVariables = (graph: Graph) => graph.collection<Variable>(GraphKeys.GLOBAL_VARIABLES);

@@ -22,7 +22,7 @@ export function localMaster(master: Master, allocator: Allocator): MasterClient 
   };
 
   return {
-    createSession: (graphDef, config) => master.createSession(graphDef, config ?? null),
+    createSession: (graphDef, config, signal) => master.createSession(graphDef, config ?? null, "", signal),
     async extendSession(handle, graphDef, version) {
       return master.extendSession(handle, graphDef, version);
     },
