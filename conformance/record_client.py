@@ -307,6 +307,70 @@ def optimizer(name):
     }
 
 
+DEVICE_SETTERS = {
+    "one": dict(ps_tasks=1),
+    "round robin": dict(ps_tasks=2, worker_device="/job:worker/task:1"),
+    "cluster": dict(cluster={"ps": ["a:1", "b:1", "c:1"], "worker": ["d:1"]}, worker_device="/job:worker/task:0"),
+    "other job": dict(ps_tasks=2, ps_device="/job:store/device:CPU:0", worker_device=""),
+    "ops": dict(ps_tasks=2, ps_ops=["Placeholder"]),
+    "strategy": dict(ps_tasks=4, ps_strategy=lambda op: len(op.name) % 4),
+    "no ps": dict(ps_tasks=0, worker_device="/job:worker/task:1"),
+    "no ps in the cluster": dict(cluster={"worker": ["d:1"]}),
+}
+
+
+def replicas():
+    """Devices by replica_device_setter; the whole of a SyncReplicasOptimizer's update, shared names included."""
+    raw = tf.raw_ops
+
+    def handle(name):
+        raw.VarHandleOp(dtype=tf.float32, shape=[], shared_name=name, name=name)
+
+    def devices(setter):
+        with tf.Graph().as_default() as graph, v1.device(v1.train.replica_device_setter(**setter)):
+            handle("a")
+            v1.placeholder(tf.float32, [], "x")
+            handle("b")
+            with v1.device("/job:ps/task:1"):
+                handle("c")
+            with v1.device("/job:other"):
+                handle("d")
+                raw.NoOp(name="n")
+            with v1.device("/device:GPU:1"):
+                handle("e")
+                raw.NoOp(name="m")
+            with v1.device("/job:ps"):
+                raw.NoOp(name="o")
+            handle("f")
+        return {node.name: node.device for node in graph.as_graph_def().node}
+
+    def sync(total):
+        with tf.Graph().as_default() as graph:
+            with v1.device(v1.train.replica_device_setter(ps_tasks=2, worker_device="/job:worker/task:1")):
+                step = v1.train.get_or_create_global_step()
+                w = v1.get_variable("w", [3, 2], initializer=v1.zeros_initializer(), use_resource=True)
+                table = v1.Variable(np.ones([4, 2], np.float32), name="table", use_resource=True)
+                idle = v1.Variable(np.float32(1), name="idle", use_resource=True)
+                dense = v1.placeholder(tf.float32, [3, 2], "dense")
+                rows = tf.IndexedSlices(*(v1.placeholder(t, s, n) for t, s, n in (
+                    (tf.float32, [None, 2], "values"), (tf.int32, [None], "indices"), (tf.int32, [2], "shape"))))
+                optimizer = v1.train.SyncReplicasOptimizer(v1.train.GradientDescentOptimizer(0.5), 2, total)
+                train = optimizer.apply_gradients([(dense, w), (rows, table), (None, idle)], global_step=step)
+                tokens = optimizer.get_init_tokens_op()
+                runner = optimizer.get_chief_queue_runner()
+        nodes = graph_text(graph)
+        for line, node in zip(nodes, graph.as_graph_def().node):
+            if node.attr["shared_name"].s:
+                line["shared_name"] = node.attr["shared_name"].s.decode()
+        made = {
+            "train": train.op, "tokens": tokens, "chief_init": optimizer.chief_init_op, "local_init": optimizer.local_step_init_op,
+            "enqueue": runner.enqueue_ops[0], "close": runner.close_op, "cancel": runner.cancel_op,
+        }
+        return {"nodes": nodes, "made": {key: op.name for key, op in made.items()}}
+
+    return {"devices": {name: devices(setter) for name, setter in DEVICE_SETTERS.items()}, "sync": {str(n): sync(n) for n in (2, 3)}}
+
+
 def initializers():
     """Values by seeds, and what the initializers make of them."""
     seeded = lambda **more: dict(seed=7, **more)  # noqa: E731
@@ -342,6 +406,7 @@ def main():
     write("gradients", cases)
     write("training", {name: optimizer(name) for name in OPTIMIZERS})
     write("initializers", initializers())
+    write("replicas", replicas())
     print(f"{len(cases)} gradients, {len(OPTIMIZERS)} optimizers")
     return 0
 

@@ -11,6 +11,30 @@ export { Graph } from "./client/graph.js";
 export type { ImportOptions } from "./client/import-graph-def.js";
 export * as initializers from "./client/initializers.js";
 export type { Input, Inputs } from "./client/inputs.js";
+export {
+  LoggingTensorHook,
+  type LoggingTensorOptions,
+  NanLossDuringTrainingError,
+  NanTensorHook,
+  StepCounterHook,
+  type StepCounterOptions,
+  StopAtStepHook,
+  type StopAtStepOptions,
+} from "./client/monitored/basic-hooks.js";
+export { CheckpointSaverHook, type CheckpointSaverOptions } from "./client/monitored/checkpoint-saver-hook.js";
+export { Coordinator, type QueueRunner, startQueueRunner } from "./client/monitored/coordinator.js";
+export type {
+  SessionRunArgs,
+  SessionRunContext,
+  SessionRunHook,
+  SessionRunValues,
+} from "./client/monitored/hooks.js";
+export {
+  MonitoredSession,
+  type MonitoredSessionOptions,
+  monitoredTrainingSession,
+} from "./client/monitored/monitored-session.js";
+export type { ScaffoldOptions } from "./client/monitored/scaffold.js";
 export type { Ops } from "./client/ops.generated.js";
 export {
   type ApplyOptions,
@@ -27,6 +51,7 @@ export {
   RMSPropOptimizer,
 } from "./client/optimizers.js";
 export { Operation, type OpOptions, Output } from "./client/output.js";
+export { type ReplicaDeviceOptions, replicaDeviceSetter } from "./client/replica-device.js";
 export { type SaveOptions, Saver, type SaverOptions } from "./client/saver.js";
 export {
   type CallSettings,
@@ -36,6 +61,8 @@ export {
   type SessionHost,
   type SessionOptions,
 } from "./client/session.js";
+export { SyncReplicasOptimizer, type SyncReplicasOptions } from "./client/sync-replicas.js";
+export { reportUninitializedVariables } from "./client/uninitialized.js";
 export { type Feedable, type TensorValue, toTensorValue } from "./client/values.js";
 export {
   GraphKeys,

@@ -1,0 +1,82 @@
+// What runs beside the steps of a monitored session (`tf.train.Coordinator` and `QueueRunner`): loops that end together,
+// when one of them fails or the session is closed. What made them end is kept for who asks.
+import { CancelledError, OutOfRangeError } from "../../errors/index.js";
+import type { Operation } from "../output.js";
+import type { Session } from "../session.js";
+
+/** Ops that fill a queue, each in a loop of its own. */
+export interface QueueRunner {
+  readonly enqueueOps: readonly Operation[];
+  /** Run when all loops have come to their end. */
+  readonly closeOp: Operation;
+  /** Run when they are told to stop: wakes who waits at the queue. */
+  readonly cancelOp: Operation;
+}
+
+export class Coordinator {
+  readonly #stopping = new AbortController();
+  readonly #ending = new AbortController();
+  readonly #work = new Set<Promise<void>>();
+  #error: unknown;
+
+  /** Aborted when all are to stop. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  get shouldStop(): boolean {
+    return this.stopping.aborted;
+  }
+
+  /** What the first one that failed threw. */
+  get error(): unknown {
+    return this.#error;
+  }
+
+  /** @param error why, if something went wrong; only the first counts */
+  requestStop(error?: unknown): void {
+    if (this.shouldStop) return;
+    this.#error = error;
+    this.#stopping.abort();
+  }
+
+  /** Runs along; what it throws stops the others too. @param work stops when `stopping` says so, gives up when `ending` does */
+  start(work: (ending: AbortSignal) => Promise<void>): void {
+    const running = work(this.#ending.signal)
+      .catch((error) => this.requestStop(error))
+      .finally(() => this.#work.delete(running));
+    this.#work.add(running);
+  }
+
+  /** Waits for all that was started, and makes it end after a while. */
+  async join(graceMs: number): Promise<void> {
+    this.requestStop();
+    const timer = setTimeout(() => this.#ending.abort(), graceMs);
+    while (this.#work.size > 0) await Promise.all(this.#work);
+    clearTimeout(timer);
+  }
+}
+
+/** Runs the loops of a queue runner until its queue is closed or the coordinator says stop. */
+export function startQueueRunner(runner: QueueRunner, session: Session, coordinator: Coordinator): void {
+  let running = runner.enqueueOps.length;
+  for (const op of runner.enqueueOps) {
+    coordinator.start(async (signal) => {
+      try {
+        while (!coordinator.shouldStop) await session.run(op, [], { signal });
+      } catch (error) {
+        if (coordinator.shouldStop) return;
+        if (!(error instanceof OutOfRangeError || error instanceof CancelledError)) throw error;
+        if (--running === 0) await session.run(runner.closeOp, [], { signal });
+      }
+    });
+  }
+  coordinator.start(async (signal) => {
+    await new Promise<void>((resolve) => {
+      if (coordinator.shouldStop) resolve();
+      else coordinator.stopping.addEventListener("abort", () => resolve(), { once: true });
+    });
+    // The session may be what failed.
+    await session.run(runner.cancelOp, [], { signal }).catch(() => {});
+  });
+}
