@@ -15,10 +15,13 @@ export interface Routes {
   readonly data: (socket: Socket, token: Uint8Array) => boolean;
 }
 
-export function routeByFirstBytes(socket: Socket, routes: Routes): void {
+/** @param undecided holds the socket until it is known whose it is */
+export function routeByFirstBytes(socket: Socket, routes: Routes, undecided: Set<Socket>): void {
+  undecided.add(socket);
   const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
   const done = () => {
     clearTimeout(timer);
+    undecided.delete(socket);
     socket.off("readable", look).off("close", done).off("error", done);
   };
   const look = () => {

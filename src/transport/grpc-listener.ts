@@ -43,6 +43,8 @@ const identity = (bytes: Buffer): Buffer => bytes;
 export class GrpcListener {
   readonly #server: Server;
   readonly #grpc: ConnectionInjector;
+  /** Sockets that haven't said yet what they are. */
+  readonly #undecided = new Set<Socket>();
   #tcp: TcpListener | null = null;
 
   constructor(readonly options: ListenerOptions) {
@@ -92,12 +94,13 @@ export class GrpcListener {
   async bind(host: string, port: number): Promise<void> {
     const { onDataConnection = () => false } = this.options;
     const routes = { http2: (socket: Socket) => this.#grpc.injectConnection(socket), data: onDataConnection };
-    this.#tcp = await listenTcp(host, port, (socket) => routeByFirstBytes(socket, routes));
+    this.#tcp = await listenTcp(host, port, (socket) => routeByFirstBytes(socket, routes, this.#undecided));
   }
 
   /** Lets calls in flight end for `graceMs`, then cuts them off. */
   async close(graceMs = 0): Promise<void> {
     const closed = this.#tcp?.close();
+    for (const socket of this.#undecided) socket.destroy();
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     const timer = setTimeout(() => this.#server.forceShutdown(), graceMs);
     await drained;

@@ -1,5 +1,7 @@
 // Tensors between two tasks of ours on their data connection: the same values, errors and cancellation as by RecvTensor,
 // used when it is open and never needed, and nothing left behind.
+import { once } from "node:events";
+import { connect as connectSocket } from "node:net";
 import * as assert from "uvu/assert";
 import { CancelledError, DataType, Graph, InvalidArgumentError, OpError, Session } from "../../src/index.js";
 import { TestCluster } from "../support/cluster.js";
@@ -144,5 +146,15 @@ test("either side can do without it", async () => {
     assert.is(links(cluster), 0);
   }
 });
+
+test("a connection that has said nothing yet doesn't hold up a server that stops", async () => {
+  await using cluster = await TestCluster.start({ ps: 1 });
+  const [host, port] = cluster.jobs.ps![0]!.split(":");
+  const silent = connectSocket(Number(port), host!);
+  await once(silent, "connect");
+  const cut = once(silent, "close");
+  await cluster.stopTask("ps", 0);
+  await cut;
+}, 5000);
 
 test.run();

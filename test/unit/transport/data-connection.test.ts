@@ -10,7 +10,7 @@ import {
   openDataConnection,
   type Source,
 } from "../../../src/transport/data-connection.js";
-import { MAGIC, routeByFirstBytes } from "../../../src/transport/first-bytes.js";
+import { MAGIC, type Routes, routeByFirstBytes } from "../../../src/transport/first-bytes.js";
 import { TOKEN_BYTES, Tokens } from "../../../src/transport/tokens.js";
 import { test } from "../../support/suite.js";
 
@@ -20,16 +20,16 @@ const ignore: DataEvents = { message: () => null, cancel() {}, closed() {} };
 /** Listens, and serves data connections that bring `token`. */
 async function serve(token: Uint8Array, events: DataEvents, http2: (socket: Socket) => void = () => {}) {
   const connections: DataConnection[] = [];
-  const listener = await listenTcp("127.0.0.1", 0, (socket) =>
-    routeByFirstBytes(socket, {
-      http2,
-      data: (accepted, given) => {
-        if (!Buffer.from(given).equals(token)) return false;
-        connections.push(acceptDataConnection(accepted, events));
-        return true;
-      },
-    }),
-  );
+  const undecided = new Set<Socket>();
+  const routes: Routes = {
+    http2,
+    data: (accepted, given) => {
+      if (!Buffer.from(given).equals(token)) return false;
+      connections.push(acceptDataConnection(accepted, events));
+      return true;
+    },
+  };
+  const listener = await listenTcp("127.0.0.1", 0, (socket) => routeByFirstBytes(socket, routes, undecided));
   return { listener, connections, address: { host: "127.0.0.1", port: listener.port } };
 }
 
