@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 from support.program import program
+from tensorflow.core.protobuf import config_pb2
 
 v1 = tf.compat.v1
 
@@ -99,6 +100,45 @@ def trace(target, record):
     nodes = [node for dev in stats.dev_stats for node in dev.node_stats]
     record("has y", any(node.node_name == "y" for node in nodes))
     record("has times", all(node.all_start_micros > 0 and node.all_end_rel_micros >= 0 for node in nodes))
+
+
+@program()
+def traces(target, record):
+    """What FULL_TRACE tells of each node, a loop's and a function's included, and what other levels tell."""
+    v1.disable_control_flow_v2()
+    x = v1.placeholder(tf.float32, [2, 3], "x")
+    w = v1.get_variable("w", initializer=np.ones((3, 2), np.float32), use_resource=True)
+    z = tf.nn.relu(tf.matmul(x, w, name="y"), name="z")
+    first, second = tf.split(z, 2, axis=1, name="parts")
+    turned = v1.while_loop(lambda i: i < 3, lambda i: i + 1, [tf.constant(0)], name="loop")
+    chosen = v1.cond(tf.reduce_sum(z) > 0.0, lambda: first + 1.0, lambda: second * 2.0, name="chosen")
+    off = config_pb2.ConfigProto()
+    off.graph_options.rewrite_options.disable_meta_optimizer = True
+    off.graph_options.optimizer_options.opt_level = -1
+    feed = {x: [[1, 2, 3], [4, 5, 6]]}
+    levels = config_pb2.RunOptions
+    with v1.Session(target, config=off) as sess:
+        sess.run(w.initializer)
+
+        def traced(fetches, **options):
+            metadata = config_pb2.RunMetadata()
+            sess.run(fetches, feed, options=levels(**options), run_metadata=metadata)
+            return metadata
+
+        stats = traced([second, turned, chosen], trace_level=levels.FULL_TRACE).step_stats.dev_stats
+        record("devices", [dev.device for dev in stats])
+        nodes = [node for dev in stats for node in dev.node_stats]
+        record("labels", sorted(node.timeline_label for node in nodes))
+        record("names", all(node.timeline_label.startswith(f"{node.node_name} = ") for node in nodes))
+        record("times", all(node.all_start_micros > 0 and node.scheduled_micros > 0 and node.all_start_nanos > 0 for node in nodes))
+        outputs = {node.node_name: [(out.slot, out.tensor_description.dtype, [dim.size for dim in out.tensor_description.shape.dim], out.tensor_description.allocation_description.requested_bytes) for out in node.output] for node in nodes}
+        record("outputs", {name: outputs[name] for name in ("y", "z", "parts", "y/ReadVariableOp")})
+        for level in ("NO_TRACE", "SOFTWARE_TRACE", "HARDWARE_TRACE"):
+            record(level, [field.name for field, _ in traced(z, trace_level=getattr(levels, level)).ListFields()])
+        parts = traced(second, output_partition_graphs=True)
+        record("partition graphs alone", [field.name for field, _ in parts.ListFields()])
+        record("its nodes", [sorted(f"{node.name} {node.op} {node.device}" for node in part.node) for part in parts.partition_graphs])
+        record("defaults are there", {node.name: sorted(key for key in node.attr if not key.startswith("_")) for part in parts.partition_graphs for node in part.node if node.name in ("y", "z", "w")})
 
 
 def _switched(**options):

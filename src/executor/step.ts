@@ -39,7 +39,14 @@ export interface StepServices {
   readonly trace: NodeTrace | null;
 }
 
-export type NodeTrace = (executable: Executable, node: number, startMs: number, endMs: number) => void;
+/** @param outputs what a kernel made; `null` for nodes that the executor runs itself */
+export type NodeTrace = (
+  executable: Executable,
+  node: number,
+  startMs: number,
+  endMs: number,
+  outputs: readonly (Entry | null)[] | null,
+) => void;
 
 export type StepDone = (error: Error | null, results: readonly Tensor[]) => void;
 
@@ -131,7 +138,8 @@ export class Step extends Flow {
       if (this.#error !== null) continue;
       if (code < 0) this.#runDead(~code, iteration);
       else if (rows[code * ROW + KIND] === Kind.KERNEL) this.#runKernel(code, iteration);
-      else this.#runControl(code, iteration, false);
+      else if (this.#trace === null) this.#runControl(code, iteration, false);
+      else this.#traceControl(code, iteration, this.#trace);
       if ((++ticks & CLOCK_MASK) === 0 && services.now() > deadline && this.readyCount > 0) {
         this.#giveWay();
         return;
@@ -150,6 +158,13 @@ export class Step extends Flow {
       this.#yielding = false;
       this.#loop();
     });
+  }
+
+  #traceControl(node: number, iteration: Iteration, trace: NodeTrace): void {
+    const startedAt = this.services.now();
+    this.#runControl(node, iteration, false);
+    const kind = this.rows[node * ROW + KIND]!;
+    if (kind !== Kind.SEND && kind !== Kind.RECV) trace(this.executable, node, startedAt, this.services.now(), null);
   }
 
   #refuse(call: Call, error: unknown): void {
@@ -201,7 +216,9 @@ export class Step extends Flow {
   /** After a call: passes the outputs on, lets go of the inputs. */
   #finish(call: Call, dead: boolean): void {
     const { node, iteration } = call;
-    if (this.#trace !== null) this.#trace(this.executable, node, call.startedAt, this.services.now());
+    // Transfers leave no trace, as in TensorFlow.
+    if (this.#trace !== null && this.rows[node * ROW + KIND] === Kind.KERNEL)
+      this.#trace(this.executable, node, call.startedAt, this.services.now(), call.outputs);
     call.releaseInputs();
     this.propagate(node, iteration, call.outputs, dead);
   }
@@ -374,7 +391,6 @@ export class Step extends Flow {
     call.inputs = iteration.slots;
     call.base = this.rows[node * ROW + SLOT]!;
     call.inputCount = 0;
-    if (services.trace !== null) call.startedAt = services.now();
     this.detach(call);
     services.rendezvous.receive(key, (error, tensor, dead) => {
       if (call.finished) {

@@ -13,7 +13,7 @@ export interface StepResult {
 }
 
 /** TraceLevel FULL_TRACE; the lower levels record the same. */
-const NO_TRACE = 0;
+const FULL_TRACE = 3;
 
 export interface StepRequest {
   readonly sessionHandle: string;
@@ -41,7 +41,7 @@ export function stepIds(random: (bytes: Uint8Array) => void): () => bigint {
 
 export async function runStep(plan: Plan, request: StepRequest, cancellation: Cancellation): Promise<StepResult> {
   const { stepId, sessionHandle, options } = request;
-  const trace = (options?.traceLevel ?? NO_TRACE) !== NO_TRACE;
+  const trace = options?.traceLevel === FULL_TRACE;
   const inner = new Cancellation();
   const cancel = (reason: Error) => inner.cancel(reason);
   cancellation.add(cancel);
