@@ -2,6 +2,7 @@
 // Two nested loops broadcast: over `outer` with the strides aOuter and bOuter (elements, 0 repeats), then over `inner`
 // with aInner and bInner (0 or 1). More dimensions are the caller's loop. Writing over an input is legal.
 // A result of 1 tells of an integer division by zero, 2 of a negative integer power.
+import { polygamma_f64, zeta_f64 } from "../math/zeta";
 
 const ADD = 0;
 const SUB = 1;
@@ -36,6 +37,9 @@ const XOR = 29;
 const SHIFT_LEFT = 30;
 const SHIFT_RIGHT = 31;
 const NEXT_AFTER = 32;
+const TRUNCATE_DIV = 33;
+const ZETA = 34;
+const POLYGAMMA = 35;
 
 const SELU_SCALE: f64 = 1.0507009873554804934193349852946;
 const SELU_SCALE_ALPHA: f64 = 1.7580993408473768599402175208123;
@@ -63,6 +67,7 @@ function nextAfter<T>(a: T, b: T): T {
 function floats<T>(op: i32, a: T, b: T): T {
   if (op == DIV) return (a / b) as T;
   if (op == FLOOR_DIV) return <T>Math.floor(<f64>((a / b) as T));
+  if (op == TRUNCATE_DIV) return <T>Math.trunc(<f64>((a / b) as T));
   if (op == FLOOR_MOD) {
     const r = <T>(<f64>a % <f64>b);
     return r != 0 && r < 0 != b < 0 ? ((r + b) as T) : r;
@@ -75,6 +80,8 @@ function floats<T>(op: i32, a: T, b: T): T {
   if (op == XDIVY) return a == 0 ? a : ((a / b) as T);
   if (op == XLOGY) return a == 0 ? a : <T>(<f64>a * Math.log(<f64>b));
   if (op == NEXT_AFTER) return nextAfter<T>(a, b);
+  if (op == ZETA) return <T>zeta_f64(<f64>a, <f64>b);
+  if (op == POLYGAMMA) return <T>polygamma_f64(<f64>a, <f64>b);
   if (op == ATAN2) return <T>Math.atan2(<f64>a, <f64>b);
   // Gradients: a is the output (or input) of the forward op as TensorFlow orders them, b what comes back.
   if (op == TANH_GRAD) return (b * (<T>1 - a * a)) as T;
@@ -234,6 +241,7 @@ function arithmetic<T>(simd: bool, op: i32, a: usize, b: usize, y: usize, outer:
   else if (op == TRUNCATE_MOD) loop<T>(TRUNCATE_MOD, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == POW) loop<T>(POW, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == DIV) loop<T>(DIV, isFloat<T>() && simd, a, b, y, outer, inner, ao, bo, ai, bi);
+  else if (op == TRUNCATE_DIV) loop<T>(isFloat<T>() ? TRUNCATE_DIV : DIV, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == DIV_NO_NAN) loop<T>(DIV_NO_NAN, false, a, b, y, outer, inner, ao, bo, ai, bi);
   return failure;
 }
@@ -242,6 +250,8 @@ function arithmetic<T>(simd: bool, op: i32, a: usize, b: usize, y: usize, outer:
 @inline
 function floating<T>(op: i32, a: usize, b: usize, y: usize, outer: i32, inner: i32, ao: i32, bo: i32, ai: i32, bi: i32): i32 {
   if (op == MUL_NO_NAN) loop<T>(MUL_NO_NAN, false, a, b, y, outer, inner, ao, bo, ai, bi);
+  else if (op == ZETA) loop<T>(ZETA, false, a, b, y, outer, inner, ao, bo, ai, bi);
+  else if (op == POLYGAMMA) loop<T>(POLYGAMMA, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == XDIVY) loop<T>(XDIVY, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == XLOGY) loop<T>(XLOGY, false, a, b, y, outer, inner, ao, bo, ai, bi);
   else if (op == NEXT_AFTER) loop<T>(NEXT_AFTER, false, a, b, y, outer, inner, ao, bo, ai, bi);

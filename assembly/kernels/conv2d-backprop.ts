@@ -134,3 +134,7 @@ export function conv2d_backprop_filter_f32(x: usize, dy: usize, dfilter: usize, 
 export function conv2d_backprop_filter_f64(x: usize, dy: usize, dfilter: usize, batch: i32, inH: i32, inW: i32, inC: i32, kH: i32, kW: i32, outC: i32, outH: i32, outW: i32, strideH: i32, strideW: i32, dilH: i32, dilW: i32, padT: i32, padL: i32, scratch: usize): void {
   backpropFilter<f64>(x, dy, dfilter, batch, inH, inW, inC, kH, kW, outC, outH, outW, strideH, strideW, dilH, dilW, padT, padL, scratch);
 }
+
+export function conv2d_backprop_input_i32(dy: usize, filter: usize, dx: usize, batch: i32, inH: i32, inW: i32, inC: i32, kH: i32, kW: i32, outC: i32, outH: i32, outW: i32, strideH: i32, strideW: i32, dilH: i32, dilW: i32, padT: i32, padL: i32, scratch: usize): void {
+  backpropInput<i32>(dy, filter, dx, batch, inH, inW, inC, kH, kW, outC, outH, outW, strideH, strideW, dilH, dilW, padT, padL, scratch);
+}

@@ -71,3 +71,19 @@ export function max_pool_grad_grad_f32(x: usize, from: usize, y: usize, batch: i
 export function max_pool_grad_grad_f64(x: usize, from: usize, y: usize, batch: i32, inH: i32, inW: i32, channels: i32, outH: i32, outW: i32, kH: i32, kW: i32, strideH: i32, strideW: i32, padT: i32, padL: i32): void {
   winners<f64>(false, x, from, y, 0, false, 0, batch, inH, inW, channels, outH, outW, kH, kW, strideH, strideW, padT, padL);
 }
+
+export function max_pool_argmax_i32(x: usize, y: usize, where: usize, wide: i32, fromBatch: i32, batch: i32, inH: i32, inW: i32, channels: i32, outH: i32, outW: i32, kH: i32, kW: i32, strideH: i32, strideW: i32, padT: i32, padL: i32): void {
+  winners<i32>(true, x, x, y, where, wide != 0, fromBatch != 0 ? <i64>inH * inW * channels : 0, batch, inH, inW, channels, outH, outW, kH, kW, strideH, strideW, padT, padL);
+}
+
+export function max_pool_grad_grad_i32(x: usize, from: usize, y: usize, batch: i32, inH: i32, inW: i32, channels: i32, outH: i32, outW: i32, kH: i32, kW: i32, strideH: i32, strideW: i32, padT: i32, padL: i32): void {
+  winners<i32>(false, x, from, y, 0, false, 0, batch, inH, inW, channels, outH, outW, kH, kW, strideH, strideW, padT, padL);
+}
+
+export function max_pool_argmax_i64(x: usize, y: usize, where: usize, wide: i32, fromBatch: i32, batch: i32, inH: i32, inW: i32, channels: i32, outH: i32, outW: i32, kH: i32, kW: i32, strideH: i32, strideW: i32, padT: i32, padL: i32): void {
+  winners<i64>(true, x, x, y, where, wide != 0, fromBatch != 0 ? <i64>inH * inW * channels : 0, batch, inH, inW, channels, outH, outW, kH, kW, strideH, strideW, padT, padL);
+}
+
+export function max_pool_grad_grad_i64(x: usize, from: usize, y: usize, batch: i32, inH: i32, inW: i32, channels: i32, outH: i32, outW: i32, kH: i32, kW: i32, strideH: i32, strideW: i32, padT: i32, padL: i32): void {
+  winners<i64>(false, x, from, y, 0, false, 0, batch, inH, inW, channels, outH, outW, kH, kW, strideH, strideW, padT, padL);
+}

@@ -20,13 +20,17 @@ function window(oh: i32, ow: i32, inH: i32, inW: i32, kH: i32, kW: i32, sH: i32,
 // @ts-ignore: decorator
 @inline
 function lowest<T>(): T {
+  if (isInteger<T>()) return isSigned<T>() ? ((<T>1 << <T>(8 * sizeof<T>() - 1)) as T) : <T>0;
   return sizeof<T>() == 4 ? <T>(-f32.MAX_VALUE) : <T>(-f64.MAX_VALUE);
 }
 
 // @ts-ignore: decorator
 @inline
 function combine<T>(maximum: bool, a: v128, b: v128): v128 {
-  if (maximum) return v128.pmax<T>(a, b);
+  if (maximum) {
+    if (isFloat<T>()) return v128.pmax<T>(a, b);
+    if (sizeof<T>() < 8) return v128.max<T>(a, b);
+  }
   return v128.add<T>(a, b);
 }
 
@@ -39,6 +43,8 @@ function forward<T>(
   const pixelBytes = <usize>channels * sizeof<T>();
   const rowBytes = <usize>inW * pixelBytes;
   const lanes = 16 / <i32>sizeof<T>();
+  // 64-bit integers have no vector maximum.
+  const vectors = isFloat<T>() || sizeof<T>() < 8;
   const first: T = maximum ? lowest<T>() : <T>0;
   const start = v128.splat<T>(first);
   for (let n = 0; n < batch; n++) {
@@ -48,7 +54,7 @@ function forward<T>(
         const count = <T>(max(bottom - top, 0) * max(right - left, 0));
         const corner = x + <usize>top * rowBytes + <usize>left * pixelBytes;
         let c = 0;
-        for (; c + lanes <= channels; c += lanes) {
+        for (; vectors && c + lanes <= channels; c += lanes) {
           let v = start;
           let row = corner + <usize>c * sizeof<T>();
           for (let h = top; h < bottom; h++) {
@@ -59,7 +65,8 @@ function forward<T>(
             }
             row += rowBytes;
           }
-          v128.store(y, maximum ? v : v128.div<T>(v, v128.splat<T>(count)));
+          if (isFloat<T>()) v128.store(y, maximum ? v : v128.div<T>(v, v128.splat<T>(count)));
+          else v128.store(y, v);
           y += 16;
         }
         for (; c < channels; c++) {
@@ -70,12 +77,12 @@ function forward<T>(
             for (let w = left; w < right; w++) {
               const value = load<T>(at);
               if (maximum) v = v < value ? value : v;
-              else v += value;
+              else v = (v + value) as T;
               at += pixelBytes;
             }
             row += rowBytes;
           }
-          store<T>(y, maximum ? v : v / count);
+          store<T>(y, maximum ? v : ((v / count) as T));
           y += sizeof<T>();
         }
       }
@@ -103,7 +110,7 @@ function maxGrad<T>(
         }
         const corner = <usize>top * rowBytes + <usize>left * pixelBytes;
         let c = 0;
-        if (sizeof<T>() == 4) {
+        if (isFloat<T>() && sizeof<T>() == 4) {
           for (; c + 4 <= channels; c += 4) {
             let row = corner + ((<usize>c) << 2);
             let best = v128.load(x + row);
@@ -146,7 +153,7 @@ function maxGrad<T>(
             }
             row += rowBytes;
           }
-          store<T>(dx + where, load<T>(dx + where) + load<T>(dy));
+          store<T>(dx + where, (load<T>(dx + where) + load<T>(dy)) as T);
           dy += sizeof<T>();
         }
       }
@@ -226,4 +233,20 @@ export function max_pool_grad_f64(x: usize, dy: usize, dx: usize, batch: i32, in
 
 export function avg_pool_grad_f64(dy: usize, dx: usize, batch: i32, inH: i32, inW: i32, channels: i32, outH: i32, outW: i32, kH: i32, kW: i32, strideH: i32, strideW: i32, padT: i32, padL: i32): void {
   avgGrad<f64>(dy, dx, batch, inH, inW, channels, outH, outW, kH, kW, strideH, strideW, padT, padL);
+}
+
+export function max_pool_i32(x: usize, y: usize, batch: i32, inH: i32, inW: i32, channels: i32, outH: i32, outW: i32, kH: i32, kW: i32, strideH: i32, strideW: i32, padT: i32, padL: i32): void {
+  forward<i32>(true, x, y, batch, inH, inW, channels, outH, outW, kH, kW, strideH, strideW, padT, padL);
+}
+
+export function max_pool_grad_i32(x: usize, dy: usize, dx: usize, batch: i32, inH: i32, inW: i32, channels: i32, outH: i32, outW: i32, kH: i32, kW: i32, strideH: i32, strideW: i32, padT: i32, padL: i32): void {
+  maxGrad<i32>(x, dy, dx, batch, inH, inW, channels, outH, outW, kH, kW, strideH, strideW, padT, padL);
+}
+
+export function max_pool_i64(x: usize, y: usize, batch: i32, inH: i32, inW: i32, channels: i32, outH: i32, outW: i32, kH: i32, kW: i32, strideH: i32, strideW: i32, padT: i32, padL: i32): void {
+  forward<i64>(true, x, y, batch, inH, inW, channels, outH, outW, kH, kW, strideH, strideW, padT, padL);
+}
+
+export function max_pool_grad_i64(x: usize, dy: usize, dx: usize, batch: i32, inH: i32, inW: i32, channels: i32, outH: i32, outW: i32, kH: i32, kW: i32, strideH: i32, strideW: i32, padT: i32, padL: i32): void {
+  maxGrad<i64>(x, dy, dx, batch, inH, inW, channels, outH, outW, kH, kW, strideH, strideW, padT, padL);
 }

@@ -9,6 +9,7 @@ const ANY = 4;
 const ALL = 5;
 const SUM_SQUARES = 6;
 const MEAN = 7;
+const NORM = 8;
 
 // @ts-ignore: decorator
 @inline
@@ -139,6 +140,33 @@ function run<T>(op: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32): vo
   }
 }
 
+/** Means of integers that are narrower than 64 bits are worked out in 64, as TensorFlow does: no sum wraps. */
+function wideMean<T>(x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
+  const stride = <usize>inner * sizeof<T>();
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      let total: i64 = 0;
+      let at = x + <usize>i * sizeof<T>();
+      for (let r = 0; r < n; r++) {
+        total += <i64>load<T>(at);
+        at += stride;
+      }
+      store<T>(y, n == 0 ? <T>0 : <T>(total / <i64>n));
+      y += sizeof<T>();
+    }
+    x += <usize>n * stride;
+  }
+}
+
+/** A sum of integers' squares that has wrapped has no root: x86 then writes the lowest 32 or 64-bit integer. */
+// @ts-ignore: decorator
+@inline
+function root<T>(x: T): T {
+  if (isFloat<T>()) return sqrt<T>(x);
+  if (isSigned<T>() && x < 0) return sizeof<T>() < 4 ? <T>0 : lowest<T>();
+  return <T>sqrt<f64>(<f64>x);
+}
+
 // @ts-ignore: decorator
 @inline
 function reduce<T>(op: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
@@ -147,7 +175,17 @@ function reduce<T>(op: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32):
   else if (op == MAX) run<T>(MAX, x, y, outer, n, inner);
   else if (op == MIN) run<T>(MIN, x, y, outer, n, inner);
   else if (op == SUM_SQUARES) run<T>(SUM_SQUARES, x, y, outer, n, inner);
-  else if (op == MEAN) {
+  else if (op == NORM) {
+    run<T>(SUM_SQUARES, x, y, outer, n, inner);
+    for (let i = 0; i < outer * inner; i++) {
+      const p = y + <usize>i * sizeof<T>();
+      store<T>(p, root<T>(load<T>(p)));
+    }
+  } else if (op == MEAN) {
+    if (isInteger<T>() && sizeof<T>() < 8) {
+      wideMean<T>(x, y, outer, n, inner);
+      return;
+    }
     run<T>(SUM, x, y, outer, n, inner);
     const count = outer * inner;
     for (let i = 0; i < count; i++) {
@@ -180,6 +218,12 @@ export function reduce_i16(op: i32, x: usize, y: usize, outer: i32, n: i32, inne
 }
 export function reduce_u16(op: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
   reduce<u16>(op, x, y, outer, n, inner);
+}
+export function reduce_u32(op: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
+  reduce<u32>(op, x, y, outer, n, inner);
+}
+export function reduce_u64(op: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
+  reduce<u64>(op, x, y, outer, n, inner);
 }
 export function reduce_bool(op: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
   if (op == ANY) run<u8>(ANY, x, y, outer, n, inner);
@@ -223,6 +267,21 @@ export function arg_i64(smallest: i32, x: usize, y: usize, outer: i32, n: i32, i
 export function arg_u8(smallest: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
   arg<u8>(smallest != 0, x, y, outer, n, inner);
 }
+export function arg_i8(smallest: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
+  arg<i8>(smallest != 0, x, y, outer, n, inner);
+}
+export function arg_i16(smallest: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
+  arg<i16>(smallest != 0, x, y, outer, n, inner);
+}
+export function arg_u16(smallest: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
+  arg<u16>(smallest != 0, x, y, outer, n, inner);
+}
+export function arg_u32(smallest: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
+  arg<u32>(smallest != 0, x, y, outer, n, inner);
+}
+export function arg_u64(smallest: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32): void {
+  arg<u64>(smallest != 0, x, y, outer, n, inner);
+}
 
 // @ts-ignore: decorator
 @inline
@@ -254,4 +313,22 @@ export function scan_i32(product: i32, x: usize, y: usize, outer: i32, n: i32, i
 }
 export function scan_i64(product: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32, exclusive: i32, reverse: i32): void {
   scan<i64>(product != 0, x, y, outer, n, inner, exclusive != 0, reverse != 0);
+}
+export function scan_u8(product: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32, exclusive: i32, reverse: i32): void {
+  scan<u8>(product != 0, x, y, outer, n, inner, exclusive != 0, reverse != 0);
+}
+export function scan_i8(product: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32, exclusive: i32, reverse: i32): void {
+  scan<i8>(product != 0, x, y, outer, n, inner, exclusive != 0, reverse != 0);
+}
+export function scan_u16(product: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32, exclusive: i32, reverse: i32): void {
+  scan<u16>(product != 0, x, y, outer, n, inner, exclusive != 0, reverse != 0);
+}
+export function scan_i16(product: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32, exclusive: i32, reverse: i32): void {
+  scan<i16>(product != 0, x, y, outer, n, inner, exclusive != 0, reverse != 0);
+}
+export function scan_u32(product: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32, exclusive: i32, reverse: i32): void {
+  scan<u32>(product != 0, x, y, outer, n, inner, exclusive != 0, reverse != 0);
+}
+export function scan_u64(product: i32, x: usize, y: usize, outer: i32, n: i32, inner: i32, exclusive: i32, reverse: i32): void {
+  scan<u64>(product != 0, x, y, outer, n, inner, exclusive != 0, reverse != 0);
 }

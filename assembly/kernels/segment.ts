@@ -68,7 +68,9 @@ function sorted<T>(
       else joinRow<T>(op, to, from, length);
     }
     if (op == MEAN || op == SQRT_N) {
-      const divisor = op == MEAN ? <T>(i - start) : <T>Math.sqrt(<f64>(i - start));
+      // A count that wraps to 0 in a small type mustn't divide.
+      const count = op == MEAN ? <T>(i - start) : <T>Math.sqrt(<f64>(i - start));
+      const divisor = isInteger<T>() && count == 0 ? <T>1 : count;
       for (let k: usize = 0; k < bytes; k += sizeof<T>()) store<T>(to + k, (load<T>(to + k) / divisor) as T);
     }
   }
@@ -81,11 +83,11 @@ function identity<T>(op: i32): T {
   // The lowest (or highest) finite number, as TensorFlow has it here.
   if (op == MAX) {
     if (isFloat<T>()) return sizeof<T>() == 4 ? <T>-3.4028234663852886e38 : <T>-1.7976931348623157e308;
-    return isInteger<T>() ? ((<T>1 << <T>(8 * sizeof<T>() - 1)) as T) : <T>0;
+    return isSigned<T>() ? ((<T>1 << <T>(8 * sizeof<T>() - 1)) as T) : <T>0;
   }
   if (op == MIN) {
     if (isFloat<T>()) return sizeof<T>() == 4 ? <T>3.4028234663852886e38 : <T>1.7976931348623157e308;
-    return isInteger<T>() ? ((~(<T>1 << <T>(8 * sizeof<T>() - 1))) as T) : <T>0;
+    return isSigned<T>() ? ((~(<T>1 << <T>(8 * sizeof<T>() - 1))) as T) : ((~(<T>0)) as T);
   }
   return <T>0;
 }
@@ -144,4 +146,70 @@ export function unsorted_segment_i64(
   op: i32, data: usize, ids: usize, wide: i32, y: usize, n: i32, segments: i32, length: i32,
 ): void {
   unsorted<i64>(op, data, ids, wide, y, n, segments, length);
+}
+export function segment_u8(
+  op: i32, data: usize, rows: usize, rowsWide: i32, ids: usize, idsWide: i32, y: usize, n: i32, segments: i32,
+  length: i32,
+): void {
+  sorted<u8>(op, data, rows, rowsWide, ids, idsWide, y, n, segments, length);
+}
+export function unsorted_segment_u8(
+  op: i32, data: usize, ids: usize, wide: i32, y: usize, n: i32, segments: i32, length: i32,
+): void {
+  unsorted<u8>(op, data, ids, wide, y, n, segments, length);
+}
+export function segment_i8(
+  op: i32, data: usize, rows: usize, rowsWide: i32, ids: usize, idsWide: i32, y: usize, n: i32, segments: i32,
+  length: i32,
+): void {
+  sorted<i8>(op, data, rows, rowsWide, ids, idsWide, y, n, segments, length);
+}
+export function unsorted_segment_i8(
+  op: i32, data: usize, ids: usize, wide: i32, y: usize, n: i32, segments: i32, length: i32,
+): void {
+  unsorted<i8>(op, data, ids, wide, y, n, segments, length);
+}
+export function segment_u16(
+  op: i32, data: usize, rows: usize, rowsWide: i32, ids: usize, idsWide: i32, y: usize, n: i32, segments: i32,
+  length: i32,
+): void {
+  sorted<u16>(op, data, rows, rowsWide, ids, idsWide, y, n, segments, length);
+}
+export function unsorted_segment_u16(
+  op: i32, data: usize, ids: usize, wide: i32, y: usize, n: i32, segments: i32, length: i32,
+): void {
+  unsorted<u16>(op, data, ids, wide, y, n, segments, length);
+}
+export function segment_i16(
+  op: i32, data: usize, rows: usize, rowsWide: i32, ids: usize, idsWide: i32, y: usize, n: i32, segments: i32,
+  length: i32,
+): void {
+  sorted<i16>(op, data, rows, rowsWide, ids, idsWide, y, n, segments, length);
+}
+export function unsorted_segment_i16(
+  op: i32, data: usize, ids: usize, wide: i32, y: usize, n: i32, segments: i32, length: i32,
+): void {
+  unsorted<i16>(op, data, ids, wide, y, n, segments, length);
+}
+export function segment_u32(
+  op: i32, data: usize, rows: usize, rowsWide: i32, ids: usize, idsWide: i32, y: usize, n: i32, segments: i32,
+  length: i32,
+): void {
+  sorted<u32>(op, data, rows, rowsWide, ids, idsWide, y, n, segments, length);
+}
+export function unsorted_segment_u32(
+  op: i32, data: usize, ids: usize, wide: i32, y: usize, n: i32, segments: i32, length: i32,
+): void {
+  unsorted<u32>(op, data, ids, wide, y, n, segments, length);
+}
+export function segment_u64(
+  op: i32, data: usize, rows: usize, rowsWide: i32, ids: usize, idsWide: i32, y: usize, n: i32, segments: i32,
+  length: i32,
+): void {
+  sorted<u64>(op, data, rows, rowsWide, ids, idsWide, y, n, segments, length);
+}
+export function unsorted_segment_u64(
+  op: i32, data: usize, ids: usize, wide: i32, y: usize, n: i32, segments: i32, length: i32,
+): void {
+  unsorted<u64>(op, data, ids, wide, y, n, segments, length);
 }

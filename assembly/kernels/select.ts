@@ -85,6 +85,26 @@ export function clip_i64(
 ): void {
   clip<i64>(x, low, high, y, n, lowStep, highStep);
 }
+export function clip_i8(
+  x: usize, low: usize, high: usize, y: usize, n: i32, lowStep: i32, highStep: i32,
+): void {
+  clip<i8>(x, low, high, y, n, lowStep, highStep);
+}
+export function clip_u8(
+  x: usize, low: usize, high: usize, y: usize, n: i32, lowStep: i32, highStep: i32,
+): void {
+  clip<u8>(x, low, high, y, n, lowStep, highStep);
+}
+export function clip_i16(
+  x: usize, low: usize, high: usize, y: usize, n: i32, lowStep: i32, highStep: i32,
+): void {
+  clip<i16>(x, low, high, y, n, lowStep, highStep);
+}
+export function clip_u16(
+  x: usize, low: usize, high: usize, y: usize, n: i32, lowStep: i32, highStep: i32,
+): void {
+  clip<u16>(x, low, high, y, n, lowStep, highStep);
+}
 
 /** |a − b| < tolerance. */
 export function approximate_equal_f32(a: usize, b: usize, y: usize, n: i32, tolerance: f32): void {

@@ -2,6 +2,7 @@
 // f64 is within 2 units in the last place, or what assembly/math says. What is rare in f32 goes through f64 and is
 // rounded once; the rest of f32 is in unary-f32.ts.
 import { erf_f64, erfc_f64 } from "../math/erf";
+import { ndtri_f64, probit_erf_f64 } from "../math/inverse-erf";
 import { bessel_i0e_f64, bessel_i1e_f64, digamma_f64, lgamma_f64 } from "../math/gamma";
 import {
   neg_f32, abs_f32, square_f32, sqrt_f32, rsqrt_f32, reciprocal_f32, exp_f32, log_f32,
@@ -49,6 +50,8 @@ const LGAMMA = 36;
 const DIGAMMA = 37;
 const BESSEL_I0E = 38;
 const BESSEL_I1E = 39;
+const ERFINV = 40;
+const NDTRI = 41;
 
 const SELU_SCALE: f64 = 1.0507009873554805;
 const SELU_SCALE_ALPHA: f64 = 1.7580993408473768;
@@ -82,6 +85,9 @@ function floats(op: i32, x: f64): f64 {
   if (op == DIGAMMA) return digamma_f64(x);
   if (op == BESSEL_I0E) return bessel_i0e_f64(x);
   if (op == BESSEL_I1E) return bessel_i1e_f64(x);
+  if (op == NDTRI) return ndtri_f64(x);
+  // TensorFlow halves first, and loses what the type can't hold of it.
+  if (op == ERFINV) return probit_erf_f64(0.5 * x + 0.5);
   return x / (1 + abs<f64>(x));
 }
 
@@ -178,6 +184,12 @@ export function unary_f32(op: i32, x: usize, y: usize, n: i32): void {
   else if (op == SOFTSIGN) softsign_f32(x, y, n);
   else if (op == ERF) erf_f32(x, y, n);
   else if (op == SIGN) loop<f32>(SIGN, x, y, n);
+  else if (op == ERFINV) {
+    for (let i = 0; i < n; i++) {
+      const half = (<f32>0.5 * load<f32>(x + (<usize>i << 2)) + <f32>0.5) as f32;
+      store<f32>(y + (<usize>i << 2), <f32>probit_erf_f64(<f64>half));
+    }
+  }
   else for (let i = 0; i < n; i++) store<f32>(y + (<usize>i << 2), <f32>rare(op, <f64>load<f32>(x + (<usize>i << 2))));
 }
 
@@ -225,6 +237,8 @@ function rare(op: i32, x: f64): f64 {
   if (op == LGAMMA) return floats(LGAMMA, x);
   if (op == DIGAMMA) return floats(DIGAMMA, x);
   if (op == BESSEL_I0E) return floats(BESSEL_I0E, x);
+  if (op == ERFINV) return floats(ERFINV, x);
+  if (op == NDTRI) return floats(NDTRI, x);
   return floats(BESSEL_I1E, x);
 }
 
@@ -256,9 +270,19 @@ export function unary_i16(op: i32, x: usize, y: usize, n: i32): void {
 export function unary_i8(op: i32, x: usize, y: usize, n: i32): void {
   integral<i8>(op, x, y, n);
 }
-// Two's complement makes the unsigned forms of what they have (Square, Invert, Relu) those of u8.
+// Two's complement makes those of unsigned ones (Square, Invert, Relu) the same.
 export function unary_u8(op: i32, x: usize, y: usize, n: i32): void {
   integral<u8>(op, x, y, n);
+}
+
+export function unary_u16(op: i32, x: usize, y: usize, n: i32): void {
+  integral<u16>(op, x, y, n);
+}
+export function unary_u32(op: i32, x: usize, y: usize, n: i32): void {
+  integral<u32>(op, x, y, n);
+}
+export function unary_u64(op: i32, x: usize, y: usize, n: i32): void {
+  integral<u64>(op, x, y, n);
 }
 
 /** y = !x, on booleans. */

@@ -40,6 +40,7 @@ import { stringHashKernels } from "./string-hash.js";
 import { stringParseKernels } from "./string-parse.js";
 import { stringRegexKernels } from "./string-regex.js";
 import { stringKernels } from "./strings.js";
+import { inNarrowFloats } from "./support/narrow-floats.js";
 import { tensorArrayKernels } from "./tensor-array.js";
 import { tensorListKernels } from "./tensor-list.js";
 import { tensorListRowKernels } from "./tensor-list-rows.js";
@@ -49,18 +50,11 @@ import { unaryKernels } from "./unary.js";
 import { variableKernels } from "./variables.js";
 import { whereKernels } from "./where.js";
 
-export const allKernels: readonly Kernel[] = [
-  ...basicKernels,
-  ...shapeKernels,
-  ...arrayKernels,
-  ...slicingKernels,
-  ...indexingKernels,
-  ...blockKernels,
-  ...matrixDiagKernels,
+/** Families that compute: what they do in float they do in half and bfloat16 as well. */
+const numeric: readonly Kernel[] = [
   ...topKKernels,
   ...unaryKernels,
   ...binaryKernels,
-  ...selectKernels,
   ...reduceKernels,
   ...segmentKernels,
   ...bincountKernels,
@@ -70,11 +64,26 @@ export const allKernels: readonly Kernel[] = [
   ...poolingKernels,
   ...normalizationKernels,
   ...resizeKernels,
+  ...sparseKernels,
+  ...selectKernels,
+  ...slicingKernels,
+  ...miscKernels,
+  ...randomChoiceKernels,
+];
+
+export const allKernels: readonly Kernel[] = [
+  ...numeric,
+  ...inNarrowFloats(numeric),
+  ...basicKernels,
+  ...shapeKernels,
+  ...arrayKernels,
+  ...indexingKernels,
+  ...blockKernels,
+  ...matrixDiagKernels,
   ...variableKernels,
   ...scatterVariableKernels,
   ...trainingKernels,
   ...randomKernels,
-  ...randomChoiceKernels,
   ...statelessRandomKernels,
   ...functionalKernels,
   ...queueKernels,
@@ -83,7 +92,6 @@ export const allKernels: readonly Kernel[] = [
   ...tensorListKernels,
   ...tensorListRowKernels,
   ...tensorArrayKernels,
-  ...miscKernels,
   ...whereKernels,
   ...stringKernels,
   ...stringParseKernels,
@@ -92,7 +100,6 @@ export const allKernels: readonly Kernel[] = [
   ...stringFormatKernels,
   ...complexKernels,
   ...optionalKernels,
-  ...sparseKernels,
   ...sparseMapKernels,
   ...setKernels,
   ...quantizeKernels,

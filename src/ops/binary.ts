@@ -1,19 +1,17 @@
 // Elementwise ops of two inputs that broadcast: arithmetic, comparisons, boolean algebra, gradients of unary ops.
 import { InternalError, InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
-import { DataType, dtypeSize } from "../tensor/dtype.js";
+import { dtypeSize } from "../tensor/dtype.js";
 import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { wasmFunction, wasmOf } from "./cpu.js";
-import { scratch } from "./matmul.js";
+import { wasmFunction } from "./cpu.js";
 import { binaryCodes, compareCodes } from "./opcodes.js";
-import { type BroadcastPlan, BroadcastPlans, type PairLoop, planBroadcast, runBroadcast } from "./support/broadcast.js";
+import { type BroadcastPlan, BroadcastPlans, planBroadcast, runBroadcast } from "./support/broadcast.js";
 
 const FLOATS = ["float", "double"];
 const NUMBERS = [...FLOATS, "int32", "int64"];
 const SMALL = ["int8", "uint8", "int16", "uint16", "uint32", "uint64"];
 const ALL = [...NUMBERS, ...SMALL];
-const HALVES = ["half", "bfloat16"];
 
 const DIVISION_BY_ZERO = 1;
 
@@ -64,34 +62,9 @@ function pairCall(node: KernelNode, family: string, code: number, forward: boole
   };
 }
 
-/** Half and bfloat16 go through f32, as they do in TensorFlow. */
-function halfCall(node: KernelNode, code: number) {
-  const wasm = wasmOf(node);
-  const half = node.inputTypes[0] === DataType.HALF;
-  const widen = half ? wasm.half_to_f32 : wasm.bfloat16_to_f32;
-  const narrow = half ? wasm.f32_to_half : wasm.f32_to_bfloat16;
-  const loop: PairLoop = (a, b, y, outer, inner, ao, bo, ai, bi) =>
-    wasm.binary_f32(code, a, b, y, outer, inner, ao, bo, ai, bi);
-  return (step: KernelStep): void => {
-    const [a, b] = [step.input(0), step.input(1)];
-    const plan = planBroadcast(a.shape, b.shape);
-    const y = step.allocateOutput(0, plan.shape);
-    if (y.size === 0) return;
-    const block = scratch(step, 4 * (a.size + b.size + y.size));
-    const right = block.ptr + 4 * a.size;
-    const result = right + 4 * b.size;
-    widen(a.ptr, block.ptr, a.size);
-    widen(b.ptr, right, b.size);
-    runBroadcast(plan, loop, block.ptr, right, result, 4, 4);
-    narrow(result, y.ptr, y.size);
-    block.release();
-  };
-}
-
 const binary = (op: string, types: readonly string[]): Kernel =>
   kernel(op, "CPU", { T: types }, (node) => {
-    const narrow = node.inputTypes[0] === DataType.HALF || node.inputTypes[0] === DataType.BFLOAT16;
-    const call = narrow ? halfCall(node, binaryCodes[op]!) : pairCall(node, "binary", binaryCodes[op]!, true);
+    const call = pairCall(node, "binary", binaryCodes[op]!, true);
     return (step) => {
       call(step);
       return DONE;
@@ -207,7 +180,7 @@ const gradient = (op: string, types: readonly string[], check: typeof checkShape
     };
   });
 
-const clipByValue = kernel("ClipByValue", "CPU", { T: NUMBERS }, (node) => {
+const clipByValue = kernel("ClipByValue", "CPU", { T: [...NUMBERS, "uint8", "int8", "uint16", "int16"] }, (node) => {
   const compute = wasmFunction(node, "clip", node.inputTypes[0]!);
   return (step) => {
     const [x, low, high] = [step.input(0), step.input(1), step.input(2)];
@@ -243,16 +216,17 @@ const approximateEqual = kernel("ApproximateEqual", "CPU", { T: FLOATS }, (node)
 export const binaryKernels: readonly Kernel[] = [
   clipByValue,
   approximateEqual,
-  ...["Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum", "FloorDiv", "Div"].map((op) =>
-    binary(op, [...ALL, ...HALVES]),
+  ...["Add", "AddV2", "Sub", "Mul", "Maximum", "Minimum", "FloorDiv", "TruncateDiv", "Div"].map((op) =>
+    binary(op, ALL),
   ),
   ...["FloorMod"].map((op) => binary(op, ALL)),
-  ...["SquaredDifference"].map((op) => binary(op, [...NUMBERS, ...HALVES])),
+  ...["SquaredDifference"].map((op) => binary(op, NUMBERS)),
   binary("Pow", [...NUMBERS, "int8", "int16", "uint8", "uint16", "uint32", "uint64"]),
-  binary("RealDiv", [...FLOATS, ...HALVES]),
-  ...["TruncateDiv"].map((op) => binary(op, ["int32", "int64", ...SMALL])),
+  binary("RealDiv", FLOATS),
   ...["Mod", "TruncateMod"].map((op) => binary(op, NUMBERS)),
-  ...["DivNoNan", "MulNoNan", "Xdivy", "Xlogy", "Atan2", "NextAfter"].map((op) => binary(op, FLOATS)),
+  ...["DivNoNan", "MulNoNan", "Xdivy", "Xlogy", "Atan2", "NextAfter", "Zeta", "Polygamma"].map((op) =>
+    binary(op, FLOATS),
+  ),
   ...GRADIENTS.map((op) => gradient(op, FLOATS, checkCounts)),
   ...[...ACTIVATION_GRADIENTS, "LeakyReluGrad"].map((op) => gradient(op, FLOATS, checkShapes)),
   ...["ReluGrad", "Relu6Grad"].map((op) => gradient(op, ALL, checkShapes)),

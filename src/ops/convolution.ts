@@ -197,7 +197,7 @@ function checkBackprop(label: string, slide: Slide, image: Shape4, filter: Shape
   return w;
 }
 
-const conv2dBackpropInput = kernel("Conv2DBackpropInput", "CPU", { T: FLOATS }, (node) => {
+const conv2dBackpropInput = kernel("Conv2DBackpropInput", "CPU", { T: [...FLOATS, "int32"] }, (node) => {
   const slide = slideOf(node, "input");
   const wasm = wasmOf(node);
   const compute = wasmFunction(node, "conv2d_backprop_input", node.outputTypes[0]!);

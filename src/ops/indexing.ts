@@ -78,7 +78,7 @@ const gatherNdOp = kernel("GatherNd", "CPU", {}, () => (step) => {
 });
 
 /** How an update meets the element that is there. Numbers and BigInts alike. */
-export type Combine = "update" | "add" | "sub" | "mul" | "div" | "min" | "max";
+export type Combine = "update" | "add" | "sub" | "mul" | "div" | "min" | "max" | "differ";
 
 /** Combines one row of updates into a row of the target; `stride` 0 repeats one update for all of it. */
 function combineRow(
@@ -96,6 +96,7 @@ function combineRow(
     else if (how === "sub") view[to + i] = a - b;
     else if (how === "mul") view[to + i] = a * b;
     else if (how === "div") view[to + i] = a / b;
+    else if (how === "differ") view[to + i] = Number(a !== b);
     else if (how === "min") view[to + i] = b < a ? b : a;
     else view[to + i] = b > a ? b : a;
   }
@@ -105,18 +106,20 @@ function combineRow(
 export function scatterRows(heap: Heap, y: Tensor, updates: Tensor, { rows, width }: Slices, how: Combine): void {
   if (updates.size === 0 || width === 0) return;
   const stride = updates.size === 1 && rows.length * width > 1 ? 0 : 1;
-  if (how === "update" && stride === 1) {
-    const bytes = (y.bytes / y.size) * width;
+  if (how === "update") {
+    const size = y.bytes / y.size;
+    const bytes = size * width;
     rows.forEach((row, i) => {
-      copyBytes(heap, updates.ptr + i * bytes, y.ptr + row * bytes, bytes);
+      const to = y.ptr + row * bytes;
+      if (stride === 1) copyBytes(heap, updates.ptr + i * bytes, to, bytes);
+      else for (let j = 0; j < width; j++) copyBytes(heap, updates.ptr, to + j * size, size);
     });
     return;
   }
   const { view, base: to } = elementsOf(heap, y);
   const from = elementsOf(heap, updates).base;
   rows.forEach((row, i) => {
-    if (how === "update") for (let j = 0; j < width; j++) view[to + row * width + j] = view[from]!;
-    else combineRow(view, to + row * width, from + i * width * stride, width, stride, how);
+    combineRow(view, to + row * width, from + i * width * stride, width, stride, how);
   });
 }
 
@@ -166,10 +169,11 @@ const scatterNd = kernel("ScatterNd", "CPU", {}, () => (step) => {
   return DONE;
 });
 
-/** JavaScript values into their places of `values`, which the result takes over. */
-function scatterValues(updates: Tensor, { rows, width }: Slices, shape: Shape, values: Value[]): Tensor {
+/** JavaScript values into their places of `values`, which the result takes over; a scalar goes to all of them. */
+export function scatterValues(updates: Tensor, { rows, width }: Slices, shape: Shape, values: Value[]): Tensor {
+  const stride = updates.shape.length === 0 ? 0 : 1;
   rows.forEach((row, i) => {
-    for (let j = 0; j < width; j++) values[row * width + j] = updates.values![i * width + j]!;
+    for (let j = 0; j < width; j++) values[row * width + j] = updates.values![(i * width + j) * stride]!;
   });
   for (const value of values) retainValue(value);
   return Tensor.ofValues(updates.dtype, shape, values);

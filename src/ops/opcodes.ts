@@ -44,6 +44,8 @@ export const unaryCodes: Readonly<Record<string, number>> = {
   Digamma: 37,
   BesselI0e: 38,
   BesselI1e: 39,
+  Erfinv: 40,
+  Ndtri: 41,
 };
 
 export const binaryCodes: Readonly<Record<string, number>> = {
@@ -53,7 +55,6 @@ export const binaryCodes: Readonly<Record<string, number>> = {
   Mul: 2,
   Div: 3,
   RealDiv: 3,
-  TruncateDiv: 3,
   Maximum: 4,
   Minimum: 5,
   SquaredDifference: 6,
@@ -85,6 +86,9 @@ export const binaryCodes: Readonly<Record<string, number>> = {
   LeftShift: 30,
   RightShift: 31,
   NextAfter: 32,
+  TruncateDiv: 33,
+  Zeta: 34,
+  Polygamma: 35,
 };
 
 export const compareCodes: Readonly<Record<string, number>> = {
@@ -107,6 +111,7 @@ export const reduceCodes: Readonly<Record<string, number>> = {
   All: 5,
   L2Loss: 6,
   Mean: 7,
+  EuclideanNorm: 8,
 };
 
 export const segmentCodes: Readonly<Record<string, number>> = {

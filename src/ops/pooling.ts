@@ -11,7 +11,8 @@ import { readInts } from "./support/index-tensor.js";
 import { isShape4, type Padding, paddingOf, placeWindows, type Shape4 } from "./support/windows.js";
 
 const FLOATS = ["float", "double"];
-const NUMBERS = [...FLOATS, "int32", "int64", "int16", "uint16", "int8", "uint8"];
+const NUMBERS = [...FLOATS, "int32", "int64"];
+const REALS = [...NUMBERS, "int16", "uint16", "int8", "uint8"];
 const INT32_MAX = 2 ** 31 - 1;
 
 interface PoolWindow {
@@ -105,7 +106,7 @@ function refuseDepth(window: PoolWindow, laid: Laid): Laid {
 }
 
 const maxPool = (op: string, first: number | null): Kernel =>
-  kernel(op, "CPU", { T: FLOATS }, (node) => {
+  kernel(op, "CPU", { T: NUMBERS }, (node) => {
     const window = windowOf(node, first === null ? "MaxPoolingOp" : "MaxPoolingV2Op", first);
     const compute = wasmFunction(node, "max_pool", node.outputTypes[0]!);
     return (step) => {
@@ -129,7 +130,7 @@ const avgPool = kernel("AvgPool", "CPU", { T: FLOATS }, (node) => {
   };
 });
 
-const maxPoolWithArgmax = kernel("MaxPoolWithArgmax", "CPU", { T: FLOATS }, (node) => {
+const maxPoolWithArgmax = kernel("MaxPoolWithArgmax", "CPU", { T: NUMBERS }, (node) => {
   const window = windowOf(node, "MaxPoolingWithArgmaxOp", null);
   const fromBatch = Number(node.bool("include_batch_in_index"));
   const wide = Number(node.outputTypes[1] === DataType.INT64);
@@ -159,7 +160,7 @@ const checkRank = (name: string, tensor: Tensor): void => {
 
 /** The gradient of a max pool, and that one's own: towards the pixels that won, or from them. */
 const maxPoolGrad = (op: string, first: number | null, second: boolean): Kernel =>
-  kernel(op, "CPU", { T: FLOATS }, (node) => {
+  kernel(op, "CPU", { T: NUMBERS }, (node) => {
     const window = windowOf(node, `MaxPoolingGrad${second ? "Grad" : ""}Op`, first);
     const compute = wasmFunction(node, second ? "max_pool_grad_grad" : "max_pool_grad", node.outputTypes[0]!);
     return (step) => {
@@ -198,7 +199,7 @@ const avgPoolGrad = kernel("AvgPoolGrad", "CPU", { T: FLOATS }, (node) => {
 });
 
 /** The gradient goes back to the pixels that the indices name. */
-const maxPoolGradWithArgmax = kernel("MaxPoolGradWithArgmax", "CPU", { T: NUMBERS, Targmax: ["int64"] }, (node) => {
+const maxPoolGradWithArgmax = kernel("MaxPoolGradWithArgmax", "CPU", { T: REALS, Targmax: ["int64"] }, (node) => {
   const window = windowOf(node, "MaxPoolingGradWithArgmaxOp", null);
   const fromBatch = node.bool("include_batch_in_index");
   return (step) => {

@@ -1,16 +1,16 @@
 // Reductions over any set of axes, arg-min and arg-max, running sums. Axes are merged; what isn't already
 // [outer, reduce, inner] is transposed first.
 import { InvalidArgumentError } from "../errors/index.js";
-import { DONE, type Kernel, type KernelStep, kernel, type Status } from "../kernel/kernel.js";
+import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
-import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { reduceCodes, unaryCodes } from "./opcodes.js";
 import { normalizeAxis, readInt, readInts } from "./support/index-tensor.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 
-const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", "uint16"];
+const WHOLE = ["int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
+const NUMBERS = ["float", "double", ...WHOLE];
 
 /** Which axes go, and what stays. */
 function plan(shape: Shape, axes: readonly number[], keepDims: boolean) {
@@ -38,26 +38,20 @@ function plan(shape: Shape, axes: readonly number[], keepDims: boolean) {
   return { result, runs };
 }
 
-/** EuclideanNorm is the root of what L2Loss sums. */
 const reduction = (op: string, types: Record<string, readonly string[]>): Kernel =>
   kernel(op, "CPU", types, (node) => {
-    const norm = op === "EuclideanNorm";
     const dtype = node.inputTypes[0]!;
     const compute = dtype === DataType.BOOL ? wasmOf(node).reduce_bool : wasmFunction(node, "reduce", dtype);
-    const code = reduceCodes[norm ? "L2Loss" : op]!;
+    const code = reduceCodes[op]!;
     const keepDims = node.bool("keep_dims");
     const wasm = wasmOf(node);
-    const root = norm ? wasmFunction(node, "unary", dtype) : null;
-    const finish = (y: Tensor): Status => {
-      root?.(unaryCodes.Sqrt!, y.ptr, y.ptr, y.size);
-      return DONE;
-    };
+    const absolute = op === "EuclideanNorm" ? wasmFunction(node, "unary", dtype) : null;
     return (step) => {
       const x = step.input(0);
       const { result, runs } = plan(x.shape, readInts(step.heap, step.input(1)), keepDims);
       if (!runs.some((run) => run.reduced) && x.size > 0) {
-        if (root === null) step.setOutput(0, x.share(result));
-        else root(unaryCodes.Abs!, x.ptr, step.allocateOutput(0, result).ptr, x.size);
+        if (absolute === null) step.setOutput(0, x.share(result));
+        else absolute(unaryCodes.Abs!, x.ptr, step.allocateOutput(0, result).ptr, x.size);
         return DONE;
       }
       const y = step.allocateOutput(0, result);
@@ -68,7 +62,7 @@ const reduction = (op: string, types: Record<string, readonly string[]>): Kernel
         const at = runs.findIndex((run) => run.reduced);
         const size = (list: typeof runs) => list.reduce((n, run) => n * run.size, 1);
         compute(code, x.ptr, y.ptr, size(runs.slice(0, at)), runs[at]!.size, size(runs.slice(at + 1)));
-        return finish(y);
+        return DONE;
       }
       // Kept axes first, reduced ones last.
       const sizes = runs.map((run) => run.size);
@@ -86,12 +80,12 @@ const reduction = (op: string, types: Record<string, readonly string[]>): Kernel
       );
       compute(code, moved.ptr, y.ptr, total(false), total(true), 1);
       moved.release();
-      return finish(y);
+      return DONE;
     };
   });
 
 const argument = (op: string, smallest: number): Kernel =>
-  kernel(op, "CPU", { T: ["float", "double", "int32", "int64", "uint8", "bool"] }, (node) => {
+  kernel(op, "CPU", { T: [...NUMBERS, "bool"] }, (node) => {
     const compute = wasmFunction(node, "arg", node.inputTypes[0]!);
     const narrow = node.outputTypes[0] === DataType.INT32;
     return (step) => {
@@ -125,7 +119,7 @@ const argument = (op: string, smallest: number): Kernel =>
   });
 
 const running = (op: string, product: number): Kernel =>
-  kernel(op, "CPU", { T: ["float", "double", "int32", "int64"] }, (node) => {
+  kernel(op, "CPU", { T: NUMBERS }, (node) => {
     const compute = wasmFunction(node, "scan", node.inputTypes[0]!);
     const exclusive = Number(node.bool("exclusive"));
     const reverse = Number(node.bool("reverse"));
@@ -164,7 +158,7 @@ const l2Loss = kernel("L2Loss", "CPU", { T: ["float", "double"] }, (node) => {
 
 export const reduceKernels: readonly Kernel[] = [
   ...["Sum", "Prod", "Max", "Min", "Mean"].map((op) => reduction(op, { T: NUMBERS })),
-  reduction("EuclideanNorm", { T: ["float", "double"] }),
+  reduction("EuclideanNorm", { T: NUMBERS }),
   ...["Any", "All"].map((op) => reduction(op, {})),
   argument("ArgMax", 0),
   argument("ArgMin", 1),

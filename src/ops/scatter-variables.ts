@@ -3,31 +3,42 @@
 // anybody else reads them.
 import { FailedPreconditionError, InvalidArgumentError, OutOfRangeError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
+import { Variable } from "../resources/variable.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { retainValue, Tensor } from "../tensor/tensor.js";
 import { wasmOf } from "./cpu.js";
-import { type Combine, gatherNd, scatterRows, scatterSlices } from "./indexing.js";
+import { type Combine, gatherNd, scatterRows, scatterSlices, scatterValues } from "./indexing.js";
 import { gather, masksOf, stridedView, unravel } from "./slicing.js";
 import { readInt, readInts, writeInts } from "./support/index-tensor.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 import { readVariable, writableValue } from "./variables.js";
 
-const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", "uint16"];
-const EVERY_FIXED = [...NUMBERS, "bool"];
+const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
+const EVERY = [...NUMBERS, "bool", "string", "half", "bfloat16", "complex64", "complex128"];
 
 /** The value on input 0, ready to be written into, and what becomes of the output. */
 interface Target {
   readonly value: Tensor;
+  /** JavaScript values can't be written into: the variable gets a new tensor, and the hold on it. */
+  replace(value: Tensor): void;
   done(): void;
 }
 
 function target(step: KernelStep, resource: boolean, dtype: DataType): Target {
-  if (resource) return { value: writableValue(step, readVariable(step, 0, dtype)), done: () => {} };
-  const variable = step.inputRef(0);
+  const variable = resource ? readVariable(step, 0, dtype) : step.inputRef(0);
   if (variable.value === null)
     throw new FailedPreconditionError(`Attempting to use uninitialized value ${variable.name}`);
-  return { value: variable.value, done: () => step.setOutputRef(0, variable) };
+  return {
+    value: variable instanceof Variable && resource ? writableValue(step, variable) : variable.value,
+    replace: (value) => {
+      variable.value?.release();
+      variable.value = value;
+    },
+    done: () => {
+      if (!resource) step.setOutputRef(0, variable);
+    },
+  };
 }
 
 /** The shape that updates must have, or a scalar. */
@@ -45,32 +56,33 @@ function checkUpdates(resource: boolean, updates: Tensor, indices: Tensor, param
   );
 }
 
-/** Rows that a list of indices names. */
-function rowsOf(step: KernelStep, indices: Tensor, params: Shape): number[] {
-  const limit = params[0]!;
-  const rows = readInts(step.heap, indices);
-  rows.forEach((row, i) => {
-    if (row >= 0 && row < limit) return;
-    const place = indices.shape.length === 0 ? "" : shapeString(unravel(i, indices.shape));
-    throw new InvalidArgumentError(`indices${place} = ${row} is not in [0, ${limit})`);
-  });
-  return rows;
+/** @throws InvalidArgumentError for the `i`-th of the indices */
+function refuseRow(indices: Tensor, i: number, row: number, limit: number): never {
+  const place = indices.shape.length === 0 ? "" : shapeString(unravel(i, indices.shape));
+  throw new InvalidArgumentError(`indices${place} = ${row} is not in [0, ${limit})`);
 }
 
 const scatter = (name: string, how: Combine, resource: boolean): Kernel => {
-  const types = how === "update" ? EVERY_FIXED : NUMBERS;
+  const types = how === "update" ? EVERY : NUMBERS;
   return kernel(`${resource ? "Resource" : ""}Scatter${name}`, "CPU", { [resource ? "dtype" : "T"]: types }, (node) => {
     const type = node.type(resource ? "dtype" : "T");
     const integers = type !== DataType.FLOAT && type !== DataType.DOUBLE;
     return (step) => {
       const [indices, updates] = [step.input(1), step.input(2)];
-      const { value, done } = target(step, resource, updates.dtype);
+      const { value, replace, done } = target(step, resource, updates.dtype);
       if (value.shape.length < 1)
         throw new InvalidArgumentError(`params must be at least 1-D, got shape ${shapeString(value.shape)}`);
       checkUpdates(resource, updates, indices, value.shape);
-      const rows = rowsOf(step, indices, value.shape);
+      const limit = value.shape[0]!;
+      const named = readInts(step.heap, indices);
+      const wrong = named.findIndex((row) => row < 0 || row >= limit);
+      // The rows before a wrong one are changed all the same.
+      const rows = wrong < 0 ? named : named.slice(0, wrong);
       if (how === "div" && integers) checkDivisors(step, updates);
-      scatterRows(step.heap, value, updates, { rows, width: numElements(value.shape.slice(1)) }, how);
+      const slices = { rows, width: numElements(value.shape.slice(1)) };
+      if (value.values !== null) replace(scatterValues(updates, slices, value.shape, [...value.values]));
+      else scatterRows(step.heap, value, updates, slices, how);
+      if (wrong >= 0) refuseRow(indices, wrong, named[wrong]!, limit);
       done();
       return DONE;
     };
@@ -86,15 +98,18 @@ function checkDivisors(step: KernelStep, updates: Tensor): void {
   }
 }
 
+/** What becomes of sums and differences when anything but 0 is true. */
+const inBooleans = (how: Combine): Combine => (how === "add" ? "max" : how === "sub" ? "differ" : how);
+
 const scatterNd = (name: string, how: Combine, resource: boolean): Kernel =>
   kernel(
     `${resource ? "Resource" : ""}ScatterNd${name}`,
     "CPU",
-    { T: how === "update" ? EVERY_FIXED : NUMBERS },
+    { T: how === "update" ? EVERY : how !== "min" && how !== "max" && resource ? [...NUMBERS, "bool"] : NUMBERS },
     () => {
       return (step) => {
         const [indices, updates] = [step.input(1), step.input(2)];
-        const { value, done } = target(step, resource, updates.dtype);
+        const { value, replace, done } = target(step, resource, updates.dtype);
         if (indices.shape.length < 1)
           throw new InvalidArgumentError(
             `Indices shape must have rank at least one. Found:${shapeString(indices.shape)}`,
@@ -105,13 +120,21 @@ const scatterNd = (name: string, how: Combine, resource: boolean): Kernel =>
           throw new InvalidArgumentError(
             `Inner dimension of indices cannot be greater than rank of the tensor: ${depth} > ${value.shape.length}`,
           );
-        const expected = [...batch, ...value.shape.slice(depth)];
-        if (!sameShape(updates.shape, expected))
+        batch.forEach((size, i) => {
+          if (size === updates.shape[i]) return;
           throw new InvalidArgumentError(
-            `Dimensions [${batch.length},${updates.shape.length}) of updates[shape=${shapeString(updates.shape)}] must match ` +
-              `dimensions [${depth},${value.shape.length}) of input[shape=${shapeString(value.shape)}]`,
+            `Dimensions [0,${batch.length}) of indices[shape=${shapeString(indices.shape)}] = ${size} must match ` +
+              `dimensions [0,${batch.length}) of updates[shape=${shapeString(updates.shape)}] = ${updates.shape[i] ?? 0}`,
           );
-        scatterRows(step.heap, value, updates, scatterSlices(step.heap, indices, value.shape), how);
+        });
+        if (!sameShape(updates.shape.slice(batch.length), value.shape.slice(depth)))
+          throw new InvalidArgumentError(
+            `Dimensions [${depth},${value.shape.length}) of input[shape=${shapeString(value.shape)}] must match ` +
+              `dimensions [${batch.length},${updates.shape.length}) of updates[shape=${shapeString(updates.shape)}]`,
+          );
+        const slices = scatterSlices(step.heap, indices, value.shape);
+        if (value.values !== null) replace(scatterValues(updates, slices, value.shape, [...value.values]));
+        else scatterRows(step.heap, value, updates, slices, value.dtype === DataType.BOOL ? inBooleans(how) : how);
         done();
         return DONE;
       };
@@ -119,11 +142,11 @@ const scatterNd = (name: string, how: Combine, resource: boolean): Kernel =>
   );
 
 const stridedSliceAssign = (resource: boolean): Kernel =>
-  kernel(`${resource ? "Resource" : ""}StridedSliceAssign`, "CPU", { T: EVERY_FIXED }, (node) => {
+  kernel(`${resource ? "Resource" : ""}StridedSliceAssign`, "CPU", { T: EVERY }, (node) => {
     const masks = masksOf(node);
     return (step) => {
       const updates = step.input(4);
-      const { value, done } = target(step, resource, updates.dtype);
+      const { value, replace, done } = target(step, resource, updates.dtype);
       const read = (input: number) => readInts(step.heap, step.input(input));
       const view = stridedView(value.shape, read(1), read(2), read(3), masks);
       // Dimensions of one may be left out in front.
@@ -131,7 +154,7 @@ const stridedSliceAssign = (resource: boolean): Kernel =>
       const padded = [...new Array<number>(lead).fill(1), ...updates.shape];
       if (padded.length !== view.shape.length || padded.some((size, i) => size !== view.shape[i] && size !== 1))
         throw new InvalidArgumentError(
-          `shape of value was ${shapeString(updates.shape)} instead of ${shapeString(view.shape)}`,
+          `Cannot broadcast input shape ${shapeString(updates.shape)} into final shape ${shapeString(view.shape)}`,
         );
       const size = dtypeSize(value.dtype);
       const dense = stridesOf(padded);
@@ -141,7 +164,16 @@ const stridedSliceAssign = (resource: boolean): Kernel =>
       const source = from.filter((_, i) => view.shape[i] !== 1).slice(-kept);
       let next = 0;
       const strides = view.sizes.map((length) => (length === 1 ? 0 : source[next++]!));
-      if (numElements(view.sizes) > 0)
+      if (value.values !== null) {
+        const values = [...value.values];
+        for (let i = 0; i < numElements(view.sizes); i++) {
+          const at = unravel(i, view.sizes);
+          const place = at.reduce((sum, index, d) => sum + index * view.strides[d]!, view.offset);
+          values[place] = updates.values![at.reduce((sum, index, d) => sum + index * strides[d]!, 0)]!;
+        }
+        for (const element of values) retainValue(element);
+        replace(Tensor.ofValues(value.dtype, value.shape, values));
+      } else if (numElements(view.sizes) > 0)
         stridedCopy(
           step,
           wasmOf(node),

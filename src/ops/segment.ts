@@ -10,7 +10,7 @@ import { wasmFunction } from "./cpu.js";
 import { segmentCodes } from "./opcodes.js";
 import { readInt } from "./support/index-tensor.js";
 
-const NUMBERS = ["float", "double", "int32", "int64"];
+const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
 const INDICES = ["int32", "int64"];
 
 const isWide = ({ dtype }: Tensor): boolean => dtype === DataType.INT64;
@@ -96,41 +96,46 @@ function place({ shape }: Tensor, i: number): string {
 }
 
 const sparse = (name: string): Kernel =>
-  kernel(`SparseSegment${name}`, "CPU", { T: ["float", "double"], Tidx: INDICES, Tsegmentids: INDICES }, (node) => {
-    const compute = wasmFunction(node, "segment", node.inputTypes[0]!);
-    const code = segmentCodes[name]!;
-    return (step) => {
-      const data = step.input(0);
-      const indices = step.input(1);
-      const ids = step.input(2);
-      if (data.shape.length < 1) throw new InvalidArgumentError("input must be at least rank 1");
-      if (indices.shape.length !== 1) throw new InvalidArgumentError("indices should be a vector.");
-      if (ids.shape.length !== 1) throw new InvalidArgumentError("segment_ids should be a vector.");
-      if (ids.size !== indices.size) throw new InvalidArgumentError("segment_ids and indices should have same size.");
-      const segments = countSegments(step.heap, ids, true);
-      const rows = data.shape[0]!;
-      for (let i = 0; i < indices.size; i++) {
-        const row = at(step.heap, indices, i);
-        if (row < 0 || row >= rows)
-          throw new InvalidArgumentError(`Bad: indices[${i}] == ${row} out of range [0, ${rows})`);
-      }
-      const y = step.allocateOutput(0, [segments, ...data.shape.slice(1)]);
-      if (y.size === 0) return DONE;
-      compute(
-        code,
-        data.ptr,
-        indices.ptr,
-        Number(isWide(indices)),
-        ids.ptr,
-        Number(isWide(ids)),
-        y.ptr,
-        ids.size,
-        segments,
-        y.size / segments,
-      );
-      return DONE;
-    };
-  });
+  kernel(
+    `SparseSegment${name}`,
+    "CPU",
+    { T: name === "Sum" ? NUMBERS : ["float", "double"], Tidx: INDICES, Tsegmentids: INDICES },
+    (node) => {
+      const compute = wasmFunction(node, "segment", node.inputTypes[0]!);
+      const code = segmentCodes[name]!;
+      return (step) => {
+        const data = step.input(0);
+        const indices = step.input(1);
+        const ids = step.input(2);
+        if (data.shape.length < 1) throw new InvalidArgumentError("input must be at least rank 1");
+        if (indices.shape.length !== 1) throw new InvalidArgumentError("indices should be a vector.");
+        if (ids.shape.length !== 1) throw new InvalidArgumentError("segment_ids should be a vector.");
+        if (ids.size !== indices.size) throw new InvalidArgumentError("segment_ids and indices should have same size.");
+        const segments = countSegments(step.heap, ids, true);
+        const rows = data.shape[0]!;
+        for (let i = 0; i < indices.size; i++) {
+          const row = at(step.heap, indices, i);
+          if (row < 0 || row >= rows)
+            throw new InvalidArgumentError(`Bad: indices[${i}] == ${row} out of range [0, ${rows})`);
+        }
+        const y = step.allocateOutput(0, [segments, ...data.shape.slice(1)]);
+        if (y.size === 0) return DONE;
+        compute(
+          code,
+          data.ptr,
+          indices.ptr,
+          Number(isWide(indices)),
+          ids.ptr,
+          Number(isWide(ids)),
+          y.ptr,
+          ids.size,
+          segments,
+          y.size / segments,
+        );
+        return DONE;
+      };
+    },
+  );
 
 export const segmentKernels: readonly Kernel[] = [
   ...["Sum", "Mean", "Prod", "Min", "Max"].map(sorted),

@@ -182,8 +182,10 @@ const cast = kernel("Cast", "CPU", {}, (node) => {
   };
 });
 
+const ADDABLE = ["float", "double", "int32", "int64", "uint8", "int8", "uint16", "int16", "uint32", "uint64"];
+
 /** The sum of any number of tensors of one shape. */
-const addN = kernel("AddN", "CPU", { T: ["float", "double", "int32", "int64"] }, (node) => {
+const addN = kernel("AddN", "CPU", { T: ADDABLE }, (node) => {
   const add = wasmFunction(node, "binary", node.inputTypes[0]!);
   const count = node.inputTypes.length;
   return (step) => {

@@ -3,16 +3,17 @@
 import { FailedPreconditionError, InternalError, InvalidArgumentError, OpError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import type { Variable } from "../resources/variable.js";
-import { type DataType, dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction } from "./cpu.js";
 import { readInts } from "./support/index-tensor.js";
+import { conversions, FloatStep, floatNode, isNarrow, NARROW_FLOATS } from "./support/narrow-floats.js";
 import { scalarReader } from "./update-scalars.js";
 import { flagsOf, plain, type Update, updates } from "./updates.js";
 import { readVariable, writableValue } from "./variables.js";
 
-const TYPES = ["float", "double"];
+const TYPES = ["float", "double", ...NARROW_FLOATS];
 
 function checkShapes(values: readonly Tensor[], grad: Tensor, name: string): void {
   for (const value of values) {
@@ -98,6 +99,36 @@ function checkIndex(update: Update, index: number, i: number, rows: number): voi
 
 type MakeApply = (update: Update, node: KernelNode) => Apply;
 
+/** Variables of half and bfloat16 are widened, updated in float, and rounded. */
+function inFloat(update: Update, node: KernelNode, make: MakeApply): Apply {
+  const { widen, narrow } = conversions(node, node.type("T"));
+  const call = new FloatStep(node, widen, narrow);
+  const apply = make(update, floatNode(node));
+  return (step, values) => {
+    const wide: Tensor[] = [];
+    try {
+      for (const value of values) {
+        const copy = step.allocate(DataType.FLOAT, value.shape);
+        wide.push(copy);
+        if (value.size > 0) widen(value.ptr, copy.ptr, value.size);
+      }
+      call.run(step, (floatStep) => {
+        apply(floatStep, wide);
+        return DONE;
+      });
+    } finally {
+      // Rows before one that is refused are changed: whatever happened goes back.
+      wide.forEach((copy, i) => {
+        if (copy.size > 0) narrow(copy.ptr, values[i]!.ptr, copy.size);
+        copy.release();
+      });
+    }
+  };
+}
+
+const prepare = (update: Update, node: KernelNode, make: MakeApply): Apply =>
+  isNarrow(node.type("T")) ? inFloat(update, node, make) : make(update, node);
+
 function variableOf(step: KernelStep, index: number, dtype: DataType): Variable {
   try {
     return readVariable(step, index, dtype);
@@ -110,7 +141,7 @@ function variableOf(step: KernelStep, index: number, dtype: DataType): Variable 
 
 const onResources = (op: string, update: Update, types: Kernel["types"], make: MakeApply): Kernel =>
   kernel(op, "CPU", types, (node) => {
-    const apply = make(update, node);
+    const apply = prepare(update, node, make);
     const dtype = node.type("T");
     return (step) => {
       const variables: Variable[] = [];
@@ -125,7 +156,7 @@ const onResources = (op: string, update: Update, types: Kernel["types"], make: M
 
 const onRefs = (op: string, update: Update, types: Kernel["types"], make: MakeApply): Kernel =>
   kernel(op, "CPU", types, (node) => {
-    const apply = make(update, node);
+    const apply = prepare(update, node, make);
     return (step) => {
       const values: Tensor[] = [];
       for (let i = 0; i < update.variables; i++) {

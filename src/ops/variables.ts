@@ -12,7 +12,7 @@ import { wasmFunction } from "./cpu.js";
 import { binaryCodes } from "./opcodes.js";
 import { writeInts } from "./support/index-tensor.js";
 
-const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", "uint16"];
+const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
 
 const resourceName = (node: KernelNode): string => node.string("shared_name") || node.name;
 

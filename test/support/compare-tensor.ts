@@ -117,6 +117,13 @@ function halfToNumber(bits: number): number {
   return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
 }
 
+/** The upper half of a float. */
+function bfloatToNumber(bits: number): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setUint32(0, bits << 16);
+  return view.getFloat32(0);
+}
+
 const u8: ElementReader = integer(1, (view, at) => view.getUint8(at));
 const i64: ElementReader = integer(8, (view, at) => view.getBigInt64(at, true));
 
@@ -157,6 +164,15 @@ const readers: ReadonlyMap<number, ElementReader> = new Map<number, ElementReade
       float: true,
       bits: (view, at) => view.getUint16(at, true),
       value: (view, at) => halfToNumber(view.getUint16(at, true)),
+    },
+  ],
+  [
+    DataType.BFLOAT16,
+    {
+      size: 2,
+      float: true,
+      bits: (view, at) => view.getUint16(at, true),
+      value: (view, at) => bfloatToNumber(view.getUint16(at, true)),
     },
   ],
   [DataType.BOOL, u8],

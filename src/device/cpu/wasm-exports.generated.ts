@@ -22,6 +22,7 @@ export interface WasmExports {
   conv2d_backprop_input_f64(dy: number, filter: number, dx: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
   conv2d_backprop_filter_f32(x: number, dy: number, dfilter: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
   conv2d_backprop_filter_f64(x: number, dy: number, dfilter: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
+  conv2d_backprop_input_i32(dy: number, filter: number, dx: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, outC: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number, scratch: number): void;
   // ./kernels/depthwise
   depthwise_conv2d_f32(x: number, filter: number, y: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, multiplier: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number): void;
   depthwise_conv2d_backprop_input_f32(dx: number, filter: number, dy: number, batch: number, inH: number, inW: number, inC: number, kH: number, kW: number, multiplier: number, outH: number, outW: number, strideH: number, strideW: number, dilH: number, dilW: number, padT: number, padL: number): void;
@@ -38,11 +39,19 @@ export interface WasmExports {
   avg_pool_f64(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   max_pool_grad_f64(x: number, dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   avg_pool_grad_f64(dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  max_pool_i32(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  max_pool_grad_i32(x: number, dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  max_pool_i64(x: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  max_pool_grad_i64(x: number, dy: number, dx: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   // ./kernels/pool-winner
   max_pool_argmax_f32(x: number, y: number, where: number, wide: number, fromBatch: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   max_pool_argmax_f64(x: number, y: number, where: number, wide: number, fromBatch: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   max_pool_grad_grad_f32(x: number, from: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   max_pool_grad_grad_f64(x: number, from: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  max_pool_argmax_i32(x: number, y: number, where: number, wide: number, fromBatch: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  max_pool_grad_grad_i32(x: number, from: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  max_pool_argmax_i64(x: number, y: number, where: number, wide: number, fromBatch: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
+  max_pool_grad_grad_i64(x: number, from: number, y: number, batch: number, inH: number, inW: number, channels: number, outH: number, outW: number, kH: number, kW: number, strideH: number, strideW: number, padT: number, padL: number): void;
   // ./kernels/batch-norm
   channel_sums_f32(x: number, sums: number, rows: number, channels: number): void;
   channel_squares_f32(x: number, mean: number, sums: number, rows: number, channels: number): void;
@@ -146,6 +155,9 @@ export interface WasmExports {
   unary_i16(op: number, x: number, y: number, n: number): void;
   unary_i8(op: number, x: number, y: number, n: number): void;
   unary_u8(op: number, x: number, y: number, n: number): void;
+  unary_u16(op: number, x: number, y: number, n: number): void;
+  unary_u32(op: number, x: number, y: number, n: number): void;
+  unary_u64(op: number, x: number, y: number, n: number): void;
   logical_not(x: number, y: number, n: number): void;
   leaky_relu_f64(x: number, y: number, n: number, alpha: number): void;
   leaky_relu_grad_f64(gradient: number, x: number, y: number, n: number, alpha: number): void;
@@ -160,16 +172,29 @@ export interface WasmExports {
   reduce_i8(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
   reduce_i16(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
   reduce_u16(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  reduce_u32(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  reduce_u64(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
   reduce_bool(op: number, x: number, y: number, outer: number, n: number, inner: number): void;
   arg_f32(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
   arg_f64(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
   arg_i32(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
   arg_i64(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
   arg_u8(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  arg_i8(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  arg_i16(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  arg_u16(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  arg_u32(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
+  arg_u64(smallest: number, x: number, y: number, outer: number, n: number, inner: number): void;
   scan_f32(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
   scan_f64(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
   scan_i32(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
   scan_i64(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
+  scan_u8(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
+  scan_i8(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
+  scan_u16(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
+  scan_i16(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
+  scan_u32(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
+  scan_u64(product: number, x: number, y: number, outer: number, n: number, inner: number, exclusive: number, reverse: number): void;
   // ./kernels/strided
   strided_copy(size: number, x: number, y: number, plan: number, rank: number): void;
   strided_add_f32(x: number, y: number, plan: number, rank: number): void;
@@ -240,12 +265,28 @@ export interface WasmExports {
   unsorted_segment_i32(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
   segment_i64(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
   unsorted_segment_i64(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
+  segment_u8(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
+  unsorted_segment_u8(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
+  segment_i8(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
+  unsorted_segment_i8(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
+  segment_u16(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
+  unsorted_segment_u16(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
+  segment_i16(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
+  unsorted_segment_i16(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
+  segment_u32(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
+  unsorted_segment_u32(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
+  segment_u64(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
+  unsorted_segment_u64(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
   // ./kernels/select
   select(condition: number, a: number, b: number, y: number, n: number, size: number): void;
   clip_f32(x: number, low: number, high: number, y: number, n: number, lowStep: number, highStep: number): void;
   clip_f64(x: number, low: number, high: number, y: number, n: number, lowStep: number, highStep: number): void;
   clip_i32(x: number, low: number, high: number, y: number, n: number, lowStep: number, highStep: number): void;
   clip_i64(x: number, low: number, high: number, y: number, n: number, lowStep: number, highStep: number): void;
+  clip_i8(x: number, low: number, high: number, y: number, n: number, lowStep: number, highStep: number): void;
+  clip_u8(x: number, low: number, high: number, y: number, n: number, lowStep: number, highStep: number): void;
+  clip_i16(x: number, low: number, high: number, y: number, n: number, lowStep: number, highStep: number): void;
+  clip_u16(x: number, low: number, high: number, y: number, n: number, lowStep: number, highStep: number): void;
   approximate_equal_f32(a: number, b: number, y: number, n: number, tolerance: number): void;
   approximate_equal_f64(a: number, b: number, y: number, n: number, tolerance: number): void;
 }

@@ -34,14 +34,14 @@ export const elementwiseShapes: ShapeTable = {
   ...forOps(
     `Neg Abs Sign Square Exp Log Tanh Sigmoid Sqrt Rsqrt Floor Ceil Rint Expm1 Log1p Sin Cos Tan Asin Acos Atan Sinh
      Cosh Asinh Acosh Atanh Elu Selu Softplus Softsign Erf Erfc Lgamma Digamma BesselI0e BesselI1e Round Reciprocal Inv
-     Relu Relu6 LeakyRelu Invert IsNan IsInf IsFinite LogicalNot Cast Real Imag ComplexAbs Angle ZerosLike OnesLike
+     Erfinv Ndtri Relu Relu6 LeakyRelu Invert IsNan IsInf IsFinite LogicalNot Cast Real Imag ComplexAbs Angle ZerosLike OnesLike
      ClipByValue CheckNumerics CheckNumericsV2 AsString EncodeBase64 DecodeBase64 StringToNumber StringLength
      StringLower StringUpper StringStrip TanhGrad SigmoidGrad SqrtGrad RsqrtGrad ReciprocalGrad InvGrad`,
     unchanged,
   ),
   ...forOps(
     `Add AddV2 Sub Mul Maximum Minimum FloorDiv Div FloorMod SquaredDifference Pow RealDiv TruncateDiv Mod TruncateMod
-     DivNoNan MulNoNan Xdivy Xlogy Atan2 NextAfter BitwiseAnd BitwiseOr BitwiseXor LeftShift RightShift Less LessEqual
+     DivNoNan MulNoNan Xdivy Xlogy Atan2 NextAfter Zeta Polygamma BitwiseAnd BitwiseOr BitwiseXor LeftShift RightShift Less LessEqual
      Greater GreaterEqual LogicalAnd LogicalOr Complex`,
     broadcast,
   ),

@@ -17,4 +17,6 @@ FAMILIES = [
     "strings",
     "sparse",
     "random_ops",
+    "types",
+    "halves",
 ]
