@@ -1,8 +1,6 @@
 """Every error that one task can be brought to: the master's request errors, the graph's, the kernels'.
 
-By raw requests where Python refuses to send them. Left out, because they need other tasks or end a real server:
-unplaceable nodes' list of remote devices, RunCallable with too few feeds, a fetch without its output index, errors of
-RunGraph and RecvTensor between tasks, restarts.
+By raw requests where Python refuses to send them. What is left out, and why, stands in conformance/README.md.
 """
 
 import numpy as np
@@ -157,6 +155,58 @@ def callables(target, record):
     record.raises("unknown fetch", lambda: make(fetch=["zz:0"]))
     record.raises("nothing", lambda: make())
     record.raises("kernel error", lambda: run(make(fetch=["b:0"])))
+
+
+@program()
+def requests_twice(target, record):
+    """Every method that tells by its request_id that it was asked before."""
+    m = Master(target)
+    h = m.call("CreateSession", graph_def=graph(A, P, B)).session_handle
+    one = tensor(np.float32(2))
+    handle = m.call("MakeCallable", session_handle=h, options={"feed": ["p:0"], "fetch": ["b:0"]}).handle
+    asks = {
+        "PartialRunSetup": lambda: m.call("PartialRunSetup", session_handle=h, feed=["p:0"], fetch=["b:0"], request_id=101).partial_run_handle,
+        "MakeCallable": lambda: m.call("MakeCallable", session_handle=h, options={"fetch": ["a:0"]}, request_id=102).handle,
+        "RunCallable": lambda: len(m.call("RunCallable", session_handle=h, handle=handle, feed=[one], request_id=103).fetch),
+        "RunStep": lambda: len(m.run(h, fetches=["a:0"], request_id=104)[0]),
+        "RunStep that failed": lambda: len(m.run(h, fetches=["nope:0"], request_id=105)[0]),
+        "RunStep, as a status": lambda: len(m.run(h, fetches=["a:0"], request_id=106, store_errors_in_response_body=False)[0]),
+        "an id of another method": lambda: len(m.run(h, fetches=["a:0"], request_id=101)[0]),
+    }
+    for name, ask in asks.items():
+        record.raises(name, ask)
+        record.raises(f"{name}, twice", ask)
+    record("id 0", [m.call("MakeCallable", session_handle=h, options={"fetch": ["a:0"]}).handle for _ in range(2)])
+
+
+@program()
+def long_texts(target, record):
+    """A status cuts its text, a response's body doesn't."""
+    m = Master(target)
+    long = node(graph_pb2.GraphDef(), "bad", "CheckNumerics", ["p"], T=F, message="x" * 5000)
+    g = graph(P)
+    g.node.append(long)
+    h = m.call("CreateSession", graph_def=g).session_handle
+    nan = [("p:0", tensor(np.float32(np.nan)))]
+    record.raises("body", lambda: m.run(h, nan, ["bad:0"]))
+    record.raises("status", lambda: m.run(h, nan, ["bad:0"], store_errors_in_response_body=False))
+    handle = m.call("MakeCallable", session_handle=h, options={"feed": ["p:0"], "fetch": ["bad:0"]}).handle
+    record.raises("callable", lambda: m.call("RunCallable", session_handle=h, handle=handle, feed=[nan[0][1]]))
+    for size in (3000, 3040, 3072, 3073):
+        record.raises(f"unknown target of {size}", lambda: m.run(h, targets=["y" * size], store_errors_in_response_body=False))
+
+
+@program()
+def first_use_of_a_container(target, record):
+    """Nothing was ever made in it: the text tells that apart from a missing variable."""
+    with tf.Graph().as_default() as other, other.container("other"):
+        v = v1.get_variable("v", shape=[2], use_resource=True)
+        w = v1.get_variable("w", shape=[2], use_resource=True)
+        set_w = v1.assign(w, [1.0, 2.0])
+        with v1.Session(target) as sess:
+            record.raises("container", lambda: sess.run(v))
+            sess.run(set_w)
+            record.raises("variable", lambda: sess.run(v))
 
 
 @program()
