@@ -81,6 +81,7 @@ function textOf([name, asked]: [string, Asked]): string {
       ({ name: device, bytesInUse, peakBytesInUse }) =>
         `  device ${device}  ${megabytes(bytesInUse)} in use, ${megabytes(peakBytesInUse)} at most`,
     ),
+    `  connections  ${connectionsOf(report)}`,
     ...report.sessions.map(
       ({ handle, nodes, runningSteps, idleMs }) =>
         `  session ${handle}  ${nodes} nodes, ${runningSteps > 0 ? `${runningSteps} steps running` : `idle for ${age(idleMs)}`}`,
@@ -92,6 +93,9 @@ function textOf([name, asked]: [string, Asked]): string {
   ];
   return `${lines.join("\n")}\n`;
 }
+
+const connectionsOf = ({ connections: { accepted, dataIn, dataOut } }: TaskReport): string =>
+  `${accepted} accepted, ${dataOut} of them for tensors; ${dataIn} that bring tensors`;
 
 const stepLines = ({ stepId, ageMs, running, waits }: StepReport): string[] => [
   `  step ${stepId}  ${running ? "runs" : "not begun here, first asked for"} since ${age(ageMs)}`,

@@ -20,6 +20,8 @@ const options = {
   checkpoint: { type: "string" },
   "file-root": { type: "string", multiple: true },
   "no-data-connection": { type: "boolean" },
+  "keepalive-time": { type: "string" },
+  "keepalive-timeout": { type: "string" },
   "end-on-request": { type: "boolean" },
   "end-when-idle": { type: "string" },
   "log-level": { type: "string" },
@@ -38,6 +40,8 @@ Which task this is; without any of these, the only task of a cluster of its own:
   --memory-limit BYTES    for tensors; K, M and G are understood
   --idle-limit SECONDS    closes sessions that nobody used for so long; without it they stay, as TensorFlow's do
   --file-root FOLDER      graphs may read and write files (checkpoints) in it only; may be given several times
+  --keepalive-time SECONDS    a task or client that says nothing for so long (5) is asked whether it lives,
+  --keepalive-timeout SECONDS and counts as gone when it doesn't answer in this time (30)
   --no-data-connection    tensors between tasks go by RecvTensor alone
   --checkpoint PREFIX     write the task's variables there when it stops, begin with them when it starts
   --end-on-request        'tensorfleet end' may end this task: so a chief ends the servers of its job
@@ -83,10 +87,15 @@ async function start(flags: Flags): Promise<Server> {
   const settings: Writable<ServerOptions> = {};
   if (flags.bind !== undefined) settings.bind = flags.bind;
   if (flags["memory-limit"] !== undefined) settings.memoryLimit = bytes(flags["memory-limit"]);
-  if (flags["idle-limit"] !== undefined) settings.idleLimitMs = 1000 * seconds(flags["idle-limit"]);
+  if (flags["idle-limit"] !== undefined) settings.idleLimitMs = 1000 * seconds("idle-limit", flags["idle-limit"]);
   if (flags.checkpoint !== undefined) settings.checkpointOnStop = flags.checkpoint;
   if (flags["file-root"] !== undefined) settings.fileRoots = flags["file-root"];
   if (flags["no-data-connection"]) settings.dataConnection = false;
+  const keepAlive: Writable<NonNullable<ServerOptions["keepAlive"]>> = {};
+  const { "keepalive-time": time, "keepalive-timeout": timeout } = flags;
+  if (time !== undefined) keepAlive.timeMs = 1000 * seconds("keepalive-time", time);
+  if (timeout !== undefined) keepAlive.timeoutMs = 1000 * seconds("keepalive-timeout", timeout);
+  settings.keepAlive = keepAlive;
   if (flags["end-on-request"]) settings.endOnRequest = true;
   const idle = flags["end-when-idle"];
   if (idle !== undefined) settings.endWhenIdleMs = 1000 * integer("end-when-idle", idle);
@@ -136,10 +145,10 @@ function integer(flag: string, text: string): number {
   return Number(text);
 }
 
-function seconds(text: string): number {
+function seconds(flag: string, text: string): number {
   // Timers can't wait longer than 24 days.
   if (!/^\d+(\.\d+)?$/.test(text) || Number(text) === 0 || Number(text) > 2_000_000)
-    throw new Error(`--idle-limit takes a number of seconds up to 2000000, not '${text}'`);
+    throw new Error(`--${flag} takes a number of seconds up to 2000000, not '${text}'`);
   return Number(text);
 }
 

@@ -41,8 +41,13 @@ export interface MasterContext {
   readonly idleLimitMs: number;
 }
 
+/** Sessions that a task may still hold; older ones are left to it. */
+const MOST_UNTOLD = 1000;
+
 export class Master {
   readonly #sessions = new Map<string, MasterSession>();
+  /** Closed sessions, by the workers that couldn't be told. */
+  #untold: { readonly worker: WorkerInterface; readonly handle: string }[] = [];
 
   readonly #idleCheck: ReturnType<typeof setInterval> | null;
 
@@ -90,6 +95,7 @@ export class Master {
     const remote = workersOf(peers, filters);
     const own = devicesAs(task, await local.getStatus());
     const others = await this.#devicesOf(remote, config, signal);
+    this.#tellAgain();
     const devices = [...own, ...others.filter(({ name }) => filters.passes(name))];
     const workers = new Map([[task, local], ...remote.map((worker) => [worker.task, worker] as const)]);
     const client = devices[0]!;
@@ -130,7 +136,7 @@ export class Master {
       );
       if (signal !== undefined && signal.reason !== null) throw signal.reason;
     } catch (error) {
-      await session.close();
+      await this.#close(session);
       throw error;
     }
     session.lastUsed = this.context.now();
@@ -202,7 +208,7 @@ export class Master {
   async closeSession(handle: string): Promise<void> {
     const session = this.session(handle, true);
     this.#sessions.delete(handle);
-    await session.close();
+    await this.#close(session);
   }
 
   /** Devices of the session, or (empty handle) of this task and of all others. */
@@ -224,7 +230,7 @@ export class Master {
   async reset(containers: readonly string[], deviceFilters: readonly string[]): Promise<void> {
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
-    await Promise.all(sessions.map((session) => session.close()));
+    await Promise.all(sessions.map((session) => this.#close(session)));
     const workers = [this.context.local, ...workersOf(this.context.peers, new DeviceFilters(deviceFilters))];
     await Promise.all(workers.map((worker) => worker.cleanupAll(containers)));
   }
@@ -236,6 +242,21 @@ export class Master {
       if (now() - session.lastUsed < idleLimitMs) continue;
       log(`Session ${session.handle} is closed: nobody used it for ${idleLimitMs / 1000} s`);
       void this.closeSession(session.handle);
+    }
+  }
+
+  async #close(session: MasterSession): Promise<void> {
+    const { handle } = session;
+    for (const worker of await session.close()) this.#untold.push({ worker, handle });
+    this.#untold.splice(0, this.#untold.length - MOST_UNTOLD);
+  }
+
+  /** Tasks can be reached again: what they hold for sessions that are closed goes now. */
+  #tellAgain(): void {
+    const untold = this.#untold;
+    this.#untold = [];
+    for (const entry of untold) {
+      entry.worker.deleteWorkerSession(entry.handle).catch(() => this.#untold.push(entry));
     }
   }
 

@@ -199,9 +199,12 @@ export class MasterSession {
     if (this.#callables.has(handle)) this.#callables.set(handle, null);
   }
 
-  /** Ends running steps with TensorFlow's text, drops what the workers hold for the session. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  /**
+   * Ends running steps with TensorFlow's text, drops what the workers hold for the session.
+   * @returns the workers that couldn't be told
+   */
+  async close(): Promise<readonly WorkerInterface[]> {
+    if (this.#closed) return [];
     this.#closed = true;
     const reason = new CancelledError(CLOSED);
     const ends = [...this.#running.values()];
@@ -212,9 +215,9 @@ export class MasterSession {
     }
     this.#partialRuns.clear();
     await Promise.allSettled(ends);
-    await Promise.allSettled(
-      [...this.context.workers.values()].map((worker) => worker.deleteWorkerSession(this.handle)),
-    );
+    const workers = [...this.context.workers.values()];
+    const told = await Promise.allSettled(workers.map((worker) => worker.deleteWorkerSession(this.handle)));
+    return workers.filter((_, i) => told[i]!.status === "rejected");
   }
 
   async #track<T>(cancellation: Cancellation, work: () => Promise<T>): Promise<T> {

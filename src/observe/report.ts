@@ -13,6 +13,15 @@ export interface TaskReport {
   /** Sessions that this task computes for. */
   readonly workerSessions: readonly WorkerSessionReport[];
   readonly steps: readonly StepReport[];
+  readonly connections: ConnectionReport;
+}
+
+export interface ConnectionReport {
+  /** Sockets of clients and of other tasks. */
+  readonly accepted: number;
+  /** Data connections by which tensors come, and by which they go. */
+  readonly dataIn: number;
+  readonly dataOut: number;
 }
 
 export interface DeviceReport {
@@ -20,6 +29,8 @@ export interface DeviceReport {
   readonly type: string;
   readonly bytesInUse: number;
   readonly peakBytesInUse: number;
+  /** Pieces of memory: tensors, where none shares its bytes with another. */
+  readonly blocksInUse: number;
 }
 
 export interface SessionReport {

@@ -3,13 +3,12 @@
 import { checkAddress, deviceNameOfTask } from "../cluster/server-def.js";
 import type { Allocator } from "../memory/allocator.js";
 import { Channels, type GrpcChannel } from "../transport/grpc-channel.js";
+import type { KeepAlive } from "../transport/keep-alive.js";
 import type { Connect, Peer, PeerTransfer } from "../worker/peers.js";
 import { DataLink } from "./data-link.js";
+import { probing } from "./probe.js";
 import { grpcTransfer } from "./recv-tensor.js";
 import { remoteWorker } from "./remote-worker.js";
-
-/** One kernel may keep a task of this package from answering for seconds; one that is silent for longer has stopped. */
-const PROBE = { path: "/tensorflow.WorkerService/GetStatus", afterMs: 5_000, timeoutMs: 30_000 };
 
 export interface ConnectionOptions {
   /** Where tensors of other tasks go. */
@@ -17,13 +16,17 @@ export interface ConnectionOptions {
   /** Whether tasks that can are asked for a data connection; RecvTensor alone otherwise. */
   readonly dataConnection: boolean;
   readonly now: () => number;
+  /** When a task that says nothing counts as gone. */
+  readonly keepAlive: KeepAlive;
 }
 
 export class Connections {
-  readonly #channels = new Channels(PROBE);
+  readonly #channels: Channels;
   readonly #links = new Map<GrpcChannel, DataLink>();
 
-  constructor(readonly options: ConnectionOptions) {}
+  constructor(readonly options: ConnectionOptions) {
+    this.#channels = new Channels(probing(options.keepAlive));
+  }
 
   readonly connect: Connect = (cluster, ownTask) => {
     const { allocator } = this.options;
@@ -51,12 +54,12 @@ export class Connections {
   }
 
   #transfer(channel: GrpcChannel): PeerTransfer {
-    const { allocator, dataConnection, now } = this.options;
+    const { allocator, dataConnection, now, keepAlive } = this.options;
     const plain = grpcTransfer(channel, allocator);
     if (!dataConnection) return plain;
     let link = this.#links.get(channel);
     if (link === undefined) {
-      link = new DataLink(channel, allocator, plain, now);
+      link = new DataLink(channel, allocator, plain, now, keepAlive);
       this.#links.set(channel, link);
     }
     return link;

@@ -13,6 +13,8 @@ import { allocateTensor, type Tensor } from "../tensor/tensor.js";
 import { type DataConnection, openDataConnection, type Sink } from "../transport/data-connection.js";
 import { FrameError } from "../transport/frames.js";
 import type { GrpcChannel } from "../transport/grpc-channel.js";
+import type { KeepAlive } from "../transport/keep-alive.js";
+import { socketFailure } from "../transport/socket-failure.js";
 import { TOKEN_BYTES } from "../transport/tokens.js";
 import { TensorProto } from "../wire/core.js";
 import { RecvTensorResponse } from "../wire/worker.js";
@@ -43,6 +45,7 @@ export class DataLink implements PeerTransfer {
     /** The road until the connection is open. */
     readonly other: PeerTransfer,
     readonly now: () => number,
+    readonly keepAlive: KeepAlive,
   ) {}
 
   get open(): boolean {
@@ -92,6 +95,7 @@ export class DataLink implements PeerTransfer {
           closed: (_, error) => this.#closed(error),
         },
         opening.signal,
+        this.keepAlive,
       );
     } catch {
       // The other road is as good, only slower.
@@ -188,7 +192,7 @@ export class DataLink implements PeerTransfer {
   /** What was asked for will not come; the next request takes the other road and tries for a new connection. */
   #closed(cause: Error): void {
     this.#connection = null;
-    const error: OpError = new UnavailableError(cause.message, { cause });
+    const error: OpError = new UnavailableError(socketFailure(cause.message), { cause });
     for (const id of [...this.#wanted.keys()]) this.#take(id)?.(error, null, false);
   }
 }

@@ -9,6 +9,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import { acceptDataConnection, type DataConnection, type Source } from "../transport/data-connection.js";
 import { FrameError } from "../transport/frames.js";
 import type { RawHandler } from "../transport/grpc-listener.js";
+import type { KeepAlive } from "../transport/keep-alive.js";
 import { Tokens } from "../transport/tokens.js";
 import { RecvTensorResponse } from "../wire/worker.js";
 import type { Worker } from "../worker/worker.js";
@@ -23,6 +24,7 @@ export interface DataServiceContext {
   readonly allocator: Allocator;
   readonly random: (bytes: Uint8Array) => void;
   readonly now: () => number;
+  readonly keepAlive: KeepAlive;
 }
 
 export class DataService {
@@ -45,21 +47,26 @@ export class DataService {
   readonly accept = (socket: Socket, token: Uint8Array): boolean => {
     if (!this.#tokens.take(token)) return false;
     const requests = new Map<number, Cancellation>();
-    const connection = acceptDataConnection(socket, {
-      message: (from, id, head, bodyBytes) => {
-        if (bodyBytes > 0 || requests.has(id)) throw new FrameError("no request for a tensor");
-        const { stepId, key } = decodeRequest(head);
-        const cancellation = new Cancellation();
-        requests.set(id, cancellation);
-        this.#answer(from, id, stepId, key, cancellation).finally(() => requests.delete(id));
-        return null;
+    const connection = acceptDataConnection(
+      socket,
+      {
+        message: (from, id, head, bodyBytes) => {
+          if (bodyBytes > 0 || requests.has(id)) throw new FrameError("no request for a tensor");
+          const { stepId, key } = decodeRequest(head);
+          const cancellation = new Cancellation();
+          requests.set(id, cancellation);
+          this.#answer(from, id, stepId, key, cancellation).finally(() => requests.delete(id));
+          return null;
+        },
+        cancel: (_, id) => requests.get(id)?.cancel(new CancelledError("The request was cancelled by the receiver")),
+        closed: (from, cause) => {
+          this.#connections.delete(from);
+          for (const request of requests.values())
+            request.cancel(new CancelledError("The receiver is gone", { cause }));
+        },
       },
-      cancel: (_, id) => requests.get(id)?.cancel(new CancelledError("The request was cancelled by the receiver")),
-      closed: (from, cause) => {
-        this.#connections.delete(from);
-        for (const request of requests.values()) request.cancel(new CancelledError("The receiver is gone", { cause }));
-      },
-    });
+      this.context.keepAlive,
+    );
     this.#connections.add(connection);
     return true;
   };

@@ -3,8 +3,10 @@
 import { InternalError, InvalidArgumentError, OpError, opErrorFromCode, UnavailableError } from "../errors/index.js";
 import type { MasterClient, StepNames } from "../master/client.js";
 import { GrpcChannel } from "../transport/grpc-channel.js";
+import { KEEP_ALIVE } from "../transport/keep-alive.js";
 import type { Codec, Init, TensorProto } from "../wire/core.js";
 import * as wire from "../wire/master.js";
+import { probing } from "./probe.js";
 import { requestId } from "./request-id.js";
 import { type UnarySettings, unary } from "./unary.js";
 
@@ -17,7 +19,7 @@ export function remoteMaster(target: string): MasterClient {
   const match = TARGET.exec(target);
   if (match === null)
     throw new InvalidArgumentError(`Could not interpret "${target.replace(/^grpc:\/\//, "")}" as a host-port pair.`);
-  const channel = new GrpcChannel(match[1]!);
+  const channel = new GrpcChannel(match[1]!, probing(KEEP_ALIVE));
   /** Once it has answered, a master that can't be reached is gone. */
   let connected = false;
 

@@ -6,3 +6,4 @@ export { toStatus } from "../rpc/status.js";
 export { taskHandlers } from "../rpc/task-service.js";
 export { workerHandlers } from "../rpc/worker-service.js";
 export { GrpcListener } from "../transport/grpc-listener.js";
+export { KEEP_ALIVE } from "../transport/keep-alive.js";

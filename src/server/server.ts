@@ -16,6 +16,7 @@ import * as node from "../platform/node.js";
 import type { Connections } from "../rpc/connect.js";
 import type { DataService } from "../rpc/data-service.js";
 import type { GrpcListener } from "../transport/grpc-listener.js";
+import type { KeepAlive } from "../transport/keep-alive.js";
 import type { ServerDef } from "../wire/core.js";
 import { printText } from "../wire/text-format.js";
 import { Engine, type EngineOptions } from "./engine.js";
@@ -28,6 +29,8 @@ export interface ServerOptions extends DefOptions, EngineOptions {
   readonly bind?: string;
   /** Whether tensors go between tasks of this package on a connection of their own; `true` when left out. */
   readonly dataConnection?: boolean;
+  /** When a task or client that says nothing counts as gone: asked after 5 s, given 30 s to answer, when left out. */
+  readonly keepAlive?: Partial<KeepAlive>;
   /** Whether whoever can reach the task may end it (`tensorfleet end`, `endTask`): a job's chief ends its servers so. */
   readonly endOnRequest?: boolean;
   /** Stops by itself when no session was open for this long, the time before the first one included. */
@@ -82,6 +85,7 @@ export class Server implements AsyncDisposable {
     // Who only runs steps in this process never loads gRPC.
     const grpc = await import("./grpc.js");
     const { dataConnection = true } = options;
+    const keepAlive = { ...grpc.KEEP_ALIVE, ...options.keepAlive };
     let connections!: Connections;
     const engine = await Engine.open(
       taskName(serverDef),
@@ -91,7 +95,7 @@ export class Server implements AsyncDisposable {
       {
         def: serverDef.cluster!,
         connectWith: (allocator) => {
-          connections = new grpc.Connections({ allocator, dataConnection, now: node.now });
+          connections = new grpc.Connections({ allocator, dataConnection, now: node.now, keepAlive });
           return connections.connect;
         },
       },
@@ -101,7 +105,7 @@ export class Server implements AsyncDisposable {
     const { allocator } = engine.devices[0]!;
     const describe = (type: string, request: object) =>
       `goo.gle/debugonly  ${printText(type, request, { singleLine: true })}`;
-    const dataService = new grpc.DataService({ worker, allocator, random: node.random, now: node.now });
+    const dataService = new grpc.DataService({ worker, allocator, random: node.random, now: node.now, keepAlive });
     const listener = new grpc.GrpcListener({
       handlers: new Map([
         ...(dataConnection ? dataService.handlers : []),
@@ -114,6 +118,7 @@ export class Server implements AsyncDisposable {
       ]),
       toStatus: grpc.toStatus,
       onDataConnection: dataService.accept,
+      keepAlive,
     });
     try {
       if (own.port < 0) throw new Error("negative port");
@@ -156,7 +161,12 @@ export class Server implements AsyncDisposable {
 
   /** Sessions, steps in flight, and who waits for which tensor. */
   report(): TaskReport {
-    return taskReport(this.serverDef, this.parts.engine, node.now() - this.#since);
+    const { engine, listener, connections, dataService } = this.parts;
+    return taskReport(this.serverDef, engine, node.now() - this.#since, {
+      accepted: listener.openSockets,
+      dataIn: connections.openLinks,
+      dataOut: dataService.openConnections,
+    });
   }
 
   /** The master of this server for sessions in the same process: no socket. */

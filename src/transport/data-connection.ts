@@ -5,6 +5,7 @@ import { type ByteReader, connectTcp, readInto, type Socket } from "../platform/
 import { MAGIC } from "./first-bytes.js";
 import { FrameWriter, type Source } from "./frame-writer.js";
 import { FrameKind, FrameReader, type Sink } from "./frames.js";
+import { KEEP_ALIVE, type KeepAlive } from "./keep-alive.js";
 
 export type { Sink, Source };
 
@@ -19,29 +20,33 @@ export interface DataEvents {
 
 /** The byte by which a token is accepted. */
 const ACCEPTED = 1;
-/** A peer that says nothing for this long is asked whether it lives, and cut off after the same time again. */
-const SILENCE_MS = 15_000;
+
+/** What is there to read is read within this time. */
+const READING_MS = 10;
+const SILENT = new Error("keepalive watchdog timeout");
 
 export class DataConnection implements ByteReader {
   readonly #reader: FrameReader;
   readonly #writer: FrameWriter;
-  readonly #timer: ReturnType<typeof setInterval>;
+  #timer: ReturnType<typeof setTimeout>;
+  /** Whether the peer gave a sign of life since the last look: it sent something, or took something. */
   #heard = true;
-  #asked = false;
   #error: Error | null = null;
 
   constructor(
     readonly socket: Socket,
     readonly events: DataEvents,
-    silenceMs = SILENCE_MS,
+    readonly keepAlive: KeepAlive = KEEP_ALIVE,
   ) {
     this.#reader = new FrameReader({
       message: (id, head, bodyBytes) => events.message(this, id, head, bodyBytes),
       cancel: (id) => events.cancel(this, id),
       ping: () => this.#writer.control(FrameKind.PONG),
     });
-    this.#writer = new FrameWriter(socket);
-    this.#timer = setInterval(() => this.#check(), silenceMs);
+    this.#writer = new FrameWriter(socket, () => {
+      this.#heard = true;
+    });
+    this.#timer = setTimeout(() => this.#look(), keepAlive.timeMs);
     socket.on("error", (error) => this.close(error));
     // Only a closed socket reads and writes no more: what lent it memory is told then, not before.
     socket.on("close", () => {
@@ -73,7 +78,6 @@ export class DataConnection implements ByteReader {
   filled(count: number): void {
     if (this.#error !== null) return;
     this.#heard = true;
-    this.#asked = false;
     try {
       this.#reader.filled(count);
     } catch (error) {
@@ -84,25 +88,32 @@ export class DataConnection implements ByteReader {
   close(error: Error = new Error("The connection was closed")): void {
     if (this.#error !== null) return;
     this.#error = error;
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.socket.destroy();
   }
 
-  #check(): void {
+  #look(): void {
+    const { timeMs, timeoutMs } = this.keepAlive;
     if (this.#heard) {
       this.#heard = false;
-    } else if (!this.#asked) {
-      this.#asked = true;
-      this.#writer.control(FrameKind.PING);
-    } else {
-      this.close(new Error("keepalive watchdog timeout"));
+      this.#timer = setTimeout(() => this.#look(), timeMs);
+      return;
     }
+    this.#writer.control(FrameKind.PING);
+    this.#timer = setTimeout(() => {
+      // A process that was stopped looks at its clock before it reads what came meanwhile.
+      this.#timer = setTimeout(() => (this.#heard ? this.#look() : this.close(SILENT)), READING_MS);
+    }, timeoutMs);
   }
 }
 
 /** The accepting side: a socket whose token was good. */
-export function acceptDataConnection(socket: Socket, events: DataEvents): DataConnection {
-  const connection = new DataConnection(socket, events);
+export function acceptDataConnection(
+  socket: Socket,
+  events: DataEvents,
+  keepAlive: KeepAlive = KEEP_ALIVE,
+): DataConnection {
+  const connection = new DataConnection(socket, events, keepAlive);
   socket.write(Uint8Array.of(ACCEPTED));
   readInto(connection, socket);
   return connection;
@@ -114,7 +125,7 @@ export async function openDataConnection(
   token: Uint8Array,
   events: DataEvents,
   signal: AbortSignal,
-  silenceMs = SILENCE_MS,
+  keepAlive: KeepAlive = KEEP_ALIVE,
 ): Promise<DataConnection> {
   let connection: DataConnection | null = null;
   let accept!: () => void;
@@ -129,7 +140,7 @@ export async function openDataConnection(
       else if (byte[0] !== ACCEPTED) socket.destroy();
       else {
         // At once: the next bytes are the connection's.
-        connection = new DataConnection(socket, events, silenceMs);
+        connection = new DataConnection(socket, events, keepAlive);
         accept();
       }
     },

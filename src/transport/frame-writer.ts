@@ -35,7 +35,11 @@ export class FrameWriter {
   /** Bodies that are not wholly written, the next one first. */
   #bodies: Outgoing[] = [];
 
-  constructor(readonly socket: Socket) {
+  /** @param taken the socket took some bytes of a body */
+  constructor(
+    readonly socket: Socket,
+    readonly taken: () => void,
+  ) {
     socket.on("drain", () => this.#pump());
   }
 
@@ -121,7 +125,10 @@ export class FrameWriter {
       body.offset += bytes;
       const last = body.offset === source.bytes;
       if (!last) this.#bodies.push(body);
-      this.socket.write(source.view(offset, bytes), last ? () => source.release() : undefined);
+      this.socket.write(source.view(offset, bytes), () => {
+        if (last) source.release();
+        this.taken();
+      });
     }
   }
 }

@@ -1,6 +1,15 @@
 // Calls to one address: raw bytes out, raw bytes back, by method path. One connection, made when it is first needed and
 // again when it broke. It knows neither messages nor TensorFlow. `Channels` keeps one per address and closes them all.
-import { Client, type ClientUnaryCall, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import {
+  type CallOptions,
+  Client,
+  type ClientUnaryCall,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import type { KeepAlive } from "./keep-alive.js";
+import { socketFailure } from "./socket-failure.js";
 
 export interface CallSettings {
   /** Waits for the connection instead of failing while there is none. */
@@ -28,26 +37,33 @@ const patient = new Metadata({ waitForReady: true });
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const identity = (bytes: Buffer): Buffer => bytes;
 const NOTHING = new Uint8Array(0);
+const CANCELLED = 1;
 const DEADLINE_EXCEEDED = 4;
 const UNAVAILABLE = 14;
 
 /** A call that any living peer answers at once: how a silent one is found out. */
-export interface Probe {
+export interface Probe extends KeepAlive {
   readonly path: string;
-  /** Silence that gives rise to it, and how long its answer may take. */
-  readonly afterMs: number;
-  readonly timeoutMs: number;
 }
 
 interface OpenCall {
-  readonly call: ClientUnaryCall;
-  /** Waits for a peer that isn't there yet: its silence means nothing. */
+  readonly path: string;
+  readonly request: Uint8Array;
+  /** Waits for a peer that isn't there yet: its silence ends the connection, not the call. */
   readonly patient: boolean;
+  readonly options: CallOptions;
+  readonly answered: Answered;
+  call: ClientUnaryCall | null;
+  /** Given up by the probe; a patient one is made again. */
   silent: boolean;
+  again: boolean;
 }
 
+/** Statuses that this side may have made by itself: they say nothing of the peer. */
+const isLocal = (code: number): boolean => code === CANCELLED || code === DEADLINE_EXCEEDED || code === UNAVAILABLE;
+
 export class GrpcChannel {
-  readonly #client: Client;
+  #client: Client;
   readonly #open = new Set<OpenCall>();
   #heardAt = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -60,31 +76,49 @@ export class GrpcChannel {
     readonly address: string,
     readonly probe: Probe | null = null,
   ) {
-    this.#client = new Client(address, credentials.createInsecure(), OPTIONS);
+    this.#client = this.#connect();
   }
 
   /** @returns cancels the call */
   call(path: string, request: Uint8Array, settings: CallSettings, answered: Answered): () => void {
     const { timeoutMs, waitForReady: isPatient = false } = settings;
     const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
-    const metadata = isPatient ? patient : failFast;
-    const call = this.#client.makeUnaryRequest(
+    const open = { path, request, patient: isPatient, options, answered, call: null, silent: false, again: false };
+    this.#start(open);
+    if (this.#timer === null && this.probe !== null) this.#watch(this.probe);
+    return () => this.#cancel(open);
+  }
+
+  #start(open: OpenCall): void {
+    const { path, request, patient: isPatient, options } = open;
+    this.#open.add(open);
+    open.call = this.#client.makeUnaryRequest(
       path,
       asBuffer,
       identity,
       request,
-      metadata,
+      isPatient ? patient : failFast,
       options,
       (error, answer) => {
         this.#open.delete(open);
-        this.#heardAt = Date.now();
-        answered(error === null ? null : inTheirWords(error, open.silent), answer);
+        if (open.again) {
+          open.again = false;
+          this.#start(open);
+          return;
+        }
+        if (error === null || !isLocal(error.code)) this.#heardAt = Date.now();
+        open.answered(error === null ? null : inTheirWords(error, open.silent), answer);
       },
     );
-    const open: OpenCall = { call, patient: isPatient, silent: false };
-    this.#open.add(open);
-    if (this.#timer === null && this.probe !== null) this.#watch(this.probe);
-    return () => call.cancel();
+  }
+
+  #cancel(open: OpenCall): void {
+    open.again = false;
+    open.call?.cancel();
+  }
+
+  #connect(): Client {
+    return new Client(this.address, credentials.createInsecure(), OPTIONS);
   }
 
   close(): void {
@@ -97,38 +131,47 @@ export class GrpcChannel {
       this.#timer = null;
       if (this.#open.size === 0) return;
       const silence = Date.now() - this.#heardAt;
-      if (silence < probe.afterMs) this.#watch(probe, silence);
+      if (silence < probe.timeMs) this.#watch(probe, silence);
       // This call goes on with the watch.
       else this.call(probe.path, NOTHING, { timeoutMs: probe.timeoutMs }, this.#probed);
-    }, probe.afterMs - silentMs).unref();
+    }, probe.timeMs - silentMs).unref();
   }
 
   readonly #probed: Answered = (error) => {
     if (error?.code === DEADLINE_EXCEEDED) this.#giveUp();
   };
 
+  /** Nothing comes over this connection any more: the next calls get another. */
   #giveUp(): void {
+    const silent = this.#client;
+    this.#client = this.#connect();
     for (const open of this.#open) {
-      if (open.patient) continue;
-      open.silent = true;
-      open.call.cancel();
+      open.again = open.patient;
+      open.silent = !open.patient;
+      open.call?.cancel();
     }
+    silent.close();
   }
 }
+
+/** A call whose connection went, as grpc-js tells it: the stream ends by itself, with no status or one of HTTP/2's own. */
+const LOST = /^(Connection dropped$|Received RST_STREAM with code [02]\b)/;
 
 /** What TensorFlow's gRPC says of connections that fail. */
 function inTheirWords(error: ServiceError, silent: boolean): ServiceError {
   if (silent) return Object.assign(error, { code: UNAVAILABLE, details: "keepalive watchdog timeout" });
+  if (LOST.test(error.details)) return Object.assign(error, { code: UNAVAILABLE, details: "Socket closed" });
   if (error.code !== UNAVAILABLE) return error;
-  if (error.details === "Connection dropped") return Object.assign(error, { details: "Socket closed" });
   const failed = /^No connection established\. Last error: (?:Error: )?(?:connect ECONNREFUSED (\S+)\.|(.*))/.exec(
     error.details,
   );
-  if (failed === null) return error;
+  if (failed === null) return Object.assign(error, { details: socketFailure(error.details) });
   const [, refused, other] = failed;
-  const reason =
-    refused === undefined ? other : `ipv4:${refused}: Failed to connect to remote host: Connection refused`;
-  return Object.assign(error, { details: `failed to connect to all addresses; last error: UNKNOWN: ${reason}` });
+  let reason = `UNKNOWN: ${other}`;
+  if (refused !== undefined) reason = `UNKNOWN: ipv4:${refused}: Failed to connect to remote host: Connection refused`;
+  // Who accepted the connection hung up before HTTP/2 began.
+  else if (other!.startsWith("Failed to connect (")) reason = "UNAVAILABLE: Socket closed";
+  return Object.assign(error, { details: `failed to connect to all addresses; last error: ${reason}` });
 }
 
 export class Channels {

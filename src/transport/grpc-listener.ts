@@ -13,6 +13,7 @@ import {
 } from "@grpc/grpc-js";
 import { listenTcp, type Socket, type TcpListener } from "../platform/sockets.js";
 import { routeByFirstBytes } from "./first-bytes.js";
+import { KEEP_ALIVE, type KeepAlive } from "./keep-alive.js";
 
 export interface RawStatus {
   readonly code: number;
@@ -33,7 +34,12 @@ export interface ListenerOptions {
   readonly toStatus: (error: unknown) => RawStatus;
   /** Takes a data connection that presented this token; `false` refuses it. */
   readonly onDataConnection?: (socket: Socket, token: Uint8Array) => boolean;
+  /** When a caller that says nothing counts as gone. */
+  readonly keepAlive?: KeepAlive;
 }
+
+/** How long sockets may take to close by themselves. */
+const PARTING_MS = 200;
 
 type Unary = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void;
 
@@ -43,15 +49,20 @@ const identity = (bytes: Buffer): Buffer => bytes;
 export class GrpcListener {
   readonly #server: Server;
   readonly #grpc: ConnectionInjector;
-  /** Sockets that haven't said yet what they are. */
+  readonly #sockets = new Set<Socket>();
+  /** Those that haven't said yet what they are. */
   readonly #undecided = new Set<Socket>();
   #tcp: TcpListener | null = null;
 
   constructor(readonly options: ListenerOptions) {
+    const { timeMs, timeoutMs } = options.keepAlive ?? KEEP_ALIVE;
     this.#server = new Server({
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
       "grpc-node.flow_control_window": 4 * 1024 * 1024,
+      // Pings from this end trouble nobody: gRPC's clients answer as many as they get.
+      "grpc.keepalive_time_ms": timeMs,
+      "grpc.keepalive_timeout_ms": timeoutMs,
       // Nobody reads its counts.
       "grpc.enable_channelz": 0,
     } as Record<string, number>);
@@ -90,11 +101,20 @@ export class GrpcListener {
     return this.#tcp?.port ?? 0;
   }
 
+  /** Connections that are open, of either kind. */
+  get openSockets(): number {
+    return this.#sockets.size;
+  }
+
   /** @param port 0 for any */
   async bind(host: string, port: number): Promise<void> {
     const { onDataConnection = () => false } = this.options;
     const routes = { http2: (socket: Socket) => this.#grpc.injectConnection(socket), data: onDataConnection };
-    this.#tcp = await listenTcp(host, port, (socket) => routeByFirstBytes(socket, routes, this.#undecided));
+    this.#tcp = await listenTcp(host, port, (socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+      routeByFirstBytes(socket, routes, this.#undecided);
+    });
   }
 
   /** Lets calls in flight end for `graceMs`, then cuts them off. */
@@ -102,12 +122,15 @@ export class GrpcListener {
     const closed = this.#tcp?.close();
     for (const socket of this.#undecided) socket.destroy();
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
-    const timer = setTimeout(() => this.#server.forceShutdown(), graceMs);
+    const cutting = setTimeout(() => this.#server.forceShutdown(), graceMs);
+    // Peers hang up when they have read the last word. One that is silent doesn't.
+    const parting = setTimeout(() => this.#sockets.forEach((socket) => void socket.destroy()), graceMs + PARTING_MS);
     await drained;
-    clearTimeout(timer);
+    clearTimeout(cutting);
     this.#grpc.destroy();
     this.#server.forceShutdown();
     await closed;
+    clearTimeout(parting);
   }
 }
 

@@ -36,8 +36,11 @@ export class RunningStep {
   readonly resources = new StepContainer();
   /** Resolves when the executors are through, with the first error. */
   ended: Promise<Error | null> | null = null;
+  /** The steps of its session, which it leaves when it is cleaned up. */
+  siblings: Set<RunningStep> | null = null;
 
   readonly #since: number;
+  #executors = 0;
 
   constructor(
     readonly stepId: bigint,
@@ -45,6 +48,11 @@ export class RunningStep {
   ) {
     this.#since = rendezvous.now();
     this.cancellation.add((reason) => this.rendezvous.abort(() => reason));
+  }
+
+  /** Whether an executor isn't through. */
+  get running(): boolean {
+    return this.#executors > 0;
   }
 
   /** Starts one executor a device. */
@@ -62,6 +70,7 @@ export class RunningStep {
     this.ended =
       before === null ? run : Promise.all([before, run]).then((errors) => errors.find((e) => e !== null) ?? null);
     let open = graph.parts.length;
+    this.#executors += open;
     let first: Error | null = null;
     const { stepId, rendezvous: local, cancellation } = this;
     const rendezvous = peers.size === 0 ? local : new PeerRendezvous(stepId, local, task, peers, cancellation);
@@ -85,6 +94,7 @@ export class RunningStep {
           first = error;
           this.cancellation.cancel(error);
         }
+        this.#executors--;
         if (--open === 0) resolve(first);
       });
       this.cancellation.add((reason) => step.fail(reason));

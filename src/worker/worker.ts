@@ -40,8 +40,8 @@ interface WorkerSession extends StepSession {
   readonly isolated: boolean;
   readonly graphs: Map<string, RegisteredGraph>;
   readonly kernels: SessionKernels;
-  /** Its steps that run. */
-  readonly running: Set<RunningStep>;
+  /** Its steps that weren't cleaned up: some run, some wait for the next portion of a partial run. */
+  readonly steps: Set<RunningStep>;
   lastGraph: number;
   lastName: number;
 }
@@ -113,13 +113,13 @@ export class Worker implements WorkerInterface {
   }
 
   async deregisterGraph(sessionHandle: string, graphHandle: string): Promise<void> {
-    const { graphs, running } = this.#session(sessionHandle);
+    const { graphs, steps } = this.#session(sessionHandle);
     const graph = graphs.get(graphHandle);
     if (graph === undefined) {
       throw new AbortedError(`Graph handle is not found: ${graphHandle}. Possibly, this worker just restarted.`);
     }
     graphs.delete(graphHandle);
-    whenThrough(running, () => graph.close());
+    whenThrough(steps, () => graph.close());
   }
 
   async runGraph(request: RunGraphRequest, signal: StepSignal): Promise<RunGraphResponse> {
@@ -137,7 +137,8 @@ export class Worker implements WorkerInterface {
     const step = this.#steps.begin(request.stepId);
     const cancel = (reason: Error) => step.cancellation.cancel(reason);
     signal.add(cancel);
-    session.running.add(step);
+    session.steps.add(step);
+    step.siblings = session.steps;
     try {
       sendAll(request.sends, step);
       const trace = request.recordTimeline ? new StepTrace(this.runtime.now) : null;
@@ -156,7 +157,6 @@ export class Worker implements WorkerInterface {
       };
     } finally {
       signal.remove(cancel);
-      session.running.delete(step);
       // A master that went away will not clean up.
       if (signal.reason !== null) void this.cleanupGraph(request.stepId);
     }
@@ -234,6 +234,9 @@ export class Worker implements WorkerInterface {
   async cleanupGraph(stepId: bigint): Promise<void> {
     const step = this.#steps.remove(stepId);
     if (step === undefined) return;
+    step.siblings?.delete(step);
+    // Who cleans up has stopped waiting.
+    if (step.running) step.cancellation.cancel(new AbortedError(`Cleanup ${stepId}`).asDerived());
     await step.ended;
     step.cleanUp();
   }
@@ -273,7 +276,7 @@ export class Worker implements WorkerInterface {
       isolated,
       graphs: new Map(),
       kernels: new Map(),
-      running: new Set(),
+      steps: new Set(),
       lastGraph: 0,
       lastName: 0,
     };
@@ -293,8 +296,12 @@ export class Worker implements WorkerInterface {
   #drop(handle: string, session: WorkerSession): void {
     this.#sessions.delete(handle);
     const reason = new AbortedError(`Worker session ${handle} was deleted`);
-    for (const step of session.running) step.cancellation.cancel(reason);
-    whenThrough(session.running, () => {
+    const steps = [...session.steps];
+    for (const step of steps) {
+      step.cancellation.cancel(reason);
+      void this.cleanupGraph(step.stepId);
+    }
+    whenThrough(steps, () => {
       for (const graph of session.graphs.values()) graph.close();
       for (const cache of session.kernels.values()) for (const { kernel } of cache.values()) kernel.close();
       if (session.isolated) session.resources.clear();
@@ -303,9 +310,10 @@ export class Worker implements WorkerInterface {
 }
 
 /** What steps use is taken away when they are through: at once, where none runs. */
-function whenThrough(steps: ReadonlySet<RunningStep>, release: () => void): void {
-  if (steps.size === 0) release();
-  else void Promise.allSettled([...steps].map((step) => step.ended)).then(release);
+function whenThrough(steps: Iterable<RunningStep>, release: () => void): void {
+  const ends = Array.from(steps, (step) => step.ended);
+  if (ends.length === 0) release();
+  else void Promise.allSettled(ends).then(release);
 }
 
 /** Takes over the tensors; those behind one that is refused are let go. */

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { Server, type ServerOptions } from "../../src/index.js";
 
 /** Ports that were free a moment ago: a cluster must name its tasks' ports before they listen. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const probes = await Promise.all(
     Array.from({ length: count }, async () => {
       const probe = createServer();
@@ -41,6 +41,14 @@ export class TestCluster implements AsyncDisposable {
     const server = await Server.create(this.jobs, { log, ...options, jobName: job, taskIndex: task });
     this.#servers.set(`${job}/${task}`, server);
     return server;
+  }
+
+  /** A task that reaches some jobs by other addresses than theirs. */
+  async startTaskSeeing(job: string, task: number, others: Readonly<Record<string, readonly string[]>>) {
+    const log = (line: string) => void this.lines.push(line);
+    const server = await Server.create({ ...this.jobs, ...others }, { log, jobName: job, taskIndex: task });
+    this.#servers.set(`${job}/${task}`, server);
+    return { server, target: this.target(job, task) };
   }
 
   server(job: string, task: number): Server {

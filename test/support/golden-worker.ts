@@ -13,6 +13,7 @@ import { Engine } from "../../src/server/engine.js";
 import { tensorFromProto } from "../../src/tensor/proto.js";
 import {
   CleanupGraphRequest,
+  DeleteWorkerSessionRequest,
   GetStatusResponse,
   RecvTensorRequest,
   RecvTensorResponse,
@@ -149,15 +150,19 @@ const others = (task: string): string[] =>
     .map((name) => `/job:${name}`)
     .filter((name) => name !== task);
 
-/** Steps that nobody cleaned up. */
+/** Steps that nobody cleaned up, and whose session wasn't deleted. */
 function stepsLeftOpen(calls: readonly Call[]): number {
-  const open = new Set<bigint>();
+  const open = new Map<bigint, string>();
   for (const { method, request, error, response } of calls) {
     if (method === "CleanupGraph") open.delete(CleanupGraphRequest.decode(bytesOf(request)).stepId);
+    if (method === "DeleteWorkerSession") {
+      const { sessionHandle } = DeleteWorkerSessionRequest.decode(bytesOf(request));
+      for (const [stepId, session] of open) if (session === sessionHandle) open.delete(stepId);
+    }
     if (method !== "RunGraph" || error !== undefined) continue;
     const { statusErrorMessage } = RunGraphResponse.decode(bytesOf(response ?? ""));
-    if (!/is not found|received twice/.test(statusErrorMessage))
-      open.add(RunGraphRequest.decode(bytesOf(request)).stepId);
+    const { stepId, sessionHandle } = RunGraphRequest.decode(bytesOf(request));
+    if (!/is not found|received twice/.test(statusErrorMessage)) open.set(stepId, sessionHandle);
   }
   return open.size;
 }

@@ -195,13 +195,16 @@ test("a peer that falls silent is cut off, one that answers isn't", async (signa
   const { port } = mute.address() as { port: number };
   const socket = dial(port, "127.0.0.1");
   const error = await new Promise<Error>((resolve) => {
-    new DataConnection(socket, { ...ignore, closed: (_, reason) => resolve(reason) }, 20);
+    new DataConnection(socket, { ...ignore, closed: (_, reason) => resolve(reason) }, { timeMs: 20, timeoutMs: 20 });
   });
   assert.is(error.message, "keepalive watchdog timeout");
   await new Promise((resolve) => mute.close(resolve));
 
   const { listener, connections, address } = await serve(new Uint8Array(TOKEN_BYTES), ignore);
-  const client = await openDataConnection(address, new Uint8Array(TOKEN_BYTES), ignore, signal, 20);
+  const client = await openDataConnection(address, new Uint8Array(TOKEN_BYTES), ignore, signal, {
+    timeMs: 20,
+    timeoutMs: 20,
+  });
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert.not(client.closed);
   await end(listener, client, ...connections);

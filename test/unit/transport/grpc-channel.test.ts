@@ -1,15 +1,21 @@
 // Calls to a peer that refuses, breaks off, or says nothing any more.
-import { type AddressInfo, createServer, type Socket } from "node:net";
 import * as assert from "uvu/assert";
-import { GrpcChannel, type Probe } from "../../../src/transport/grpc-channel.js";
+import { type CallSettings, GrpcChannel, type Probe } from "../../../src/transport/grpc-channel.js";
 import { GrpcListener } from "../../../src/transport/grpc-listener.js";
 import { test } from "../../support/suite.js";
+import { TcpProxy } from "../../support/tcp-proxy.js";
 
 const NOTHING = new Uint8Array(0);
 
-const ask = (channel: GrpcChannel, path: string): Promise<{ code: number; details: string } | Uint8Array> =>
+const PROBE: Probe = { path: "/a/echo", timeMs: 30, timeoutMs: 60 };
+
+const ask = (
+  channel: GrpcChannel,
+  path: string,
+  settings: CallSettings = {},
+): Promise<{ code: number; details: string } | Uint8Array> =>
   new Promise((resolve) => {
-    channel.call(path, NOTHING, {}, (error, answer) => resolve(error ?? answer!));
+    channel.call(path, NOTHING, settings, (error, answer) => resolve(error ?? answer!));
   });
 
 /** A listener whose `/a/wait` never answers. */
@@ -42,54 +48,109 @@ test("a peer that isn't there is unavailable at once, in TensorFlow's words", as
   channel.close();
 });
 
-/** Between channel and listener; it can stop passing bytes on without closing anything. */
-async function silencer(to: string): Promise<{ address: string; silence: () => void; close: () => void }> {
-  const sockets: Socket[] = [];
-  const { connect } = await import("node:net");
-  const server = createServer((near) => {
-    const far = connect(Number(to.split(":")[1]), "127.0.0.1");
-    near.pipe(far).pipe(near);
-    for (const socket of [near, far]) sockets.push(socket.on("error", () => {}));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const silence = () => {
-    for (const socket of sockets) socket.unpipe().pause();
-  };
-  const close = () => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  };
-  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, silence, close };
-}
+test("one that hangs up at once is unavailable too", async () => {
+  const { listener } = await listen();
+  await using between = await TcpProxy.start(listener.port);
+  await listener.close();
+  const channel = new GrpcChannel(between.address);
+  assert.match(
+    failure(await ask(channel, "/a/echo")),
+    /^14 failed to connect to all addresses; last error: UNAVAILABLE: Socket closed$/,
+  );
+  channel.close();
+});
 
 test("a peer that goes away in the middle of a call", async () => {
-  const { listener, address } = await listen();
-  const between = await silencer(address);
+  const { listener } = await listen();
+  await using between = await TcpProxy.start(listener.port);
   const channel = new GrpcChannel(between.address);
   assert.instance(await ask(channel, "/a/echo"), Uint8Array);
   const waits = ask(channel, "/a/wait");
   await new Promise((resolve) => setTimeout(resolve, 50));
-  between.close();
+  between.cut("close");
   assert.is(failure(await waits), "14 Socket closed");
   channel.close();
   await listener.close();
 });
 
 test("a peer that falls silent is found out by a probe; one that only takes its time is not", async () => {
-  const { listener, address } = await listen();
-  const between = await silencer(address);
-  const probe: Probe = { path: "/a/echo", afterMs: 30, timeoutMs: 60 };
-  const channel = new GrpcChannel(between.address, probe);
+  const { listener } = await listen();
+  await using between = await TcpProxy.start(listener.port);
+  const channel = new GrpcChannel(between.address, PROBE);
   let ended = false;
   const waits = ask(channel, "/a/wait").finally(() => {
     ended = true;
   });
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.not(ended);
-  between.silence();
+  between.stall("up", "down");
   assert.is(failure(await waits), "14 keepalive watchdog timeout");
   channel.close();
-  between.close();
+  await listener.close();
+});
+
+test("after that the next call has another connection, and who waits for the peer is answered by it", async () => {
+  const { listener } = await listen();
+  await using between = await TcpProxy.start(listener.port);
+  const channel = new GrpcChannel(between.address, PROBE);
+  assert.instance(await ask(channel, "/a/echo"), Uint8Array);
+  between.silence();
+  const [fails, patient] = await Promise.all([
+    ask(channel, "/a/wait"),
+    ask(channel, "/a/echo", { waitForReady: true }),
+  ]);
+  assert.is(failure(fails), "14 keepalive watchdog timeout");
+  assert.instance(patient, Uint8Array);
+  assert.instance(await ask(channel, "/a/echo"), Uint8Array);
+  channel.close();
+  await listener.close();
+});
+
+test("calls that end by their own deadline are no sign of life", async () => {
+  const { listener } = await listen();
+  await using between = await TcpProxy.start(listener.port);
+  const channel = new GrpcChannel(between.address, PROBE);
+  assert.instance(await ask(channel, "/a/echo"), Uint8Array);
+  between.silence();
+  const answers = new Set<string>();
+  const waits = ask(channel, "/a/wait").then((answer) => answers.add(failure(answer)));
+  while (answers.size === 0) await ask(channel, "/a/echo", { timeoutMs: 10 });
+  assert.equal([...answers], ["14 keepalive watchdog timeout"]);
+  await waits;
+  channel.close();
+  await listener.close();
+});
+
+test("a caller that falls silent is given up, and its call with it", async () => {
+  let cancelled = () => {};
+  const gone = new Promise<void>((resolve) => {
+    cancelled = resolve;
+  });
+  const listener = new GrpcListener({
+    handlers: new Map([
+      [
+        "/a/wait",
+        (_, call) => {
+          call.onCancelled(cancelled);
+          return new Promise<Uint8Array>(() => {});
+        },
+      ],
+    ]),
+    toStatus: () => ({ code: 13, details: "failed" }),
+    keepAlive: { timeMs: 30, timeoutMs: 60 },
+  });
+  await listener.bind("127.0.0.1", 0);
+  await using between = await TcpProxy.start(listener.port);
+  const channel = new GrpcChannel(between.address);
+  const waits = ask(channel, "/a/wait");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.is(listener.openSockets, 1);
+  between.silence();
+  await gone;
+  while (listener.openSockets > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  channel.close();
+  between.cut("close");
+  assert.is(failure(await waits), "14 Socket closed");
   await listener.close();
 });
 
