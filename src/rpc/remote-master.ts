@@ -3,7 +3,7 @@
 import { InternalError, InvalidArgumentError, OpError, opErrorFromCode, UnavailableError } from "../errors/index.js";
 import type { MasterClient, StepNames } from "../master/client.js";
 import { GrpcChannel } from "../transport/grpc-channel.js";
-import { KEEP_ALIVE } from "../transport/keep-alive.js";
+import { KEEP_ALIVE, type KeepAlive, SILENT } from "../transport/keep-alive.js";
 import type { Codec, Init, TensorProto } from "../wire/core.js";
 import * as wire from "../wire/master.js";
 import { probing } from "./probe.js";
@@ -15,11 +15,11 @@ const ATTEMPTS = 11;
 const BETWEEN_ATTEMPTS_MS = 10;
 
 /** @throws InvalidArgumentError for a target that is no `grpc://host:port` */
-export function remoteMaster(target: string): MasterClient {
+export function remoteMaster(target: string, keepAlive: KeepAlive = KEEP_ALIVE): MasterClient {
   const match = TARGET.exec(target);
   if (match === null)
     throw new InvalidArgumentError(`Could not interpret "${target.replace(/^grpc:\/\//, "")}" as a host-port pair.`);
-  const channel = new GrpcChannel(match[1]!, probing(KEEP_ALIVE));
+  const channel = new GrpcChannel(match[1]!, probing(keepAlive));
   /** Once it has answered, a master that can't be reached is gone. */
   let connected = false;
 
@@ -33,6 +33,8 @@ export function remoteMaster(target: string): MasterClient {
           return answer;
         } catch (error) {
           const unavailable = error instanceof UnavailableError;
+          // One that was waited for in vain would be waited for as long again.
+          if (unavailable && error.message === SILENT) throw error;
           if (error instanceof OpError && !unavailable && error !== settings.signal?.reason) connected = true;
           if (!unavailable || attempt === ATTEMPTS || (settings.signal?.reason ?? null) !== null) throw error;
           await new Promise((resolve) => setTimeout(resolve, BETWEEN_ATTEMPTS_MS));

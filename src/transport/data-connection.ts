@@ -5,7 +5,7 @@ import { type ByteReader, connectTcp, readInto, type Socket } from "../platform/
 import { MAGIC } from "./first-bytes.js";
 import { FrameWriter, type Source } from "./frame-writer.js";
 import { FrameKind, FrameReader, type Sink } from "./frames.js";
-import { KEEP_ALIVE, type KeepAlive } from "./keep-alive.js";
+import { KEEP_ALIVE, type KeepAlive, SILENT } from "./keep-alive.js";
 
 export type { Sink, Source };
 
@@ -23,7 +23,6 @@ const ACCEPTED = 1;
 
 /** What is there to read is read within this time. */
 const READING_MS = 10;
-const SILENT = new Error("keepalive watchdog timeout");
 
 export class DataConnection implements ByteReader {
   readonly #reader: FrameReader;
@@ -102,7 +101,7 @@ export class DataConnection implements ByteReader {
     this.#writer.control(FrameKind.PING);
     this.#timer = setTimeout(() => {
       // A process that was stopped looks at its clock before it reads what came meanwhile.
-      this.#timer = setTimeout(() => (this.#heard ? this.#look() : this.close(SILENT)), READING_MS);
+      this.#timer = setTimeout(() => (this.#heard ? this.#look() : this.close(new Error(SILENT))), READING_MS);
     }, timeoutMs);
   }
 }

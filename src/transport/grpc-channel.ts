@@ -8,7 +8,7 @@ import {
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
-import type { KeepAlive } from "./keep-alive.js";
+import { type KeepAlive, SILENT } from "./keep-alive.js";
 import { socketFailure } from "./socket-failure.js";
 
 export interface CallSettings {
@@ -159,7 +159,7 @@ const LOST = /^(Connection dropped$|Received RST_STREAM with code [02]\b)/;
 
 /** What TensorFlow's gRPC says of connections that fail. */
 function inTheirWords(error: ServiceError, silent: boolean): ServiceError {
-  if (silent) return Object.assign(error, { code: UNAVAILABLE, details: "keepalive watchdog timeout" });
+  if (silent) return Object.assign(error, { code: UNAVAILABLE, details: SILENT });
   if (LOST.test(error.details)) return Object.assign(error, { code: UNAVAILABLE, details: "Socket closed" });
   if (error.code !== UNAVAILABLE) return error;
   const failed = /^No connection established\. Last error: (?:Error: )?(?:connect ECONNREFUSED (\S+)\.|(.*))/.exec(

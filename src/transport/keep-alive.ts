@@ -8,5 +8,8 @@ export interface KeepAlive {
   readonly timeoutMs: number;
 }
 
+/** What is said of a peer that didn't answer. */
+export const SILENT = "keepalive watchdog timeout";
+
 /** One kernel may keep a task of this package from answering for seconds; one that is silent for longer has stopped. */
 export const KEEP_ALIVE: KeepAlive = { timeMs: 5_000, timeoutMs: 30_000 };

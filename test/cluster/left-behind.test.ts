@@ -1,6 +1,8 @@
 // What a task holds for a master or client that has gone without a word: steps, sessions, and how they go.
 import * as assert from "uvu/assert";
 import { DataType, Graph, type Output, Session } from "../../src/index.js";
+import { Cancellation } from "../../src/kernel/cancellation.js";
+import { remoteMaster } from "../../src/rpc/remote-master.js";
 import { TestCluster } from "../support/cluster.js";
 import { test } from "../support/suite.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
@@ -94,6 +96,20 @@ test("a client that goes away in the middle of a step leaves none on any task", 
   await until(() => cluster.held().steps === 0 && cluster.held().blocks === 0);
   await session.close();
   assert.equal(cluster.held(), { steps: 0, sessions: 0, blocks: 0 });
+});
+
+test("a client is told of a master that has fallen silent, once", async () => {
+  await using cluster = await TestCluster.start({ worker: 1 });
+  const [address] = cluster.jobs.worker!;
+  await using road = await TcpProxy.start(Number(address!.split(":")[1]));
+  const master = remoteMaster(`grpc://${road.address}`, { timeMs: 30, timeoutMs: 200 });
+  assert.is((await master.listDevices("", new Cancellation())).length, 1);
+  road.stall("up", "down");
+  const since = performance.now();
+  const error = await master.listDevices("", new Cancellation()).catch((thrown: unknown) => thrown);
+  assert.is(String(error), "UnavailableError: keepalive watchdog timeout");
+  assert.ok(performance.now() - since < 2_000);
+  await master.close();
 });
 
 test.run();
