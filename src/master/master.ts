@@ -261,11 +261,11 @@ export class Master {
   }
 
   /** Closes all sessions: the server stops. */
-  async close(): Promise<void> {
+  async close(reason: Error): Promise<void> {
     clearInterval(this.#idleCheck ?? undefined);
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
-    await Promise.all(sessions.map((session) => session.close()));
+    await Promise.all(sessions.map((session) => session.close(reason)));
   }
 
   /** The task's own devices, which come first, by how much their type is preferred. */

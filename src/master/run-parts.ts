@@ -7,6 +7,8 @@ import type { Plan, PlanPart } from "./plan.js";
 
 const NO_KEYS: readonly string[] = [];
 const NO_SENDS: RunGraphRequest["sends"] = [];
+/** What a failure is a consequence of is told by another part, once its task or the connection to it is missed. */
+const CAUSE_MS = 1_000;
 
 /**
  * @param request `sends` and `recvKeys` are for the part that the client's tensors pass through
@@ -18,6 +20,7 @@ export async function runParts(
   cancellation: Cancellation,
 ): Promise<readonly RunGraphResponse[]> {
   const errors: OpError[] = [];
+  let late: ReturnType<typeof setTimeout> | undefined;
   const run = async (part: PlanPart): Promise<RunGraphResponse | null> => {
     const { graphHandle } = part;
     const own = part === clientPart ? { graphHandle } : { graphHandle, sends: NO_SENDS, recvKeys: NO_KEYS };
@@ -26,11 +29,13 @@ export async function runParts(
     } catch (error) {
       const failure = consequence(toOpError(error), cancellation);
       errors.push(failure.withMessage(`From ${part.task}:\n${failure.message}`));
-      cancellation.cancel(failure.asDerived());
+      if (failure.derived) late ??= setTimeout(() => cancellation.cancel(failure), CAUSE_MS);
+      else cancellation.cancel(failure.asDerived());
       return null;
     }
   };
   const responses = parts.length === 1 ? [await run(parts[0]!)] : await Promise.all(parts.map(run));
+  clearTimeout(late);
   if (errors.length === 0) return responses as RunGraphResponse[];
   for (const response of responses) for (const tensor of response?.recvs ?? []) tensor.release();
   throw combine(errors);

@@ -200,13 +200,12 @@ export class MasterSession {
   }
 
   /**
-   * Ends running steps with TensorFlow's text, drops what the workers hold for the session.
+   * Ends running steps, with TensorFlow's text unless another reason is given; drops what the workers hold for the session.
    * @returns the workers that couldn't be told
    */
-  async close(): Promise<readonly WorkerInterface[]> {
+  async close(reason: Error = new CancelledError(CLOSED)): Promise<readonly WorkerInterface[]> {
     if (this.#closed) return [];
     this.#closed = true;
-    const reason = new CancelledError(CLOSED);
     const ends = [...this.#running.values()];
     for (const cancellation of this.#running.keys()) cancellation.cancel(reason);
     for (const run of this.#partialRuns.values()) {

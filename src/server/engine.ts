@@ -139,9 +139,10 @@ export class Engine {
   async close(keep = false): Promise<void> {
     const { checkpointOnStop: prefix } = this.options;
     const { allocator } = this.devices[0]!;
-    await this.master.close();
+    const stopping = new UnavailableError("The server is stopping");
+    await this.master.close(stopping);
     try {
-      await this.worker.close(new UnavailableError("The server is stopping"), async (resources) => {
+      await this.worker.close(stopping, async (resources) => {
         if (keep && prefix !== undefined) await saveState(new FileSystem(nodeFiles), prefix, resources, allocator);
       });
     } finally {

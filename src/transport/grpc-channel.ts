@@ -155,7 +155,7 @@ export class GrpcChannel {
 }
 
 /** A call whose connection went, as grpc-js tells it: the stream ends by itself, with no status or one of HTTP/2's own. */
-const LOST = /^(Connection dropped$|Received RST_STREAM with code [02]\b)/;
+const LOST = /^(Connection dropped$|Stream refused by server$|Received RST_STREAM with code [02]\b)/;
 
 /** What TensorFlow's gRPC says of connections that fail. */
 function inTheirWords(error: ServiceError, silent: boolean): ServiceError {

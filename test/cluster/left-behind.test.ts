@@ -1,4 +1,5 @@
 // What a task holds for a master or client that has gone without a word: steps, sessions, and how they go.
+import { spawn } from "node:child_process";
 import * as assert from "uvu/assert";
 import { DataType, Graph, type Output, Session } from "../../src/index.js";
 import { Cancellation } from "../../src/kernel/cancellation.js";
@@ -96,6 +97,26 @@ test("a client that goes away in the middle of a step leaves none on any task", 
   await until(() => cluster.held().steps === 0 && cluster.held().blocks === 0);
   await session.close();
   assert.equal(cluster.held(), { steps: 0, sessions: 0, blocks: 0 });
+});
+
+test("a client process that is killed leaves its session, as TensorFlow's do, and nothing of its steps", async () => {
+  await using cluster = await TestCluster.start({ ps: 1, worker: 1 });
+  const module = JSON.stringify(new URL("../../src/index.js", import.meta.url).href);
+  const script = `
+    import { DataType, Graph, Session } from ${module};
+    const graph = new Graph();
+    const types = { component_types: [DataType.FLOAT] };
+    const taken = graph.device("/job:ps", () =>
+      graph.op("QueueDequeueV2", [graph.op("FIFOQueueV2", [], types).output()], types).output());
+    const shown = graph.device("/job:worker", () => graph.ops.neg(taken));
+    await new Session(${JSON.stringify(cluster.target("worker", 0))}, { graph }).run(shown);`;
+  const client = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
+  await until(() => cluster.held().steps === 2);
+  client.kill("SIGKILL");
+  await until(() => cluster.held().steps === 0 && cluster.held().blocks === 0);
+  assert.is(cluster.held().sessions, 2);
+  await Session.reset(cluster.target("worker", 0));
+  assert.is(cluster.held().sessions, 0);
 });
 
 test("a client is told of a master that has fallen silent, once", async () => {

@@ -1,6 +1,13 @@
 // Parts that fail, together and one because of another: what the client is told, and what is let go.
 import * as assert from "uvu/assert";
-import { CancelledError, Code, InternalError, InvalidArgumentError, type OpError } from "../../../src/errors/index.js";
+import {
+  CancelledError,
+  Code,
+  InternalError,
+  InvalidArgumentError,
+  type OpError,
+  UnavailableError,
+} from "../../../src/errors/index.js";
 import { Cancellation } from "../../../src/kernel/cancellation.js";
 import type { Plan } from "../../../src/master/plan.js";
 import { combine, runParts } from "../../../src/master/run-parts.js";
@@ -48,6 +55,18 @@ test("the first failure cancels the other parts, whose complaints don't count", 
   const error = await failure(planOf({ [WORKER]: cancelled, [PS]: failing(new InvalidArgumentError("boom")) }));
   assert.is(error.code, Code.INVALID_ARGUMENT);
   assert.is(error.message, `From ${PS}:\nboom`);
+});
+
+test("a failure that is another's consequence doesn't keep the cause from being told", async () => {
+  const gone: WorkerInterface["runGraph"] = (_, signal) =>
+    new Promise((_resolve, reject) => {
+      signal.add(reject);
+      setTimeout(() => reject(new UnavailableError("Socket closed")), 20);
+    });
+  const consequence = new CancelledError("RPC was cancelled by the master").asDerived();
+  const error = await failure(planOf({ [WORKER]: failing(consequence), [PS]: gone }));
+  assert.is(error.code, Code.UNAVAILABLE);
+  assert.is(error.message, `From ${PS}:\nSocket closed`);
 });
 
 test("tensors of a part that went well are let go when another fails", async () => {
