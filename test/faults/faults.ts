@@ -9,8 +9,8 @@ export interface Fault {
   readonly text: string;
   /** Tasks whose state it ends. */
   readonly kills: readonly string[];
-  /** Resolves when everything can be as it was before. */
-  happen(cluster: ProxiedCluster): Promise<void>;
+  /** Resolves when everything can be as it was before, with whether it came to pass. */
+  happen(cluster: ProxiedCluster): Promise<boolean>;
 }
 
 export interface Setting {
@@ -20,10 +20,10 @@ export interface Setting {
   readonly master: string;
 }
 
-/** Tensors come from who listens; what goes there, or to the client, is small. */
-const MOST_BYTES = { up: 20_000, down: 12_000_000, client: 10_000 };
+/** Large tensors come to workers, from who listens; all else is small. */
+const MOST_BYTES = { up: 20_000, down: 12_000_000, small: 10_000 };
 /** A cut that waits for bytes that don't come is called off. */
-const CUT_WAITS_MS = 600;
+const CUT_WAITS_MS = 1_500;
 const CUTS: readonly Cut[] = ["close", "reset", "half-close"];
 const DIRECTIONS: readonly Direction[] = ["up", "down"];
 
@@ -49,6 +49,7 @@ const ends: Draw = (random, cluster) => {
       await cluster.endTask(task, signal);
       await sleep(goneMs);
       await cluster.startTask(task);
+      return true;
     },
   };
 };
@@ -63,6 +64,7 @@ const stops: Draw = (random, cluster, setting) => {
       cluster.pauseTask(task);
       await sleep(ms);
       cluster.resumeTask(task);
+      return true;
     },
   };
 };
@@ -70,15 +72,20 @@ const stops: Draw = (random, cluster, setting) => {
 const isCut: Draw = (random, cluster, setting) => {
   const road = roadOf(random, cluster, setting);
   const [how, direction] = [random.pick(CUTS), random.pick(DIRECTIONS)];
-  const bytes = random.magnitude(MOST_BYTES[road.startsWith("client") ? "client" : direction]);
+  const most = MOST_BYTES[road.startsWith("worker") ? direction : "small"];
+  // In the middle of a tensor as often as in what goes before it.
+  const bytes = random.next() < 0.5 ? random.magnitude(most) : random.between(1, most);
   return {
     text: `${road} is cut (${how}) after ${bytes} bytes ${direction}`,
     kills: [],
     async happen() {
       const proxy = cluster.roads.get(road)!;
       proxy.cutAfter(bytes, direction, how);
-      await sleep(CUT_WAITS_MS);
+      const since = performance.now();
+      while (proxy.waitsToCut && performance.now() - since < CUT_WAITS_MS) await sleep(5);
+      const happened = !proxy.waitsToCut;
       proxy.heal();
+      return happened;
     },
   };
 };
@@ -95,6 +102,7 @@ const stalls: Draw = (random, cluster, setting) => {
       proxy.stall(...directions);
       await sleep(ms);
       proxy.heal();
+      return true;
     },
   };
 };
@@ -110,10 +118,29 @@ const isSlow: Draw = (random, cluster, setting) => {
       proxy.delayMs = ms;
       await sleep(10 * ms);
       proxy.heal();
+      return true;
     },
   };
 };
 
 const KINDS: readonly Draw[] = [ends, ends, stops, stops, isCut, isCut, isCut, isCut, stalls, stalls, isSlow];
 
-export const drawFault: Draw = (random, cluster, setting) => random.pick(KINDS)(random, cluster, setting);
+const drawOne: Draw = (random, cluster, setting) => random.pick(KINDS)(random, cluster, setting);
+
+/** Two at once, but no task ends twice. */
+const two: Draw = (random, cluster, setting) => {
+  const one = drawOne(random, cluster, setting);
+  let other = drawOne(random, cluster, setting);
+  while (other.kills.some((task) => one.kills.includes(task))) other = drawOne(random, cluster, setting);
+  return {
+    text: `${one.text}, and ${other.text}`,
+    kills: [...one.kills, ...other.kills],
+    async happen() {
+      const happened = await Promise.all([one.happen(cluster), other.happen(cluster)]);
+      return happened.includes(true);
+    },
+  };
+};
+
+export const drawFault: Draw = (random, cluster, setting) =>
+  (random.next() < 0.25 ? two : drawOne)(random, cluster, setting);

@@ -13,10 +13,10 @@ const results: RunResult[] = [];
 for (let i = 0; i < runs; i++) {
   const result = await oneRun(cluster, seed + i);
   results.push(result);
-  const { fault, steps, errors, problems, recoveryMs, slowest } = result;
+  const { fault, happened, steps, errors, problems, recoveryMs, slowest } = result;
   const codes = [...new Set(errors.map(({ codeName }) => codeName))].sort().join(" ");
   const verdict = problems.length === 0 ? "ok  " : "FAIL";
-  const told = `${steps} steps, ${codes || "no error"}, whole in ${Math.round(recoveryMs)} ms`;
+  const told = `${happened ? "" : "(waited in vain) "}${steps} steps, ${codes || "no error"}, whole in ${Math.round(recoveryMs)} ms`;
   print(`${verdict} ${seed + i}: ${fault}; ${told}; ${slowest.what} took ${Math.round(slowest.ms)} ms`);
   for (const problem of problems) print(`     ${problem}`);
 }

@@ -48,6 +48,11 @@ export class TcpProxy implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
+  /** Whether a cut still waits for its bytes. */
+  get waitsToCut(): boolean {
+    return this.#planned !== null;
+  }
+
   /** Holds all that is on its way, and what comes later, that connections close included. */
   stall(...directions: readonly Direction[]): void {
     this.#hold();
