@@ -10,11 +10,13 @@ import { blockKernels } from "./blocks.js";
 import { checkpointKernels } from "./checkpoint.js";
 import { complexKernels } from "./complex.js";
 import { convolutionKernels } from "./convolution.js";
+import { einsumKernels } from "./einsum.js";
 import { functionalKernels } from "./functional.js";
 import { indexingKernels } from "./indexing.js";
 import { lookupTableKernels } from "./lookup-table.js";
 import { matmulKernels } from "./matmul.js";
 import { matrixDiagKernels } from "./matrix-diag.js";
+import { mirrorPadKernels } from "./mirror-pad.js";
 import { miscKernels } from "./misc.js";
 import { nnKernels } from "./nn.js";
 import { normalizationKernels } from "./normalization.js";
@@ -59,6 +61,8 @@ const numeric: readonly Kernel[] = [
   ...segmentKernels,
   ...bincountKernels,
   ...matmulKernels,
+  ...einsumKernels,
+  ...mirrorPadKernels,
   ...nnKernels,
   ...convolutionKernels,
   ...poolingKernels,

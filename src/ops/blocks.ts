@@ -1,8 +1,8 @@
-// Ops that move blocks of space into the batch or the depth of a tensor, and back; mirrored padding; sequences turned
-// round in place. Each works out where every row of its result comes from.
+// Ops that move blocks of space into the batch or the depth of a tensor, and back; tensors rolled along their axes;
+// sequences turned round in place. Each works out where every row of its result comes from.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
-import { numElements, type Shape, shapeString } from "../tensor/shape.js";
+import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { readInts } from "./support/index-tensor.js";
 import { emitRows } from "./support/rows.js";
@@ -168,48 +168,35 @@ const toDepth = (op: "SpaceToDepth" | "DepthToSpace"): Kernel =>
     };
   });
 
-const mirrorPad = kernel("MirrorPad", "CPU", {}, (node) => {
-  const symmetric = node.string("mode") === "SYMMETRIC";
-  return (step) => {
-    const x = step.input(0);
-    const given = step.input(1);
-    if (given.shape.length !== 2 || given.shape[1] !== 2)
-      throw new InvalidArgumentError(`paddings must be a matrix with 2 columns: ${shapeString(given.shape)}`);
-    if (given.shape[0] !== x.shape.length)
-      throw new InvalidArgumentError(
-        `The first dimension of paddings must be the rank of inputs${shapeString(given.shape)}, ${shapeString(x.shape)}`,
-      );
-    const pads = readInts(step.heap, given);
-    const shape = x.shape.map((size, d) => {
-      const [before, after] = [pads[2 * d]!, pads[2 * d + 1]!];
-      if (before < 0 || after < 0) throw new InvalidArgumentError(`paddings must be non-negative: ${before}, ${after}`);
-      if (symmetric && (before > size || after > size))
-        throw new InvalidArgumentError(
-          `paddings must be no greater than the dimension size: ${before}, ${after} greater than ${size}`,
-        );
-      if (!symmetric && (before >= size || after >= size))
-        throw new InvalidArgumentError(
-          `paddings must be less than the dimension size: ${before}, ${after} not less than ${size}`,
-        );
-      return size + before + after;
+const roll = kernel("Roll", "CPU", {}, () => (step) => {
+  const [x, shifts, axes] = [step.input(0), step.input(1), step.input(2)];
+  const { shape } = x;
+  if (shape.length < 1) throw new InvalidArgumentError("input must be 1-D or higher");
+  for (const [name, given] of [
+    ["shift", shifts],
+    ["axis", axes],
+  ] as const) {
+    if (given.shape.length > 1)
+      throw new InvalidArgumentError(`${name} must be a scalar or a 1-D vector. Found: ${shapeString(given.shape)}`);
+  }
+  if (!sameShape(shifts.shape, axes.shape)) throw new InvalidArgumentError("shift and axis must have the same size");
+  const moved = new Array<number>(shape.length).fill(0);
+  const by = readInts(step.heap, shifts);
+  readInts(step.heap, axes).forEach((given, i) => {
+    const axis = given < 0 ? given + shape.length : given;
+    if (axis < 0 || axis >= shape.length) throw new InvalidArgumentError(`axis ${axis} is out of range`);
+    const size = Math.max(shape[axis]!, 1);
+    moved[axis] = (((moved[axis]! + by[i]!) % size) + size) % size;
+  });
+  const strides = stridesOf(shape);
+  emitRows(step, 0, x, shape, 1, (sources) => {
+    eachIndex(shape, (index, position) => {
+      let at = 0;
+      for (let d = 0; d < index.length; d++) at += ((index[d]! - moved[d]! + shape[d]!) % shape[d]!) * strides[d]!;
+      sources[position] = at;
     });
-    const strides = stridesOf(x.shape);
-    const edge = symmetric ? 1 : 0;
-    emitRows(step, 0, x, shape, 1, (sources) => {
-      eachIndex(shape, (index, position) => {
-        let at = 0;
-        for (let d = 0; d < index.length; d++) {
-          const size = x.shape[d]!;
-          let place = index[d]! - pads[2 * d]!;
-          if (place < 0) place = -place - edge;
-          else if (place >= size) place = 2 * size - 2 - place + edge;
-          at += place * strides[d]!;
-        }
-        sources[position] = at;
-      });
-    });
-    return DONE;
-  };
+  });
+  return DONE;
 });
 
 const reverseSequence = kernel("ReverseSequence", "CPU", {}, (node) => {
@@ -253,6 +240,6 @@ export const blockKernels: readonly Kernel[] = [
   batchToSpace,
   toDepth("SpaceToDepth"),
   toDepth("DepthToSpace"),
-  mirrorPad,
+  roll,
   reverseSequence,
 ];

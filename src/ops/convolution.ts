@@ -47,8 +47,6 @@ function slideOf(node: KernelNode, kind: Kind): Slide {
   if (strideH <= 0 || strideW <= 0) throw new InvalidArgumentError("Row and column strides should be larger than 0.");
   if (dilationN !== 1 || dilationC !== 1)
     throw new Refused(`Current implementation does not yet support dilations ${WHERE}`);
-  if (kind !== "forward" && (dilationH !== 1 || dilationW !== 1))
-    throw new InvalidArgumentError("Current CPU implementations do not yet support dilation rates larger than 1.");
   if (dilationH <= 0 || dilationW <= 0) throw new InvalidArgumentError("Dilated rates should be larger than 0.");
   return { padding: paddingOf(node), strideH, strideW, dilationH, dilationW };
 }

@@ -3,6 +3,7 @@ import { arrayShapes } from "./array.js";
 import { containerShapes } from "./containers.js";
 import type { ShapeTable } from "./context.js";
 import { controlShapes } from "./control.js";
+import { einsumShapes } from "./einsum.js";
 import { elementwiseShapes } from "./elementwise.js";
 import { indexingShapes } from "./indexing.js";
 import { matrixDiagShapes } from "./matrix-diag.js";
@@ -23,6 +24,7 @@ export const allShapes: ShapeTable = {
   ...matrixDiagShapes,
   ...reduceShapes,
   ...nnShapes,
+  ...einsumShapes,
   ...randomShapes,
   ...variableShapes,
   ...containerShapes,

@@ -17,6 +17,7 @@ import {
   vector,
   withRank,
   withRankAtLeast,
+  withRankAtMost,
   withValue,
 } from "../../tensor/partial-shape.js";
 import { numElements, partialShapeString, type Shape } from "../../tensor/shape.js";
@@ -176,20 +177,21 @@ function dynamicStitch(context: ShapeContext): PartialShape {
   return concatenate(vector(known ? max + 1 : UNKNOWN), extra);
 }
 
-function pad(context: ShapeContext): PartialShape {
+/** What is put around a tensor, or (`sign` −1) is around it. */
+function pad(context: ShapeContext, sign = 1): PartialShape {
   const paddings = withRank(context.inputs[1]!, 2);
   withValue(paddings[1]!, 2);
   let input = context.inputs[0]!;
   let rank = paddings[0]!;
   if (rank >= 0) input = withRank(input, rank);
-  else if (input !== null) rank = input.length;
+  else if (input !== null && sign > 0) rank = input.length;
   const values = context.constant(1);
   if (values === null) return rank >= 0 ? unknownOfRank(rank) : null;
   rank = values.length / 2;
   return withRank(input, rank).map((dim, i) => {
     const [before, after] = [values[2 * i]!, values[2 * i + 1]!];
     if (before < 0 || after < 0) throw refuse("Paddings must be non-negative");
-    return addDims(dim, before + after);
+    return sign < 0 ? subtractDims(dim, before + after) : addDims(dim, before + after);
   });
 }
 
@@ -277,6 +279,13 @@ export const indexingShapes: ShapeTable = {
   DynamicPartition: dynamicPartition,
   ...forOps("DynamicStitch ParallelDynamicStitch", (context) => [dynamicStitch(context)]),
   ...forOps("Pad PadV2 MirrorPad", (context) => [pad(context)]),
+  MirrorPadGrad: (context) => [pad(context, -1)],
+  Roll: ({ inputs }) => {
+    withRankAtLeast(inputs[0]!, 1);
+    withRankAtMost(inputs[1]!, 1);
+    withRankAtMost(inputs[2]!, 1);
+    return [inputs[0]!];
+  },
   OneHot: (context) => [oneHot(context)],
   Range: (context) => [range(context)],
   LinSpace: (context) => [linSpace(context)],

@@ -7,6 +7,18 @@ I = lambda *v: np.array(v, i32)  # noqa: E731
 L = lambda *v: np.array(v, i64)  # noqa: E731
 
 
+def rolls(family):
+    n = family.normal
+    for dtype in (f32, i64, bool, object):
+        x = n((3, 4), dtype)
+        pairs = [(I(1), I(0)), (i32(1), i32(1)), (I(1, 2), I(0, 0)), (I(1, -6), I(0, -1)), (I(1), I(2)), (I(1), I(-3)), (I(1, 2), I(0)), (I(1).reshape(1, 1), I(0).reshape(1, 1)), (i32(1), I(0))]
+        family.op("Roll", *[[x, shift, axis] for shift, axis in pairs], [n((0, 4), dtype), I(5), I(0)], [n((), dtype), I(1), I(0)])
+    for dtype in (f32, i32):
+        for mode in ("REFLECT", "SYMMETRIC"):
+            sets = [((5, 7), [[1, 1], [2, 1]]), ((5,), [[1, 1]]), ((5, 7), [[1, 1]]), ((2, 7), [[1, 1], [0, 0]]), ((3, 7), [[1, 1], [0, 0]]), ((5, 7), [[-1, 1], [0, 0]]), ((5, 7), [[1, 1, 0], [0, 0, 0]]), ((5, 7), [1, 1]), ((4, 6, 3, 5), [[1, 0], [1, 1], [0, 0], [0, 1]]), ((1,) * 6, [[0, 0]] * 6)]
+            family.op("MirrorPadGrad", *[[n(shape, dtype), np.array(pads, i32)] for shape, pads in sets], [n((), dtype), np.zeros((0, 2), i32)], mode=mode, compare="rel:1e-6,abs:1e-6" if dtype is f32 else "bits")
+
+
 def cases(family):
     n = family.normal
     for t in ALL + (u8, f16):
@@ -230,3 +242,4 @@ def strided(family, t, name):
 def concat_offset(family):
     family.op("ConcatOffset", [i32(0), [I(2, 3), I(4, 3), I(1, 3)]], [i32(1), [I(2, 3), I(2, 1), I(2, 5)]], [i32(-1), [I(2, 3), I(2, 1), I(2, 5)]],
               [i32(0), [I(2, 3), I(4, 2), I(1, 3)]], [i32(2), [I(2, 3), I(4, 3), I(1, 3)]], [i32(0), [I(2, 3), I(4), I(1, 3)]])
+    rolls(family)

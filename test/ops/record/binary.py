@@ -177,3 +177,9 @@ def cases(family):
             ([2], [3]), ([1, 5], [])]))
         family.op("BroadcastArgs", *([np.array(a, dtype), np.array(b, dtype)] for a, b in [
             ([2, 3], [3]), ([], [2]), ([2, 1, 3], [4, 1]), ([1], [1]), ([2], [3]), ([0], [1])]))
+    for dtype in FLOATS:
+        x = np.array([1, 2, 3, 4, 1.5, 2.5, 7, 0.5, -1, 2, 2, 3, np.nan], dtype)
+        q = np.array([1, 1, 0.5, 10, 2, 0.25, 30, 1, 2, -2, -0.5, -3, 1], dtype)
+        near = {f32: "rel:4e-6", f64: "rel:1e-13"}[dtype]
+        family.op("Zeta", [x, q], [x[:3], q[:2]], [x[:0], q[:0]], compare=near)
+        family.op("Polygamma", [np.array([0, 1, 2, 3, 1, 5, 1, 0.5, -1], dtype), np.array([1, 1, 2, 0.5, 20, 3, -0.5, 1, 1], dtype)], [dtype(1), q], compare=near)

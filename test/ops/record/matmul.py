@@ -11,6 +11,26 @@ def rule(dtype):
     return {np.float32: "rel:4e-6,abs:8e-6", np.float64: "rel:1e-14,abs:2e-14"}.get(dtype, "bits")
 
 
+def einsums(family):
+    z = lambda *shape: family.normal(shape, f32)  # noqa: E731
+    bad = [("ij,jk", [z(2, 3), z(3, 4)]), ("ij->jk->i", [z(2, 3)]), ("i,j,k->ijk", [z(2)] * 3), ("i,j->ij", [z(2)]), ("i->i", [z(2), z(2)]), ("a...,b...->ab", [z(2, 3), z(2, 3)])]
+    good = [
+        ("ij,jk->ik", [z(2, 3), z(3, 4)], [z(2, 3), z(4, 4)], [z(2, 0), z(0, 4)], [z(2), z(3, 4)]),
+        ("ij,jk->ki", [z(2, 3), z(3, 4)]), ("ji,kj->ik", [z(3, 2), z(4, 3)]), ("ij,ij->", [z(2, 3), z(2, 3)]), ("ij,ji->", [z(2, 3), z(3, 2)]), ("i,j->ij", [z(2), z(3)]), ("i,i->i", [z(2), z(2)], [z(2), z(1)]),
+        ("abc,abd->acd", [z(2, 3, 4), z(2, 3, 5)]), ("abij,acjk->abcik", [z(2, 3, 2, 2), z(2, 4, 2, 3)]), ("bhqd,bhkd->bhqk", [z(2, 2, 3, 4), z(2, 2, 5, 4)]), ("ab,cd->", [z(2, 3), z(2, 2)]), ("abc,ad->bd", [z(2, 3, 4), z(2, 5)]),
+        ("ii->i", [z(3, 3)], [z(2, 3)]), ("ii->", [z(3, 3)]), ("i->ii", [z(3)]), ("iij->ji", [z(2, 2, 3)]), ("iji,jj->ij", [z(2, 3, 2), z(3, 3)]), ("i->iii", [z(2)]), ("ijk->kji", [z(2, 3, 4)]), ("ij->", [z(2, 3)]), ("ijk->j", [z(2, 3, 4)], [z(0, 3, 4)]),
+        ("->", [z()]), (",->", [z(), z()]), (",ij->ij", [z(), z(2, 3)]), ("i1->i", [z(2, 3)]), ("i j->j i", [z(2, 3, 3)], [z(2, 3)]), ("i->ij", [z(2)]),
+        ("i...->...i", [z(2, 3)], [z(2, 3, 4)], [z(2)], [z()]), ("...ij,jk->...ik", [z(5, 2, 3), z(3, 4)], [z(2, 3), z(3, 4)]), ("...ij,...jk->...ik", [z(5, 1, 2, 3), z(4, 3, 2)], [z(5, 2, 3), z(4, 3, 2)], [z(2, 3), z(4, 3, 2)], [z(2), z(3, 4)]),
+        ("...i,...i->...", [z(2, 3), z(4, 3)], [z(2, 3), z(3)]), ("...->", [z()], [z(2)]), ("...,...->...", [z(2, 1), z(3)], [z(2, 3), z(3, 3)]), ("a...a->...a", [z(3, 2, 3)]), ("ij...,jk->ik...", [z(2, 3, 4), z(3, 5)]),
+    ]
+    for equation, *steps in good + [(equation, inputs) for equation, inputs in bad]:
+        family.op("Einsum", *[[step] for step in steps], equation=equation, compare=rule(f32), label="")
+    for dtype in NUMBERS[1:]:
+        n = lambda *shape: family.normal(shape, dtype)  # noqa: E731,B023
+        family.op("Einsum", [[n(2, 3, 4), n(4, 3)]], equation="abc,cd->dab", compare=rule(dtype), label=dtype.__name__)
+        family.op("Einsum", [[n(2, 3, 4)]], equation="abc->ca", compare=rule(dtype), label=dtype.__name__)
+
+
 def cases(family):
     for dtype in NUMBERS:
         for ta in (False, True):
@@ -40,3 +60,4 @@ def cases(family):
     special = np.array([[1, np.inf], [np.nan, 0]], f32)
     family.op("MatMul", [special, np.array([[1, 0], [2, 1]], f32)], label="float not finite")
     family.op("MatMul", [np.array([[2147483647, 2]], i32), np.array([[2], [3]], i32)], label="int32 wraps")
+    einsums(family)

@@ -102,3 +102,8 @@ def cases(family):
         family.op(op, [family.uniform((19,), 0.01, 4, f16)], compare="ulp:1")
     family.op("Log", [np.array([-1.0, 0.0], f64)])
     family.op("EnsureShape", [np.zeros((2, 3), f32)], [np.zeros((3, 3), f32)], [np.zeros((3,), f32)], shape=[2, None])
+    for dtype in FLOATS:
+        inside = np.array([0, -0.0, 1e-7, -1e-3, 0.1, -0.25, 0.5, -0.75, 0.9, -0.99, 0.9999, 1, -1, 1.5, -2, np.nan, np.inf], dtype)
+        near = {f32: "rel:2e-6,abs:1e-7", f64: "rel:1e-13,abs:1e-15"}[dtype]
+        family.op("Erfinv", [inside], [dtype(0.3)], [inside[:0]], compare=near)
+        family.op("Ndtri", [inside], [np.abs(inside)], [np.array([1e-30, 1e-10, 0.01, 0.5, 0.99], dtype)], compare=near)

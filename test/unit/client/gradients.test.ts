@@ -9,7 +9,6 @@ import {
   gradients,
   IndexedSlices,
   NotFoundError,
-  OpError,
   type Output,
   Server,
   Session,
@@ -33,9 +32,6 @@ const parts = (gradient: Gradient): Output[] =>
 
 const server = await Server.create({ worker: ["127.0.0.1:0"] }, { log: () => {} });
 
-/** Recorded gradients whose ops have no kernel here yet: a list that may only shrink. */
-const WITHOUT_KERNEL = ["digamma", "erfinv", "mirror pad", "roll", "conv2d dilated"];
-const waits = ({ name }: Case) => WITHOUT_KERNEL.includes(name) || name.includes("einsum");
 const cases = readRecorded<Case[]>("gradients");
 
 async function check({ graph: text, inputs, dy, expected }: Case): Promise<void> {
@@ -69,14 +65,7 @@ async function check({ graph: text, inputs, dy, expected }: Case): Promise<void>
   }
 }
 
-for (const one of cases) if (!waits(one)) test(one.name, () => check(one));
-
-test(`${cases.filter(waits).length} of ${cases.length} recorded gradients wait for kernels`, async () => {
-  for (const one of cases.filter(waits)) {
-    const error: unknown = await check(one).catch((thrown: unknown) => thrown);
-    assert.ok(error instanceof OpError, `${one.name} has its kernels now: take it off the list`);
-  }
-});
+for (const one of cases) test(one.name, () => check(one));
 
 test("several ys, starts of their own, constants by request, zeros for the unconnected", async () => {
   const session = new Session(server);
