@@ -1,5 +1,6 @@
 """Records what TensorFlow's own client makes, for test/unit/client: names, devices and inputs of graphs under scopes;
-gradients of graphs (which the test imports and differentiates itself); losses, variables and slots of optimizers.
+gradients of graphs (which the test imports and differentiates itself); loops and conditions; losses, variables
+and slots of optimizers.
 """
 
 import base64
@@ -14,6 +15,8 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import indexed_slices
+
+from client_flow import flow_cases
 
 v1 = tf.compat.v1
 v1.disable_eager_execution()
@@ -407,7 +410,9 @@ def main():
     write("training", {name: optimizer(name) for name in OPTIMIZERS})
     write("initializers", initializers())
     write("replicas", replicas())
-    print(f"{len(cases)} gradients, {len(OPTIMIZERS)} optimizers")
+    flow = flow_cases(tensor, graph_text, META_OFF)
+    write("control-flow", flow)
+    print(f"{len(cases)} gradients, {len(flow)} loops and conditions, {len(OPTIMIZERS)} optimizers")
     return 0
 
 

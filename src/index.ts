@@ -4,6 +4,9 @@ export type { AttrInput, FunctionAttr, PartialShape } from "./client/attributes.
 export type { Callable } from "./client/callable.js";
 export { CheckpointReader, type CheckpointVariable } from "./client/checkpoint-reader.js";
 export { getCheckpointState, latestCheckpoint, type StateOptions } from "./client/checkpoint-state.js";
+export { type BranchResult, type CondResult, cond } from "./client/control-flow/cond.js";
+export type { LoopOptions } from "./client/control-flow/while-context.js";
+export { type LoopFunction, type WhileLoopOptions, whileLoop } from "./client/control-flow/while-loop.js";
 export type { FeedKey, Fetch, Fetched } from "./client/fetches.js";
 export { type GradientOptions, gradients } from "./client/gradients/index.js";
 export { type Gradient, IndexedSlices } from "./client/gradients/indexed-slices.js";

@@ -14,6 +14,7 @@ import { inOrder, ShapeInference } from "../ops/shapes/infer-shapes.js";
 import type { DataType } from "../tensor/dtype.js";
 import { type AttrValue, GraphDef, VersionDef } from "../wire/core.js";
 import { type AttrInput, attrValue, type PartialShape } from "./attributes.js";
+import { type ControlFlowContext, checkContext } from "./control-flow/context.js";
 import { group } from "./group.js";
 import { checkInputMap, type ImportOptions, rewriteGraphDef, tensorName } from "./import-graph-def.js";
 import { convertInputs, type Input, type InputMaker, type Inputs, inferredAttrs } from "./inputs.js";
@@ -43,6 +44,8 @@ export class Graph {
   readonly #collections = new Map<string, unknown[]>();
   readonly #names = new Names();
   readonly #shapes: ShapeInference;
+  /** The condition or loop that a node was made in, for those that were. */
+  readonly #contexts = new Map<Node, ControlFlowContext>();
   #scope: Scope = OUTERMOST;
 
   constructor() {
@@ -67,10 +70,13 @@ export class Graph {
     return this.#within({ devices: device === null ? [] : [device, ...this.#scope.devices] }, build);
   }
 
-  /** Ops made inside run after these (`tf.control_dependencies`); `null` forgets outer blocks. */
+  /**
+   * Ops made inside run after these (`tf.control_dependencies`); `null` forgets outer blocks, and leaves the condition or
+   * loop that is being built.
+   */
   controlDependencies<T>(inputs: readonly (Operation | Output)[] | null, build: () => T): T {
-    const controllers =
-      inputs === null ? [] : [...this.#scope.controllers, controller(inputs.map((input) => input.node))];
+    if (inputs === null) return this.#within({ controllers: [], controlFlow: null }, build);
+    const controllers = [...this.#scope.controllers, controller(inputs.map((input) => input.node))];
     return this.#within({ controllers }, build);
   }
 
@@ -83,6 +89,31 @@ export class Graph {
   /** Stateful ops made inside keep what they hold in this container of the server (`tf.Graph.container`). */
   container<T>(container: string, build: () => T): T {
     return this.#within({ container }, build);
+  }
+
+  /** The condition or loop that ops are made in now. @internal */
+  get controlFlow(): ControlFlowContext | null {
+    return this.#scope.controlFlow;
+  }
+
+  /** @internal */
+  inControlFlow<T>(controlFlow: ControlFlowContext | null, build: () => T): T {
+    return this.#within({ controlFlow }, build);
+  }
+
+  /** The condition or loop that a node belongs to. @internal */
+  controlFlowOf(node: Node): ControlFlowContext | null {
+    return this.#contexts.get(node) ?? null;
+  }
+
+  /** @internal */
+  setControlFlow(node: Node, context: ControlFlowContext): void {
+    this.#contexts.set(node, context);
+  }
+
+  /** Adds the control inputs that blocks around ask for, to a node that was made without. @internal */
+  addBlockControls(node: Node): void {
+    applyControls(this.#scope, node);
   }
 
   /** `base` under the scopes around, with a number when it is taken; it is taken from now on. */
@@ -237,6 +268,11 @@ export class Graph {
     return this.#shapes.shape(output);
   }
 
+  /** What else is known of a tensor's shape than its ops say. @internal */
+  setShape(output: Output, shape: PartialShape): void {
+    this.#shapes.setShape(output, shape);
+  }
+
   /** @throws InvalidArgumentError in TensorFlow's words for inputs whose shapes don't fit; the nodes are gone then */
   #inferShapes(first: number, nodes: readonly Node[]): void {
     try {
@@ -302,6 +338,7 @@ export class Graph {
     for (const input of inputs) {
       if (input.graph !== this) throw new InvalidArgumentError(`Tensor ${input.name} is not an element of this graph.`);
     }
+    checkContext(this, name, definition.name, inputs);
     const node: Node = this.runtime.add(name, definition, attrs, options.device ?? "");
     for (const { node: source, index } of inputs) node.inputs.push({ node: source, index });
     this.#inferShapes(node.id, [node]);
@@ -309,6 +346,13 @@ export class Graph {
     for (const control of options.controlInputs ?? []) addControl(node, control.node);
     const operation = new Operation(this, node);
     applyDevices(this.#scope, operation);
+    const { controlFlow } = this;
+    if (controlFlow !== null) {
+      this.#contexts.set(node, controlFlow);
+      // Python makes constants without a scope of their own.
+      if (definition.name === "Const") controlFlow.addOp(operation);
+      else this.nameScope(`${name}/`, () => controlFlow.addOp(operation));
+    }
     return operation;
   }
 }

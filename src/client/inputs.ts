@@ -27,7 +27,7 @@ export const isReadable = (input: unknown): input is Readable =>
   typeof input === "object" && input !== null && "handle" in input && input.handle instanceof Output;
 
 /** Python's names of dtypes, which its texts have. */
-const pythonName = (dtype: DataType): string =>
+export const pythonName = (dtype: DataType): string =>
   ({ float: "float32", double: "float64", half: "float16" })[dtypeName(dtype)] ?? dtypeName(dtype);
 
 const fails = (text: string): never => {

@@ -1,8 +1,9 @@
-// What the blocks around an op say of it: name, device, control dependencies, colocation, container. A scope is never
+// What the blocks around an op say of it: name, device, control dependencies, colocation, container, control flow. A scope is never
 // changed, a block puts another one in its place while it runs. It must not know how ops are made.
 import { InvalidArgumentError } from "../errors/index.js";
 import type { Node } from "../graph/graph.js";
 import { formatDeviceSpec, parseDeviceSpec } from "../placement/device-name.js";
+import type { ControlFlowContext } from "./control-flow/context.js";
 import type { Operation } from "./output.js";
 
 /** A device for an op: what it returns takes the place of what is there. */
@@ -25,9 +26,17 @@ export interface Scope {
   readonly controllers: readonly Controller[];
   readonly colocation: readonly Colocated[];
   readonly container: string;
+  readonly controlFlow: ControlFlowContext | null;
 }
 
-export const OUTERMOST: Scope = { name: "", devices: [], controllers: [], colocation: [], container: "" };
+export const OUTERMOST: Scope = {
+  name: "",
+  devices: [],
+  controllers: [],
+  colocation: [],
+  container: "",
+  controlFlow: null,
+};
 
 export const controller = (inputs: readonly Node[]): Controller => ({ inputs, made: new Set() });
 

@@ -1,7 +1,7 @@
 // What TensorFlow's own client made, recorded by conformance/record_client.py in test/unit/client/data.
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import { DataType, type TensorValue } from "../../src/index.js";
+import { DataType, type Graph, type TensorValue } from "../../src/index.js";
 
 export interface RecordedTensor {
   readonly dtype: number;
@@ -24,6 +24,35 @@ const arrays = {
 export function recordedValue({ dtype, shape, bytes }: RecordedTensor): TensorValue {
   const raw = Uint8Array.from(Buffer.from(bytes, "base64"));
   return { dtype, shape, data: new arrays[dtype as keyof typeof arrays](raw.buffer) };
+}
+
+/** A node as the recorder writes it. */
+export interface NodeText {
+  readonly name: string;
+  readonly op: string;
+  readonly input: readonly string[];
+  readonly device: string;
+  readonly class?: readonly string[];
+  readonly container?: string;
+}
+
+const decoder = new TextDecoder();
+
+export function nodesOf(graph: Graph): NodeText[] {
+  return graph.exportGraphDef().node.map(({ name, op, input, device, attr }) => {
+    const classes = attr.get("_class")?.list?.s;
+    const container = attr.get("container")?.s;
+    const [data, control] = [input.filter((text) => text[0] !== "^"), input.filter((text) => text[0] === "^")];
+    return {
+      name,
+      op,
+      // TensorFlow writes control inputs in the order of their names.
+      input: [...data, ...control.sort()],
+      device,
+      ...(classes === undefined ? {} : { class: classes.map((text) => decoder.decode(text)) }),
+      ...(container === undefined || container.length === 0 ? {} : { container: decoder.decode(container) }),
+    };
+  });
 }
 
 /** The largest difference, relative to the largest element. */

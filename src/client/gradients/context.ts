@@ -21,6 +21,8 @@ export class GradientContext {
     readonly node: Node,
     /** As they came, by output. */
     readonly grads: readonly (Gradient | null)[],
+    /** Zeros for an output that nothing came back for. */
+    readonly zeros: (index: number) => Output,
     /** Whether anything comes of the gradient of an input, by input. */
     readonly wanted: readonly boolean[],
   ) {
@@ -38,7 +40,7 @@ export class GradientContext {
   /** What came back for an output as a whole tensor: zeros when nothing did. */
   grad(index: number): Output {
     const gradient = this.grads[index];
-    return gradient ? toDense(gradient) : this.ops.zerosLike(this.y[index]!);
+    return gradient ? toDense(gradient) : this.zeros(index);
   }
 
   attr(name: string): AttrValue {

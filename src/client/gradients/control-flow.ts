@@ -1,22 +1,84 @@
-// Gradients of conditions in TensorFlow's first form (Switch, Merge): the branch that was taken is the one that the
-// gradient goes back through. Loops have none here yet.
-import { UnimplementedError } from "../../errors/index.js";
-import { forAll, type GradientFunction, type Gradients } from "./context.js";
+// Gradients of control flow in TensorFlow's first form. A condition's gradient goes back through the branch that was
+// taken; a loop's through a loop of its own (loop-state.ts), where each op of the forward loop has its counterpart: Exit
+// and Enter, Switch and Merge change places.
+import { CondContext } from "../control-flow/cond.js";
+import { addBackEdge, mergeOf, outputContext, switchOf } from "../control-flow/context.js";
+import { WhileContext } from "../control-flow/while-context.js";
+import type { Output } from "../output.js";
+import { forAll, type GradientContext, type GradientFunction, type Gradients, notDifferentiable } from "./context.js";
+import { IndexedSlices } from "./indexed-slices.js";
+import { type LoopState, shapeOf, zerosOf } from "./loop-state.js";
 
-const merge: GradientFunction = ({ ops, y, dy, x }) => {
+const merge: GradientFunction = (context) => {
+  const { graph, ops, node, x, y, dy } = context;
+  const around = outputContext(graph, node.inputs[0]!.node);
+  const state = graph.controlFlow?.loop?.gradState ?? null;
+  if (around instanceof WhileContext) return switchOf(dy, graph.controlFlow!.loop!.condition!);
+  if (around instanceof CondContext) {
+    return switchOf(dy, state === null ? around.pred : state.realPred(around.pred), "cond_grad");
+  }
   // The other inputs get a dead tensor, as the branches that weren't taken have.
-  const taken = y[1]!;
-  return x.map((_, i) => ops.switch(dy, ops.equal(taken, i)).outputTrue);
+  return x.map((_, i) => ops.switch(dy, ops.equal(y[1]!, i)).outputTrue);
 };
 
-const choose: GradientFunction = (context) => [context.ops.merge([context.grad(0), context.grad(1)]).output];
-
-const loop: GradientFunction = ({ node }) => {
-  throw new UnimplementedError(`Gradients through while loops are not supported (operation '${node.name}')`);
+const choose: GradientFunction = (context) => {
+  const { graph, node, grads } = context;
+  const around = graph.controlFlowOf(node);
+  const both = () => [context.grad(0), context.grad(1)];
+  if (around instanceof CondContext) return [mergeOf(both(), "cond_grad")];
+  if (!(around instanceof WhileContext)) return [mergeOf(both())];
+  // It is visited twice: from the Exit, then from the body, whose gradient closes the loop.
+  const { merges } = stateOf(context)!;
+  const known = merges.get(node);
+  if (known !== undefined) {
+    if (grads[1]) addBackEdge(known, context.grad(1));
+    return [];
+  }
+  if (!grads[0]) return [];
+  const first = context.grad(0);
+  const made = mergeOf([first, first], "b_switch");
+  merges.set(node, made);
+  return [made];
 };
+
+const exit: GradientFunction = (context) => {
+  const state = stateOf(context)!;
+  if (!state.context.backProp) return [];
+  const dy = state.outside(() => context.dy);
+  state.context.know(dy);
+  return [state.context.enterOf(dy, false, "b_exit")];
+};
+
+const enter: GradientFunction = (context) => {
+  const { node, grads, y, dy } = context;
+  const state = stateOf(context);
+  if (state === null || !state.context.backProp) return grads;
+  if (node.attrs.get("is_constant")?.b !== true) return [state.context.exit(dy)];
+  const [grad] = grads;
+  return [grad instanceof IndexedSlices ? rows(state, y[0]!, grad) : state.accumulate(y[0]!, dy)];
+};
+
+const stateOf = ({ graph }: GradientContext): LoopState | null => graph.controlFlow?.loop?.gradState ?? null;
+
+/** Rows of all iterations, one after the other; the first is a row of zeros. */
+function rows(state: LoopState, enter: Output, { values, indices }: IndexedSlices): IndexedSlices {
+  const { graph } = state.context;
+  const { ops } = graph;
+  const concat = (sum: Output, part: Output) => ops.concatV2([sum, part], 0);
+  const [noRow, noIndex, shape] = state.outside(() => {
+    const whole = shapeOf(enter.op.inputs[0]!);
+    const row = ops.concatV2([[1], ops.stridedSlice(whole, [1], [0], [1], { endMask: 1 })], 0);
+    return [zerosOf(graph, row, values.dtype), graph.constant([0], indices.dtype), whole];
+  }) as [Output, Output, Output];
+  const allIndices = state.accumulateFrom(noIndex, indices, concat, true);
+  return new IndexedSlices(state.accumulateFrom(noRow, values, concat, true), allIndices, shape);
+}
 
 export const controlFlowGradients: Gradients = {
-  Merge: merge,
-  Switch: choose,
-  ...forAll(["Enter", "Exit", "NextIteration", "While", "StatelessWhile", "LoopCond"], loop),
+  ...forAll(["Merge", "RefMerge"], merge),
+  ...forAll(["Switch", "RefSwitch"], choose),
+  ...forAll(["Exit", "RefExit"], exit),
+  ...forAll(["Enter", "RefEnter"], enter),
+  ...forAll(["NextIteration", "RefNextIteration"], ({ grads }) => grads),
+  LoopCond: notDifferentiable,
 };

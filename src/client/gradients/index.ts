@@ -3,6 +3,7 @@
 import { InvalidArgumentError, NotFoundError } from "../../errors/index.js";
 import type { Node } from "../../graph/graph.js";
 import { baseDtype, DataType, dtypeName } from "../../tensor/dtype.js";
+import { isExit, isLoopSwitch } from "../control-flow/context.js";
 import type { Graph } from "../graph.js";
 import { isReadable, type Readable } from "../inputs.js";
 import { Operation, type Output } from "../output.js";
@@ -13,7 +14,8 @@ import { GradientContext, type Gradients } from "./context.js";
 import { controlFlowGradients } from "./control-flow.js";
 import { einsumGradients } from "./einsum.js";
 import { gatherGradients } from "./gather.js";
-import { type Gradient, sumOf } from "./indexed-slices.js";
+import { dtypeOf, type Gradient, sumOf } from "./indexed-slices.js";
+import { Loops } from "./loops.js";
 import { matMulGradients } from "./matmul.js";
 import { nnGradients } from "./nn.js";
 import { reduceGradients } from "./reduce.js";
@@ -62,7 +64,7 @@ export function gradients(
     const sums = new Sums();
     targets.forEach((y, i) => sums.add(y.node, y.index, gradYs[i] ?? initial(graph, y, i)));
     const stop = new Set((options.stopGradients ?? []).map(({ node }) => node));
-    propagate(graph, between(targets, sources, stop), stop, sums, options.colocateGradientsWithOps === true);
+    new Walk(graph, sums, stop, options.colocateGradientsWithOps === true).run(targets, sources);
     return sources.map((x, i) => {
       const found = sums.of(x.node, x.index);
       if (found !== null || options.unconnectedZeros !== true) return found;
@@ -89,6 +91,10 @@ class Sums {
     lists[index]!.push(gradient);
   }
 
+  has(node: Node, index: number): boolean {
+    return (this.#lists.get(node)?.[index]?.length ?? 0) > 0;
+  }
+
   of(node: Node, index: number): Gradient | null {
     const list = this.#lists.get(node)?.[index] ?? [];
     if (list.length === 0) return null;
@@ -104,10 +110,11 @@ const carries = (dtype: DataType): boolean => {
   return isFloating(base) || complex || base === DataType.RESOURCE || base === DataType.VARIANT;
 };
 
-/** Nodes on a way from an x to a y → how many edges of such nodes take from them. */
-function between(ys: readonly Output[], xs: readonly Output[], stop: ReadonlySet<Node>): Map<Node, number> {
+/** Nodes on a way from an x to a y, those next to the ys first. */
+function between(ys: readonly Output[], xs: readonly Output[], stop: ReadonlySet<Node>): Set<Node> {
   const consumers = new Map<Node, Node[]>();
-  const backwards = [...new Set(ys.map(({ node }) => node))];
+  const targets = [...new Set(ys.map(({ node }) => node))];
+  const backwards = [...targets];
   for (const node of backwards) consumers.set(node, []);
   for (let node = backwards.pop(); node !== undefined; node = backwards.pop()) {
     if (stop.has(node)) continue;
@@ -119,59 +126,109 @@ function between(ys: readonly Output[], xs: readonly Output[], stop: ReadonlySet
       if (carries(source.outputTypes[index]!)) consumers.get(source)!.push(node);
     }
   }
-  const pending = new Map<Node, number>();
-  const forwards = [...new Set(xs.map(({ node }) => node))].filter((node) => consumers.has(node));
-  for (const node of forwards) pending.set(node, 0);
-  for (let node = forwards.pop(); node !== undefined; node = forwards.pop()) {
-    const next = consumers.get(node)!;
-    pending.set(node, next.length);
-    for (const consumer of next) {
-      if (pending.has(consumer)) continue;
-      pending.set(consumer, 0);
-      forwards.push(consumer);
+  const reached = new Set(xs.map(({ node }) => node).filter((node) => consumers.has(node)));
+  for (const node of reached) for (const consumer of consumers.get(node)!) reached.add(consumer);
+  const found = new Set(targets.filter((node) => reached.has(node)));
+  for (const node of found) {
+    if (stop.has(node)) continue;
+    for (const { node: source, index } of node.inputs) {
+      if (reached.has(source) && carries(source.outputTypes[index]!)) found.add(source);
     }
   }
-  return pending;
+  return found;
 }
 
-/** Each node after all that take from it. */
-function propagate(
-  graph: Graph,
-  pending: Map<Node, number>,
-  stop: ReadonlySet<Node>,
-  sums: Sums,
-  colocate: boolean,
-): void {
-  const ready = [...pending].filter(([, count]) => count === 0).map(([node]) => node);
-  // First come, first served, as in TensorFlow: sums keep its order.
-  for (const node of ready) {
-    const onTheWay = stop.has(node) ? [] : node.inputs.filter((input) => pending.has(input.node));
-    if (onTheWay.length > 0) {
-      const build = () => addGradients(graph, node, pending, sums);
-      if (colocate) graph.colocateWith(new Operation(graph, node), build);
-      else build();
+/** Goes through the ops between, each after all that take from it. */
+class Walk {
+  /** How many edges of ops between still have to bring something, by op. */
+  readonly #pending = new Map<Node, number>();
+  readonly #ready: Node[] = [];
+
+  constructor(
+    readonly graph: Graph,
+    readonly sums: Sums,
+    readonly stop: ReadonlySet<Node>,
+    readonly colocate: boolean,
+  ) {}
+
+  run(ys: readonly Output[], xs: readonly Output[]): void {
+    const nodes = between(ys, xs, this.stop);
+    const loops = new Loops(this.graph, nodes, this.colocate);
+    for (const node of nodes) this.#pending.set(node, 0);
+    for (const node of nodes) {
+      for (const source of this.#sources(node)) this.#pending.set(source, this.#pending.get(source)! + 1);
     }
-    for (const { node: source, index } of onTheWay) {
-      if (!carries(source.outputTypes[index]!)) continue;
-      const left = pending.get(source)! - 1;
-      pending.set(source, left);
-      if (left === 0) ready.push(source);
+    for (const { node } of ys) {
+      if (this.#pending.get(node) === 0 && !this.#ready.includes(node)) this.#ready.push(node);
     }
+    this.#begin(loops.start(this.#pending, new Set(this.#ready)), loops);
+    // First come, first served, as in TensorFlow: sums keep its order.
+    for (const node of this.#ready) {
+      const sources = this.#sources(node);
+      if (sources.length > 0) this.#visit(node, loops);
+      for (const source of sources) this.#done(source, loops);
+    }
+    loops.close();
   }
-}
 
-function addGradients(graph: Graph, node: Node, pending: ReadonlyMap<Node, number>, sums: Sums): void {
-  const grads = node.outputTypes.map((_, i) => sums.of(node, i));
-  if (grads.every((grad) => grad === null)) return;
-  const gradient = registry[node.op.name];
-  if (gradient === undefined) throw noGradient(node);
-  const wanted = node.inputs.map((input) => pending.has(input.node));
-  graph.nameScope(`${node.name}_grad`, () => {
-    gradient(new GradientContext(graph, node, grads, wanted)).forEach((grad, i) => {
-      const input = node.inputs[i]!;
-      if (grad !== null && wanted[i]) sums.add(input.node, input.index, grad);
+  /** The ops between that an op takes from, once for each input. */
+  #sources(node: Node): Node[] {
+    if (this.stop.has(node)) return [];
+    return node.inputs
+      .filter((input) => this.#pending.has(input.node) && carries(input.node.outputTypes[input.index]!))
+      .map((input) => input.node);
+  }
+
+  #visit(node: Node, loops: Loops): void {
+    const build = () => {
+      const grads = loops.within(node, true, () => node.outputTypes.map((_, i) => this.sums.of(node, i)));
+      if (grads.every((grad) => grad === null)) return;
+      loops.within(node, false, () => this.#addGradients(node, grads, loops));
+    };
+    if (this.colocate) this.graph.colocateWith(new Operation(this.graph, node), build);
+    else build();
+  }
+
+  #addGradients(node: Node, grads: readonly (Gradient | null)[], loops: Loops): void {
+    const gradient = registry[node.op.name];
+    if (gradient === undefined) throw noGradient(node);
+    const wanted = node.inputs.map((input) => this.#pending.has(input.node));
+    const zeros = (index: number) => {
+      // A resource's gradient is that of what it holds.
+      const dtype = baseDtype(node.outputTypes[index]!);
+      const found = dtype === DataType.RESOURCE ? dtypeOf(grads.find((grad) => grad !== null)!) : dtype;
+      return loops.zerosLike(node, index, found);
+    };
+    this.graph.nameScope(`${node.name}_grad`, () => {
+      gradient(new GradientContext(this.graph, node, grads, zeros, wanted)).forEach((grad, i) => {
+        const input = node.inputs[i]!;
+        if (grad !== null && wanted[i]) this.sums.add(input.node, input.index, grad);
+      });
     });
-  });
+  }
+
+  /** One edge less to wait for. The Switch of a loop is visited from its Exit, and again from the loop's body. */
+  #done(node: Node, loops: Loops): void {
+    const left = this.#pending.get(node)! - 1;
+    this.#pending.set(node, left);
+    if (left < 0 || (left > 0 && !isLoopSwitch(node))) return;
+    if (!isExit(node)) {
+      this.#ready.push(node);
+      return;
+    }
+    const { ready, zeros } = loops.finish(node, (exit) => this.sums.has(exit, 0));
+    const isZero = new Set(zeros.map((exit) => exit.node));
+    this.#ready.push(...ready.filter((exit) => !isZero.has(exit)));
+    this.#begin(zeros, loops);
+  }
+
+  /** Exits that nothing came back for begin with zeros. */
+  #begin(exits: readonly Output[], loops: Loops): void {
+    for (const exit of exits) {
+      if (carries(exit.dtype)) this.sums.add(exit.node, 0, loops.zerosForExit(exit));
+      this.#ready.push(exit.node);
+    }
+  }
 }
 
 const noGradient = (node: Node): Error =>

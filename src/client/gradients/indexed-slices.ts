@@ -1,4 +1,5 @@
 // `tf.IndexedSlices`: rows of a tensor that is zero elsewhere, as gradients of gathers are. A row may come more than once.
+import type { DataType } from "../../tensor/dtype.js";
 import type { Output } from "../output.js";
 
 export class IndexedSlices {
@@ -33,6 +34,9 @@ export type Gradient = Output | IndexedSlices;
 
 export const toDense = (gradient: Gradient): Output =>
   gradient instanceof IndexedSlices ? gradient.toDense() : gradient;
+
+export const dtypeOf = (gradient: Gradient): DataType =>
+  (gradient instanceof IndexedSlices ? gradient.values : gradient).dtype;
 
 /** The sum of what comes back from several consumers: rows stay rows when all are. */
 export function sumOf(gradients: readonly Gradient[]): Gradient {

@@ -55,6 +55,12 @@ export class ShapeInference implements Known {
     return this.#nodes.get(node)?.shapes[index] ?? null;
   }
 
+  /** Says of an output what its op doesn't. */
+  setShape({ node, index }: Output, shape: PartialShape): void {
+    const inferred = this.#nodes.get(node)!;
+    this.#nodes.set(node, { ...inferred, shapes: inferred.shapes.with(index, shape) });
+  }
+
   values({ node, index }: Output): Values {
     return this.#nodes.get(node)?.values[index] ?? null;
   }

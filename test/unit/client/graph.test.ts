@@ -1,36 +1,8 @@
 // Graphs as Python builds them, node by node: the program of `names` in conformance/record_client.py.
 import * as assert from "uvu/assert";
 import { DataType, Graph, GraphDef, InvalidArgumentError, NotFoundError, Session } from "../../../src/index.js";
-import { readRecorded } from "../../support/client-records.js";
+import { type NodeText, nodesOf, readRecorded } from "../../support/client-records.js";
 import { test } from "../../support/suite.js";
-
-interface NodeText {
-  readonly name: string;
-  readonly op: string;
-  readonly input: readonly string[];
-  readonly device: string;
-  readonly class?: readonly string[];
-  readonly container?: string;
-}
-
-const decoder = new TextDecoder();
-
-function nodesOf(graph: Graph): NodeText[] {
-  return graph.exportGraphDef().node.map(({ name, op, input, device, attr }) => {
-    const classes = attr.get("_class")?.list?.s;
-    const container = attr.get("container")?.s;
-    const [data, control] = [input.filter((text) => text[0] !== "^"), input.filter((text) => text[0] === "^")];
-    return {
-      name,
-      op,
-      // TensorFlow writes control inputs in the order of their names.
-      input: [...data, ...control.sort()],
-      device,
-      ...(classes === undefined ? {} : { class: classes.map((text) => decoder.decode(text)) }),
-      ...(container === undefined || container.length === 0 ? {} : { container: decoder.decode(container) }),
-    };
-  });
-}
 
 test("names, devices, colocation, control inputs and containers are those that Python gives", () => {
   const recorded = readRecorded<{ imported: string; nodes: NodeText[] }>("scopes");
