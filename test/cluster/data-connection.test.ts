@@ -3,9 +3,18 @@
 import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
 import * as assert from "uvu/assert";
-import { CancelledError, DataType, Graph, InvalidArgumentError, OpError, Session } from "../../src/index.js";
+import {
+  CancelledError,
+  DataType,
+  Graph,
+  InvalidArgumentError,
+  OpError,
+  Session,
+  UnavailableError,
+} from "../../src/index.js";
 import { TestCluster } from "../support/cluster.js";
 import { test } from "../support/suite.js";
+import { TcpProxy } from "../support/tcp-proxy.js";
 
 const PS = "/job:ps/task:0";
 const WORKER = "/job:worker/task:0";
@@ -156,5 +165,26 @@ test("a connection that has said nothing yet doesn't hold up a server that stops
   await cluster.stopTask("ps", 0);
   await cut;
 }, 5000);
+
+test("cut in the middle of a tensor, the step fails and nothing of it is kept", async () => {
+  await using cluster = await TestCluster.start({ ps: 1, worker: 1 }, ["worker/0"]);
+  const [address] = cluster.jobs.ps!;
+  await using road = await TcpProxy.start(Number(address!.split(":")[1]));
+  await cluster.startTaskSeeing("worker", 0, { ps: [road.address] });
+  const graph = new Graph();
+  const x = graph.placeholder(DataType.FLOAT, [], "x");
+  const large = graph.device(PS, () => graph.ops.fill(graph.constant([1_000_000]), x));
+  const sum = graph.device(WORKER, () => graph.ops.sum(large, graph.constant([0])));
+  for (const how of ["close", "reset", "half-close"] as const) {
+    await connect(cluster);
+    const session = new Session(cluster.target("worker", 0), { graph });
+    assert.is(Number((await session.run(sum, [[x, 7]])).data[0]), 7_000_000);
+    road.cutAfter(1_000_000, "down", how);
+    const error = await session.run(sum, [[x, 7]]).catch((thrown: unknown) => thrown);
+    assert.instance(error, UnavailableError, how);
+    await session.close();
+    await allReturned(cluster);
+  }
+});
 
 test.run();

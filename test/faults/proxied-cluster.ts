@@ -19,14 +19,15 @@ export interface ClusterOptions {
   readonly masters: readonly string[];
   /** Of every task. */
   readonly flags: readonly string[];
-  /** Of some tasks, by name. */
-  readonly flagsOf: Readonly<Record<string, readonly string[]>>;
+  /** Of one task, the first, second, … time that it starts. */
+  readonly flagsOf: (name: string, start: number) => readonly string[];
 }
 
 interface Task extends TaskId {
   readonly name: string;
   readonly port: number;
   child: ChildProcess;
+  starts: number;
   /** What it wrote, all runs of it. */
   output: string;
   /** Ends that nobody asked for. */
@@ -57,7 +58,7 @@ export class ProxiedCluster implements AsyncDisposable {
       }
     }
     for (const [i, { job, index }] of options.tasks.entries()) {
-      const task = { job, index, name: names[i]!, port: ports[i]!, output: "", crashes: [], ending: false };
+      const task = { job, index, name: names[i]!, port: ports[i]!, output: "", crashes: [], ending: false, starts: 0 };
       cluster.tasks.set(task.name, Object.assign(task, { child: undefined as never }));
     }
     await Promise.all(names.map((name) => cluster.startTask(name)));
@@ -74,7 +75,7 @@ export class ProxiedCluster implements AsyncDisposable {
     const task = this.#task(name);
     const { flags, flagsOf } = this.options;
     const place = ["--cluster", JSON.stringify(this.#jobsSeenBy(name)), "--job", task.job, "--task", `${task.index}`];
-    const child = spawn(process.execPath, [main, "serve", ...place, ...flags, ...(flagsOf[name] ?? [])], {
+    const child = spawn(process.execPath, [main, "serve", ...place, ...flags, ...flagsOf(name, ++task.starts)], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     task.child = child;
