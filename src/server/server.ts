@@ -26,7 +26,7 @@ export interface ServerOptions extends DefOptions, EngineOptions {
   /** Starts serving at once; `false` only binds. */
   readonly start?: boolean;
   /** Address to listen on, when the task's own isn't one of this machine's. */
-  readonly bind?: string;
+  readonly bind?: string | undefined;
   /** Whether tensors go between tasks of this package on a connection of their own; `true` when left out. */
   readonly dataConnection?: boolean;
   /** When a task or client that says nothing counts as gone: asked after 5 s, given 30 s to answer, when left out. */

@@ -23,20 +23,20 @@ import { completeScaffold, prepareSession, type Scaffold, type ScaffoldOptions, 
 export interface MonitoredSessionOptions extends CallSettings {
   readonly graph: Graph;
   /** `grpc://host:port`, or a server in this process. A session without a server when left out. */
-  readonly master?: string | SessionHost;
+  readonly master?: string | SessionHost | undefined;
   /** Whether this task initializes, restores and saves for all; true unless told otherwise. */
   readonly isChief?: boolean;
   readonly scaffold?: ScaffoldOptions;
   readonly hooks?: readonly SessionRunHook[];
   readonly chiefOnlyHooks?: readonly SessionRunHook[];
   /** Where checkpoints are restored from and saved to. */
-  readonly checkpointDir?: string;
+  readonly checkpointDir?: string | undefined;
   /** 600 unless one of both is given; 0 for no checkpoints. */
   readonly saveCheckpointSecs?: number;
   readonly saveCheckpointSteps?: number;
   /** How often the chief logs its speed, where there is a `checkpointDir`: 100; 0 for never. */
   readonly logStepCountSteps?: number;
-  readonly config?: ConfigProto;
+  readonly config?: ConfigProto | undefined;
   /** How long a worker waits for the chief: 7200. */
   readonly maxWaitSecs?: number;
   /** How long it waits between two looks, and any task before it makes a session anew: 0.5. */
