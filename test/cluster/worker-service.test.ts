@@ -200,4 +200,17 @@ test("unknown sessions and graphs, and requests that come twice", async () => {
   assert.is(gone.message, "Graph handle is not found: nope. Possibly, this worker just restarted.");
 });
 
+test("a step that is cleaned up while it still runs ends, and so does who waits for its tensors", async () => {
+  await using task = await open();
+  const graphHandle = await task.register(doubling(task.incarnation));
+  await task.run(graphHandle, 1n, { isPartial: true });
+  const waits = task.recv(1n, task.key("edge")).catch((error: unknown) => error);
+  assert.is(task.engine.worker.openSteps, 1);
+  await task.call("CleanupGraph", wire.CleanupGraphRequest.encode({ stepId: 1n }));
+  assert.is(task.engine.worker.openSteps, 0);
+  const error = await waits;
+  assert.instance(error, AbortedError);
+  assert.is((error as Error).message, "Cleanup 1");
+});
+
 test.run();

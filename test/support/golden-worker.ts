@@ -56,7 +56,7 @@ export function readConversations(): readonly Conversation[] {
 }
 
 /** The last GetStatus, where the task was started anew in between, or any key that names it. */
-function incarnationOf({ calls, answers, task }: Conversation): bigint {
+export function incarnationOf({ calls, answers, task }: Conversation): bigint {
   const status = calls.filter(({ method, response }) => method === "GetStatus" && response !== undefined).at(-1);
   if (status !== undefined) return GetStatusResponse.decode(bytesOf(status.response!)).deviceAttributes[0]!.incarnation;
   const key = [...calls, ...answers].map(({ request }) => bytesOf(request).toString("latin1")).join();
@@ -70,7 +70,7 @@ export async function replayWorker(
   rule: (call: number) => Rule | "shape" | "none",
 ): Promise<string[]> {
   const { task, calls, answers } = conversation;
-  const connectWith = (): Connect => () => new Map(others(task).map((other) => [other, { worker, transfer }]));
+  const connectWith = (): Connect => () => new Map(othersOf(task).map((other) => [other, { worker, transfer }]));
   // A worker runs nothing on its peers.
   const worker = {} as WorkerInterface;
   const given = new Map(answers.map((answer) => [identity(bytesOf(answer.request)), answer]));
@@ -145,7 +145,7 @@ export async function replayWorker(
   return problems;
 }
 
-const others = (task: string): string[] =>
+export const othersOf = (task: string): string[] =>
   ["ps/replica:0/task:0", "worker/replica:0/task:0", "worker/replica:0/task:1"]
     .map((name) => `/job:${name}`)
     .filter((name) => name !== task);
