@@ -24,16 +24,17 @@ export function routeByFirstBytes(socket: Socket, routes: Routes, undecided: Set
     undecided.delete(socket);
     socket.off("readable", look).off("close", done).off("error", done);
   };
+  // Kept here, not given back to the socket: it would offer them again at once, and for ever.
+  let bytes: Buffer = Buffer.alloc(0);
   const look = () => {
-    const bytes = socket.read() as Buffer | null;
-    if (bytes === null) return;
+    const more = socket.read() as Buffer | null;
+    if (more === null) return;
+    bytes = Buffer.concat([bytes, more]);
     if (bytes[0] !== MAGIC[0]) {
       done();
       socket.unshift(bytes);
       routes.http2(socket);
-    } else if (bytes.length < GREETING) {
-      socket.unshift(bytes);
-    } else {
+    } else if (bytes.length >= GREETING) {
       done();
       if (bytes.length > GREETING) socket.unshift(bytes.subarray(GREETING));
       const known = MAGIC.every((byte, i) => bytes[i] === byte);

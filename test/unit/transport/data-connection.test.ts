@@ -1,5 +1,6 @@
 // Data connections over real sockets: who gets in, that bodies arrive and memory comes back, and how one ends.
 import { randomFillSync } from "node:crypto";
+import { once } from "node:events";
 import { createServer, connect as dial, type Socket } from "node:net";
 import * as assert from "uvu/assert";
 import { listenTcp, type TcpListener } from "../../../src/platform/sockets.js";
@@ -129,6 +130,22 @@ test("a wrong token, other bytes and silence get nothing", async (signal) => {
   }
   assert.is(connections.length, 0);
   await end(listener);
+});
+
+test("a greeting that comes byte by byte is waited for, and holds up nobody", async (signal) => {
+  const token = Uint8Array.from({ length: TOKEN_BYTES }, (_, i) => i);
+  const { listener, connections } = await serve(token, ignore);
+  const socket = dial({ host: "127.0.0.1", port: listener.port, signal });
+  for (const byte of [...MAGIC, ...token]) {
+    assert.is(connections.length, 0);
+    socket.write(Uint8Array.of(byte));
+    // Timers fire and sockets are served meanwhile.
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  const [accepted] = await once(socket, "data");
+  assert.equal([...(accepted as Buffer)], [1]);
+  socket.destroy();
+  await end(listener, ...connections);
 });
 
 test("other first bytes go to HTTP/2 with nothing lost, however slowly they come", async () => {
