@@ -150,6 +150,24 @@ scoped("devices are listed; reset ends sessions and empties containers", async (
   }
 });
 
+scoped("a partial run that is given up between its portions keeps nothing", async (keep) => {
+  const server = keep(await localServer());
+  const { worker, devices } = server.parts.engine;
+  for (const target of [server, server.target]) {
+    const session = keep(new Session(target));
+    const { graph } = session;
+    const [a, b] = [graph.placeholder(DataType.FLOAT, [64], "a"), graph.placeholder(DataType.FLOAT, [], "b")];
+    const first = graph.ops.neg(a);
+    const handle = await session.partialRunSetup([first, graph.ops.mul(first, b)], [a, b]);
+    await session.partialRun(handle, first, [[a, new Float32Array(64)]]);
+    assert.is(worker.openSteps, 1);
+    assert.ok(devices[0]!.allocator.blocksInUse > 0);
+    await session.close();
+    assert.is(worker.openSteps, 0);
+    assert.is(devices[0]!.allocator.blocksInUse, 0);
+  }
+});
+
 scoped("run options ask for traces; feeds of any kind arrive", async (keep) => {
   const session = keep(new Session());
   const { graph } = session;
