@@ -81,10 +81,13 @@ const fusedBatchNorm = (version: string): Kernel =>
       const batchVariance = step.allocateOutput(2, [channels]);
       const mean = step.allocateOutput(3, [channels]);
       const variance = step.allocateOutput(4, [channels]);
-      if (version === "V3") step.heap.f32[step.allocateOutput(5, []).ptr >>> 2] = 0;
+      const { heap } = step;
+      if (version === "V3") {
+        const { ptr } = step.allocateOutput(5, []);
+        heap.f32[ptr >>> 2] = 0;
+      }
       if (channels === 0) return DONE;
       const rows = x.size / channels;
-      const { heap } = step;
       if (rows === 0) {
         for (const [tensor, value] of [
           [batchMean, Number.NaN],

@@ -254,7 +254,8 @@ const size = (op: string): Kernel =>
 const isClosed = (op: string): Kernel =>
   kernel(op, "CPU", {}, (node) => (step) => {
     const queue = queueOf(step, node);
-    step.heap.u8[step.allocateOutput(0, []).ptr] = Number(queue.closed);
+    const { ptr } = step.allocateOutput(0, []);
+    step.heap.u8[ptr] = Number(queue.closed);
     return DONE;
   });
 

@@ -52,7 +52,8 @@ const fullMatch = (op: string, pattern: (node: KernelNode) => Source): Kernel =>
       const regex = regexOf(step);
       const x = step.input(0);
       const found = textsOf(x).map((text) => Number(regex.matches(lettersOf(text))));
-      step.heap.u8.set(found, step.allocateOutput(0, x.shape).ptr);
+      const { ptr } = step.allocateOutput(0, x.shape);
+      step.heap.u8.set(found, ptr);
       return DONE;
     };
   });

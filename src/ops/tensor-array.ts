@@ -61,7 +61,8 @@ function emitHandle(step: KernelStep, name: string, typeName: string, resource: 
 }
 
 const flow = (step: KernelStep, output: number): void => {
-  step.heap.f32[step.allocateOutput(output, []).ptr >>> 2] = 0;
+  const { ptr } = step.allocateOutput(output, []);
+  step.heap.f32[ptr >>> 2] = 0;
 };
 
 const create = kernel("TensorArrayV3", "CPU", {}, (node) => {
