@@ -111,7 +111,7 @@ export class Server implements AsyncDisposable {
         ...(dataConnection ? dataService.handlers : []),
         ...grpc.taskHandlers({
           report: () => server.report(),
-          end: options.endOnRequest === true ? () => void server.stop({ graceMs: END_GRACE_MS }) : null,
+          end: options.endOnRequest === true ? () => server.#stopUnattended({ graceMs: END_GRACE_MS }) : null,
         }),
         ...grpc.masterHandlers({ master, allocator, describe }),
         ...grpc.workerHandlers({ worker, registry, hostname, allocator, describe }),
@@ -194,9 +194,15 @@ export class Server implements AsyncDisposable {
     const look = () => {
       const now = node.now();
       if (master.openSessions > 0 || worker.reportSessions().length > 0 || worker.openSteps > 0) lastUsed = now;
-      else if (now - lastUsed >= limitMs) void this.stop();
+      else if (now - lastUsed >= limitMs) this.#stopUnattended();
     };
     this.#idleTimer = setInterval(look, Math.min(1000, Math.max(10, limitMs / 4)));
+  }
+
+  /** Nobody waits for this stop: what goes wrong is logged. */
+  #stopUnattended(options?: StopOptions): void {
+    const { log } = this.parts.engine.master.context;
+    this.stop(options).catch((error: Error) => log(`The server stopped with an error: ${error.message}`));
   }
 
   async #stop({ graceMs = 0 }: StopOptions): Promise<void> {

@@ -94,4 +94,15 @@ test("a task that can't write stops all the same, and says so", async () => {
   assert.not(readdirSync(home).includes("no"));
 });
 
+test("one that stops by itself says so in its log", async () => {
+  const lines: string[] = [];
+  const server = await Server.create(
+    { ps: ["127.0.0.1:0"] },
+    { checkpointOnStop: join(home, "no/such/folder/ps"), endWhenIdleMs: 10, log: (line) => lines.push(line) },
+  );
+  await server.join();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.match(lines.join("\n"), /The server stopped with an error: .*folder/);
+});
+
 test.run();
