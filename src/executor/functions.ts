@@ -60,6 +60,8 @@ export class FunctionRuntime {
     const depth = caller.depth + 1;
     const callee = handle as Callee;
     try {
+      const { reason } = caller.services.cancellation;
+      if (reason !== null) throw reason;
       if (depth > MAX_DEPTH)
         throw new InvalidArgumentError(`Function ${callee.name} calls itself more than ${MAX_DEPTH} deep`);
       if (args.length !== callee.inputTypes.length) {
@@ -69,7 +71,7 @@ export class FunctionRuntime {
         device: this.device,
         functions: this,
         statefulKernels: this.statefulKernels,
-        scope: `${callee.name}/`,
+        scope: `${callee.body.key}/`,
       });
     } catch (error) {
       for (const arg of args) arg.release();

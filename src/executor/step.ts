@@ -156,6 +156,9 @@ export class Step extends Flow {
     this.#yielding = true;
     this.services.yieldThen(() => {
       this.#yielding = false;
+      // A function isn't told of its step's end, and who called it waits for it: a loop in it might turn for ever.
+      const { reason } = this.services.cancellation;
+      if (reason !== null) this.stop(toOpError(reason));
       this.#loop();
     });
   }

@@ -19,6 +19,8 @@ import { flattenTypes } from "./types.js";
 
 export interface FunctionBody {
   readonly name: string;
+  /** Name and attributes: what no other body of the library has. */
+  readonly key: string;
   readonly graph: Graph;
   /** `_Arg` and `_Retval` nodes in order. */
   readonly args: readonly Node[];
@@ -104,12 +106,12 @@ export class FunctionLibrary {
     const key = instanceKey(definition.signature, attrs);
     const known = this.#bodies.get(key);
     if (known !== undefined) return known;
-    const body = this.#build(name, definition, definition.signature, attrs);
+    const body = this.#build(name, key, definition, definition.signature, attrs);
     this.#bodies.set(key, body);
     return body;
   }
 
-  #build(name: string, definition: FunctionDef, signature: OpDefProto, attrs: BoundAttrs): FunctionBody {
+  #build(name: string, key: string, definition: FunctionDef, signature: OpDefProto, attrs: BoundAttrs): FunctionBody {
     const bound = new Map(attrs);
     for (const attr of signature.attr) {
       if (!bound.has(attr.name) && attr.defaultValue !== undefined) bound.set(attr.name, attr.defaultValue);
@@ -132,6 +134,7 @@ export class FunctionLibrary {
       Array.from({ length: count }, (_, i) => graph.find(`${prefix}${i}`)!);
     return {
       name,
+      key,
       graph,
       args: byPrefix(ARG, argTypes.length),
       rets: byPrefix(RETVAL, retTypes.length),
