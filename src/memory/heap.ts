@@ -10,6 +10,8 @@ import type { Allocator } from "./allocator.js";
 
 const WASM_PAGE = 65536;
 const ALIGNMENT = 64;
+/** The last page stays unused: kernels compare addresses with the one behind a block, which must fit 32 bits. */
+const MOST_BYTES = 65535 * WASM_PAGE;
 const GRANULE = 4096;
 const CHUNK = 65536;
 const SMALL_LIMIT = 16384;
@@ -72,7 +74,7 @@ export class Heap {
     base: number,
     options: HeapOptions = {},
   ) {
-    this.#maximum = Math.min(options.maximumBytes ?? 65536 * WASM_PAGE, 65536 * WASM_PAGE);
+    this.#maximum = Math.min(options.maximumBytes ?? MOST_BYTES, MOST_BYTES);
     for (let bytes = ALIGNMENT; bytes <= SMALL_LIMIT; bytes = nextClass(bytes)) {
       this.#classBytes.push(bytes);
       this.#free.push([]);

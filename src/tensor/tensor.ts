@@ -73,11 +73,14 @@ export class Tensor {
   }
 }
 
-/** A fresh tensor with undefined contents, or `null` when memory is exhausted. Numeric dtypes only. */
+/** Kernels count elements in 32 bits. */
+const MAX_ELEMENTS = 2 ** 31 - 1;
+
+/** A fresh tensor with undefined contents, or `null` when it is too large. Numeric dtypes only. */
 export function allocateTensor(allocator: Allocator, dtype: DataType, shape: Shape): Tensor | null {
   const size = numElements(shape);
   if (size === 0) return new Tensor(dtype, shape, 0, 0, null, null);
-  const block = allocator.allocate(size * dtypeSize(dtype));
+  const block = size > MAX_ELEMENTS ? null : allocator.allocate(size * dtypeSize(dtype));
   return block === null ? null : new Tensor(dtype, shape, size, block.ptr, block, null);
 }
 

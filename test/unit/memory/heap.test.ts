@@ -31,6 +31,17 @@ test("a block goes back when its last holder lets go", () => {
   assert.ok(allocator.peakBytesInUse >= 100);
 });
 
+test("no block ends where addresses do", () => {
+  const heap = makeHeap(2 ** 32);
+  const allocator = new Allocator(heap);
+  for (const size of [2 ** 29, 2 ** 24, 2 ** 20, 2 ** 16]) {
+    for (let block = allocator.allocate(size); block !== null; block = allocator.allocate(size)) {
+      assert.ok(block.ptr + block.bytes < 2 ** 32);
+    }
+  }
+  assert.ok(heap.size > 2 ** 32 - 2 ** 17);
+});
+
 test("large blocks merge again: a heap that was full in pieces holds one of the whole", () => {
   const heap = makeHeap(64 * 1024 * 1024);
   const allocator = new Allocator(heap);
