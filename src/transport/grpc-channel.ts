@@ -40,6 +40,7 @@ const NOTHING = new Uint8Array(0);
 const CANCELLED = 1;
 const DEADLINE_EXCEEDED = 4;
 const UNAVAILABLE = 14;
+const CLOSED = "Channel is closed";
 
 /** A call that any living peer answers at once: how a silent one is found out. */
 export interface Probe extends KeepAlive {
@@ -67,6 +68,7 @@ export class GrpcChannel {
   readonly #open = new Set<OpenCall>();
   #heardAt = 0;
   #timer: NodeJS.Timeout | null = null;
+  #closed = false;
 
   /**
    * @param probe without it calls to a peer that hangs wait for ever. HTTP/2's pings are no use here: a gRPC server of
@@ -81,6 +83,10 @@ export class GrpcChannel {
 
   /** @returns cancels the call */
   call(path: string, request: Uint8Array, settings: CallSettings, answered: Answered): () => void {
+    if (this.#closed) {
+      queueMicrotask(() => answered(unavailable(CLOSED), undefined));
+      return () => {};
+    }
     const { timeoutMs, waitForReady: isPatient = false } = settings;
     const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
     const open = { path, request, patient: isPatient, options, answered, call: null, silent: false, again: false };
@@ -121,8 +127,11 @@ export class GrpcChannel {
     return new Client(this.address, credentials.createInsecure(), OPTIONS);
   }
 
+  /** Ends calls that are open: one that is never answered would keep the connection, and the process. */
   close(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#closed = true;
+    for (const open of this.#open) this.#cancel(open);
     this.#client.close();
   }
 
@@ -156,6 +165,9 @@ export class GrpcChannel {
 
 /** A call whose connection went, as grpc-js tells it: the stream ends by itself, with no status or one of HTTP/2's own. */
 const LOST = /^(Connection dropped$|Stream refused by server$|Received RST_STREAM with code [02]\b)/;
+
+const unavailable = (details: string): ServiceError =>
+  Object.assign(new Error(details), { code: UNAVAILABLE, details, metadata: new Metadata() });
 
 /** What TensorFlow's gRPC says of connections that fail. */
 function inTheirWords(error: ServiceError, silent: boolean): ServiceError {

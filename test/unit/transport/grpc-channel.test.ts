@@ -154,4 +154,15 @@ test("a caller that falls silent is given up, and its call with it", async () =>
   await listener.close();
 });
 
+test("closing a channel ends its calls, and later ones are refused", async () => {
+  const { listener, address } = await listen();
+  const channel = new GrpcChannel(address);
+  const waits = ask(channel, "/a/wait");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  channel.close();
+  assert.is(failure(await waits), "1 Cancelled on client");
+  assert.is(failure(await ask(channel, "/a/echo")), "14 Channel is closed");
+  await listener.close();
+});
+
 test.run();
