@@ -52,7 +52,7 @@ export class MasterSession {
   /** Steps, and when each is over. */
   readonly #running = new Map<Cancellation, Promise<unknown>>();
   readonly #partialRuns = new Map<string, PartialRun>();
-  readonly #callables = new Map<bigint, Callable | null>();
+  readonly #callables = new Map<bigint, Callable>();
   #version = 0n;
   #nextCallable = 0n;
   #nextPartial = 0;
@@ -189,14 +189,17 @@ export class MasterSession {
 
   callable(handle: bigint): Callable {
     const callable = this.#callables.get(handle);
-    if (callable === null)
-      throw new InvalidArgumentError(`Attempted to run callable after handle was released: ${handle}`);
-    if (callable === undefined) throw new InvalidArgumentError(`No such callable handle: ${handle}`);
-    return callable;
+    if (callable !== undefined) return callable;
+    const wasThere = handle >= 0n && handle < this.#nextCallable;
+    throw new InvalidArgumentError(
+      wasThere
+        ? `Attempted to run callable after handle was released: ${handle}`
+        : `No such callable handle: ${handle}`,
+    );
   }
 
   releaseCallable(handle: bigint): void {
-    if (this.#callables.has(handle)) this.#callables.set(handle, null);
+    this.#callables.delete(handle);
   }
 
   /**
@@ -231,7 +234,7 @@ export class MasterSession {
   }
 
   #plan(signature: Signature): Promise<Plan> {
-    const key = `${signature.feeds.join(" ")}>${signature.fetches.join(" ")}>${signature.targets.join(" ")}`;
+    const key = keyOf(signature);
     const known = this.#plans.get(key);
     if (known !== undefined) return known;
     const { handle, config, client, workers, incarnationOf, host } = this.context;
@@ -254,6 +257,10 @@ export class MasterSession {
     return plan;
   }
 }
+
+/** The names of a plan's nodes have no blanks: with their counts, no other lists give the same text. */
+const keyOf = ({ feeds, fetches, targets }: Signature): string =>
+  `${feeds.length} ${fetches.length} ${feeds.join(" ")} ${fetches.join(" ")} ${targets.join(" ")}`;
 
 const distinct = (names: readonly string[]): readonly string[] => (names.length > 1 ? [...new Set(names)] : names);
 

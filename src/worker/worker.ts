@@ -177,6 +177,7 @@ export class Worker implements WorkerInterface {
     key: string,
     signal: CancellationSignal,
   ): Promise<{ readonly tensor: Tensor; readonly dead: boolean }> {
+    if (this.#closing !== null) throw this.#closing;
     this.#checkSender(key);
     const step = this.#steps.ask(stepId);
     return new Promise((resolve, reject) => {
@@ -285,11 +286,10 @@ export class Worker implements WorkerInterface {
   }
 
   #session(handle: string): WorkerSession {
+    if (this.#closing !== null) throw this.#closing;
     const session = this.#sessions.get(handle);
     if (session !== undefined) return session;
-    if (handle === LEGACY_SESSION) {
-      return this.#open(LEGACY);
-    }
+    if (handle === LEGACY_SESSION) return this.#open(LEGACY);
     throw restarted(`Session handle is not found: ${handle}. Possibly this worker ("${this.task}") just restarted.`);
   }
 

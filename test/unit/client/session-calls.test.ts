@@ -168,6 +168,31 @@ scoped("a partial run that is given up between its portions keeps nothing", asyn
   }
 });
 
+scoped("a name that holds a blank is not two names", async (keep) => {
+  const server = keep(await localServer());
+  const session = keep(new Session(server));
+  const { graph } = session;
+  const [a, b] = [graph.placeholder(DataType.FLOAT, [], "a"), graph.placeholder(DataType.FLOAT, [], "b")];
+  const sum = graph.ops.addV2(a, b, { name: "sum" });
+  assert.equal(
+    [
+      ...(
+        await session.run(sum, [
+          [a, 1],
+          [b, 2],
+        ])
+      ).data,
+    ],
+    [3],
+  );
+  const { handle } = server.parts.engine.master.reportSessions()[0]!;
+  const tensor = { ...TensorProto.create(), dtype: DataType.FLOAT, tensorShape: shapeToProto([]) };
+  const names = { fetches: ["sum:0"], targets: [], options: undefined, partialRunHandle: "" };
+  const question = { ...names, feeds: [{ name: "a:0 b:0", tensor }] };
+  const error = await failure(server.localMaster().runStep(handle, question, new Cancellation()));
+  assert.is(error.message, "FeedInputs: unable to find feed output a:0 b:0");
+});
+
 scoped("run options ask for traces; feeds of any kind arrive", async (keep) => {
   const session = keep(new Session());
   const { graph } = session;
