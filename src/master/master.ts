@@ -9,7 +9,7 @@ import type { SessionReport } from "../observe/report.js";
 import type { Signature } from "../optimize/signature.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
-import type { Connect, Peers } from "../worker/peers.js";
+import type { Connect, Membership, Peers } from "../worker/peers.js";
 import type { StepSignal, WorkerInterface } from "../worker/worker-interface.js";
 import { DeviceFilters, devicesAs, devicesOf, ownTaskIn, workersOf } from "./members.js";
 import type { PlanHost } from "./plan.js";
@@ -88,9 +88,26 @@ export class Master {
       throw new InvalidArgumentError("Distributed session does not support session thread pool options.");
     }
     const cluster = config?.clusterDef ?? null;
+    if (cluster === null)
+      return this.#open(this.context.task, { ...this.context, leave() {} }, graphDef, config, signal);
+    const task = ownTaskIn(cluster, target, this.context.task);
+    const membership = this.context.connect(cluster, task);
+    try {
+      return await this.#open(task, membership, graphDef, config, signal);
+    } catch (error) {
+      membership.leave();
+      throw error;
+    }
+  }
+
+  async #open(
+    task: string,
+    { peers, leave }: Membership,
+    graphDef: GraphDef,
+    config: ConfigProto | null,
+    signal: StepSignal | undefined,
+  ): Promise<string> {
     const { local, registry, hostname, hasKernel, random } = this.context;
-    const task = cluster === null ? this.context.task : ownTaskIn(cluster, target, this.context.task);
-    const peers = cluster === null ? this.context.peers : this.context.connect(cluster, task);
     const filters = new DeviceFilters(config?.deviceFilters ?? []);
     const remote = workersOf(peers, filters);
     const own = devicesAs(task, await local.getStatus());
@@ -120,13 +137,14 @@ export class Master {
         host: this.context.host,
         incarnationOf: (device) => incarnations.get(device) ?? 0n,
         newStepId: stepIds(random),
+        leave,
       },
       graphDef,
     );
     const request = {
       sessionHandle: handle,
       isolateSessionState: config?.isolateSessionState ?? false,
-      cluster,
+      cluster: config?.clusterDef ?? null,
       masterTask: this.context.task,
       masterIncarnation: BigInt.asIntN(64, client.incarnation),
     };

@@ -29,6 +29,8 @@ export interface SessionContext {
   readonly host: PlanHost;
   readonly incarnationOf: (device: string) => bigint;
   readonly newStepId: () => bigint;
+  /** Called when the session needs its cluster no more. */
+  readonly leave: () => void;
 }
 
 export interface Feed {
@@ -219,7 +221,10 @@ export class MasterSession {
     await Promise.allSettled(ends);
     const workers = [...this.context.workers.values()];
     const told = await Promise.allSettled(workers.map((worker) => worker.deleteWorkerSession(this.handle)));
-    return workers.filter((_, i) => told[i]!.status === "rejected");
+    const untold = workers.filter((_, i) => told[i]!.status === "rejected");
+    // Who wasn't told is told later, over the same connections.
+    if (untold.length === 0) this.context.leave();
+    return untold;
   }
 
   async #track<T>(cancellation: Cancellation, work: () => Promise<T>): Promise<T> {

@@ -1,8 +1,8 @@
 // The other tasks of a cluster: a channel per address, a worker on it, and the road that tensors take from there.
-// Clusters that share an address share its connections. All of them are closed together.
+// Clusters that share an address share its connections; they are closed when the last of those clusters is left.
 import { checkAddress, deviceNameOfTask } from "../cluster/server-def.js";
 import type { Allocator } from "../memory/allocator.js";
-import { Channels, type GrpcChannel } from "../transport/grpc-channel.js";
+import { GrpcChannel } from "../transport/grpc-channel.js";
 import type { KeepAlive } from "../transport/keep-alive.js";
 import type { Connect, Peer, PeerTransfer } from "../worker/peers.js";
 import { DataLink } from "./data-link.js";
@@ -20,48 +20,78 @@ export interface ConnectionOptions {
   readonly keepAlive: KeepAlive;
 }
 
-export class Connections {
-  readonly #channels: Channels;
-  readonly #links = new Map<GrpcChannel, DataLink>();
+/** What leads to an address, and how many clusters in use name it. */
+interface Road {
+  readonly channel: GrpcChannel;
+  readonly link: DataLink | null;
+  readonly transfer: PeerTransfer;
+  members: number;
+}
 
-  constructor(readonly options: ConnectionOptions) {
-    this.#channels = new Channels(probing(options.keepAlive));
-  }
+export class Connections {
+  readonly #roads = new Map<string, Road>();
+
+  constructor(readonly options: ConnectionOptions) {}
 
   readonly connect: Connect = (cluster, ownTask) => {
-    const { allocator } = this.options;
-    const peers: [string, Peer][] = [];
+    const addresses = new Map<string, string>();
     for (const { name, tasks } of cluster.job) {
-      for (const [index, address] of tasks) {
-        const task = deviceNameOfTask(name, index);
-        if (task === ownTask) continue;
-        checkAddress(address);
-        const channel = this.#channels.get(address);
-        peers.push([task, { worker: remoteWorker(task, channel, allocator), transfer: this.#transfer(channel) }]);
-      }
+      for (const [index, address] of tasks) addresses.set(deviceNameOfTask(name, index), address);
     }
-    return new Map(peers.sort(([a], [b]) => (a < b ? -1 : 1)));
+    addresses.delete(ownTask);
+    // All are checked before one is taken.
+    for (const address of addresses.values()) checkAddress(address);
+    const peers = [...addresses].map(([task, address]): [string, Peer] => {
+      const { channel, transfer } = this.#take(address);
+      return [task, { worker: remoteWorker(task, channel, this.options.allocator), transfer }];
+    });
+    const leave = () => {
+      for (const address of addresses.values()) this.#give(address);
+      addresses.clear();
+    };
+    return { peers: new Map(peers.sort(([a], [b]) => (a < b ? -1 : 1))), leave };
   };
+
+  /** Addresses that are connected, or will be when they are first talked to. */
+  get size(): number {
+    return this.#roads.size;
+  }
 
   /** Data connections that are open. */
   get openLinks(): number {
-    return [...this.#links.values()].filter(({ open }) => open).length;
+    return [...this.#roads.values()].filter(({ link }) => link?.open).length;
   }
 
   close(): void {
-    for (const link of this.#links.values()) link.close();
-    this.#channels.close();
+    for (const road of this.#roads.values()) closeRoad(road);
+    this.#roads.clear();
   }
 
-  #transfer(channel: GrpcChannel): PeerTransfer {
-    const { allocator, dataConnection, now, keepAlive } = this.options;
-    const plain = grpcTransfer(channel, allocator);
-    if (!dataConnection) return plain;
-    let link = this.#links.get(channel);
-    if (link === undefined) {
-      link = new DataLink(channel, allocator, plain, now, keepAlive);
-      this.#links.set(channel, link);
-    }
-    return link;
+  #take(address: string): Road {
+    const road = this.#roads.get(address) ?? this.#build(address);
+    road.members++;
+    return road;
   }
+
+  #give(address: string): void {
+    const road = this.#roads.get(address);
+    if (road === undefined || --road.members > 0) return;
+    this.#roads.delete(address);
+    closeRoad(road);
+  }
+
+  #build(address: string): Road {
+    const { allocator, dataConnection, now, keepAlive } = this.options;
+    const channel = new GrpcChannel(address, probing(keepAlive));
+    const plain = grpcTransfer(channel, allocator);
+    const link = dataConnection ? new DataLink(channel, allocator, plain, now, keepAlive) : null;
+    const road = { channel, link, transfer: link ?? plain, members: 0 };
+    this.#roads.set(address, road);
+    return road;
+  }
+}
+
+function closeRoad({ link, channel }: Road): void {
+  link?.close();
+  channel.close();
 }

@@ -92,7 +92,7 @@ export class Engine {
     });
     const log = options.log ?? node.logLine;
     const connect = cluster.connectWith(devices[0]!.allocator);
-    const peers = connect(cluster.def, task);
+    const { peers } = connect(cluster.def, task);
     const files = new FileSystem(nodeFiles, options.fileRoots ?? null);
     const runtime = { now: node.now, yieldThen: node.yieldThen, log, files };
     const worker = new Worker(task, devices, new ResourceManager(job), runtime, peers, connect);

@@ -1,5 +1,5 @@
 // Calls to one address: raw bytes out, raw bytes back, by method path. One connection, made when it is first needed and
-// again when it broke. It knows neither messages nor TensorFlow. `Channels` keeps one per address and closes them all.
+// again when it broke. It knows neither messages nor TensorFlow.
 import {
   type CallOptions,
   Client,
@@ -184,24 +184,4 @@ function inTheirWords(error: ServiceError, silent: boolean): ServiceError {
   // Who accepted the connection hung up before HTTP/2 began.
   else if (other!.startsWith("Failed to connect (")) reason = "UNAVAILABLE: Socket closed";
   return Object.assign(error, { details: `failed to connect to all addresses; last error: ${reason}` });
-}
-
-export class Channels {
-  readonly #byAddress = new Map<string, GrpcChannel>();
-
-  constructor(readonly probe: Probe | null = null) {}
-
-  get(address: string): GrpcChannel {
-    let channel = this.#byAddress.get(address);
-    if (channel === undefined) {
-      channel = new GrpcChannel(address, this.probe);
-      this.#byAddress.set(address, channel);
-    }
-    return channel;
-  }
-
-  close(): void {
-    for (const channel of this.#byAddress.values()) channel.close();
-    this.#byAddress.clear();
-  }
 }

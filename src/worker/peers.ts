@@ -22,8 +22,15 @@ export interface Peer {
 /** By task name (`/job:ps/replica:0/task:0`), in the order of the names. */
 export type Peers = ReadonlyMap<string, Peer>;
 
-/** All tasks of a cluster but the one named. @throws InvalidArgumentError for what can't be an address */
-export type Connect = (cluster: ClusterDef, ownTask: string) => Peers;
+/** A cluster in use: its other tasks, until it is left. */
+export interface Membership {
+  readonly peers: Peers;
+  /** Connections that no other cluster uses are closed. */
+  readonly leave: () => void;
+}
+
+/** @throws InvalidArgumentError for what can't be an address */
+export type Connect = (cluster: ClusterDef, ownTask: string) => Membership;
 
 /** A task that is alone has nobody to talk to. */
-export const noPeers: Connect = () => new Map();
+export const noPeers: Connect = () => ({ peers: new Map(), leave() {} });

@@ -17,7 +17,7 @@ import { renamed } from "../placement/device-name.js";
 import { parseKey } from "../rendezvous/key.js";
 import { ResourceManager } from "../resources/resource-manager.js";
 import type { Tensor } from "../tensor/tensor.js";
-import type { Connect, Peers } from "./peers.js";
+import type { Connect, Membership, Peers } from "./peers.js";
 import { RegisteredGraph, type SessionKernels } from "./registered-graph.js";
 import type { RunningStep, Runtime, StepSession } from "./running-step.js";
 import { StepTable } from "./step-table.js";
@@ -31,7 +31,7 @@ import type {
   WorkerInterface,
 } from "./worker-interface.js";
 
-interface WorkerSession extends StepSession {
+interface WorkerSession extends StepSession, Membership {
   /** By the names that the session gives them. */
   readonly devices: ReadonlyMap<string, Device>;
   readonly masterTask: string;
@@ -269,7 +269,7 @@ export class Worker implements WorkerInterface {
     const task = request.cluster === null || request.task === "" ? this.task : request.task;
     const session: WorkerSession = {
       task,
-      peers: request.cluster === null ? this.peers : this.connect(request.cluster, task),
+      ...(request.cluster === null ? { peers: this.peers, leave() {} } : this.connect(request.cluster, task)),
       devices: new Map(this.devices.map((device) => [renamed(device.name, task), device])),
       masterTask,
       masterIncarnation,
@@ -305,6 +305,7 @@ export class Worker implements WorkerInterface {
       for (const graph of session.graphs.values()) graph.close();
       for (const cache of session.kernels.values()) for (const { kernel } of cache.values()) kernel.close();
       if (session.isolated) session.resources.clear();
+      session.leave();
     });
   }
 }

@@ -7,9 +7,11 @@ import {
   Graph,
   globalVariablesInitializer,
   InvalidArgumentError,
+  Server,
   Session,
   Variable,
 } from "../../src/index.js";
+import { ConfigProto, JobDef } from "../../src/wire/core.js";
 import { TestCluster } from "../support/cluster.js";
 import { test } from "../support/suite.js";
 
@@ -95,6 +97,36 @@ test("strings and empty tensors travel", async () => {
   const [lengths, sizes] = await session.run([joined!, shape!]);
   assert.equal([...(lengths.data as Int32Array)], [1, 2, 3]);
   assert.equal([...(sizes.data as Int32Array)], [0, 3]);
+});
+
+test("a session that brings its cluster takes its connections along when it closes", async () => {
+  const servers = [
+    await Server.createLocalServer({ log: () => {} }),
+    await Server.createLocalServer({ log: () => {} }),
+  ];
+  const { connections, engine } = servers[0]!.parts;
+  const addresses = servers.map(({ address }) => address);
+  const clusterOf = (tasks: readonly string[]) => ({
+    ...ConfigProto.create(),
+    clusterDef: { job: [{ ...JobDef.create(), name: "own", tasks: new Map(tasks.entries()) }] },
+  });
+  const graph = new Graph();
+  const there = graph.device("/job:own/task:1", () => graph.constant(2, DataType.FLOAT));
+  const x = graph.device("/job:own/task:0", () => graph.placeholder(DataType.FLOAT, [], "x"));
+  const y = graph.device("/job:own/task:1", () => graph.op("Mul", [x, there]).output());
+  for (let i = 0; i < 3; i++) {
+    const session = new Session(servers[0]!.target, { graph, config: clusterOf(addresses) });
+    assert.equal([...(await session.run(y, [[x, i]])).data], [2 * i]);
+    assert.is(connections.size, 1);
+    await session.close();
+    assert.is(connections.size, 0);
+  }
+  const config = clusterOf([addresses[0]!, "no address"]);
+  const refused = new Session(servers[0]!.target, { graph, config });
+  assert.instance(await refused.run(y, [[x, 1]]).catch((error) => error), InvalidArgumentError);
+  assert.is(connections.size, 0);
+  assert.is(engine.master.openSessions, 0);
+  for (const server of servers) await server.stop();
 });
 
 test.run();

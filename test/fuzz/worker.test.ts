@@ -41,7 +41,10 @@ interface Target {
 
 async function open(conversation: Conversation): Promise<Target> {
   const { task, calls } = conversation;
-  const connectWith = (): Connect => () => new Map(othersOf(task).map((other) => [other, { worker, transfer }]));
+  const connectWith = (): Connect => () => ({
+    peers: new Map(othersOf(task).map((other) => [other, { worker, transfer }])),
+    leave() {},
+  });
   const options = { log: () => {}, newIncarnation: () => incarnationOf(conversation) };
   const engine = await Engine.open(task, /\/job:(\w+)/.exec(task)![1]!, null, options, {
     def: { job: [] },

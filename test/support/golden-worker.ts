@@ -70,7 +70,10 @@ export async function replayWorker(
   rule: (call: number) => Rule | "shape" | "none",
 ): Promise<string[]> {
   const { task, calls, answers } = conversation;
-  const connectWith = (): Connect => () => new Map(othersOf(task).map((other) => [other, { worker, transfer }]));
+  const connectWith = (): Connect => () => ({
+    peers: new Map(othersOf(task).map((other) => [other, { worker, transfer }])),
+    leave() {},
+  });
   // A worker runs nothing on its peers.
   const worker = {} as WorkerInterface;
   const given = new Map(answers.map((answer) => [identity(bytesOf(answer.request)), answer]));
