@@ -10,6 +10,7 @@ import { wasmFunction, wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
 import { readInts } from "./support/index-tensor.js";
 import { stridedCopy } from "./support/strided.js";
+import { withTemporaries } from "./support/temporaries.js";
 import { isShape4, type Padding, paddingOf, placeWindows, type Shape4, type Windows } from "./support/windows.js";
 
 const FLOATS = ["float", "double"];
@@ -118,19 +119,20 @@ function inGroups(
   const [, , depth, outC] = filter.shape as Shape4;
   const inC = depth * groups;
   const part = outC / groups;
-  const xPart = step.allocate(x.dtype, [x.size / inC, depth]);
-  const filterPart = step.allocate(x.dtype, [filter.size / outC, part]);
-  const yPart = step.allocate(x.dtype, [y.size / outC, part]);
-  for (let g = 0; g < groups; g++) {
-    stridedCopy(step, wasm, elementSize, x.ptr + g * depth * elementSize, xPart.ptr, xPart.shape, [inC, 1]);
-    stridedCopy(step, wasm, elementSize, filter.ptr + g * part * elementSize, filterPart.ptr, filterPart.shape, [
-      outC,
-      1,
-    ]);
-    compute(xPart, filterPart, yPart);
-    stridedCopy(step, wasm, elementSize, yPart.ptr, y.ptr + g * part * elementSize, yPart.shape, [part, 1], [outC, 1]);
-  }
-  for (const tensor of [xPart, filterPart, yPart]) tensor.release();
+  withTemporaries((keep) => {
+    const xPart = keep(step.allocate(x.dtype, [x.size / inC, depth]));
+    const filterPart = keep(step.allocate(x.dtype, [filter.size / outC, part]));
+    const yPart = keep(step.allocate(x.dtype, [y.size / outC, part]));
+    const copy = (from: number, to: Tensor, width: number) =>
+      stridedCopy(step, wasm, elementSize, from, to.ptr, to.shape, [width, 1]);
+    for (let g = 0; g < groups; g++) {
+      copy(x.ptr + g * depth * elementSize, xPart, inC);
+      copy(filter.ptr + g * part * elementSize, filterPart, outC);
+      compute(xPart, filterPart, yPart);
+      const to = y.ptr + g * part * elementSize;
+      stridedCopy(step, wasm, elementSize, yPart.ptr, to, yPart.shape, [part, 1], [outC, 1]);
+    }
+  });
 }
 
 const conv2d = kernel("Conv2D", "CPU", { T: [...FLOATS, "int32"] }, (node) => {
@@ -161,15 +163,16 @@ const conv2d = kernel("Conv2D", "CPU", { T: [...FLOATS, "int32"] }, (node) => {
     }
     const part = outC / groups;
     const sizes = sizesOf(slide, [image[0], image[1], image[2], depth], filter, part, w);
-    const block = scratch(step, wasm.conv2d_scratch_bytes(depth, kH, kW, part, elementSize));
-    if (groups === 1) compute(x.ptr, f.ptr, y.ptr, ...sizes, block.ptr);
-    else {
-      inGroups(step, wasm, groups, x, f, y, (from, by, to) => {
-        compute(from.ptr, by.ptr, to.ptr, ...sizes, block.ptr);
-      });
-    }
-    block.release();
-    return DONE;
+    return withTemporaries((keep) => {
+      const { ptr } = keep(scratch(step, wasm.conv2d_scratch_bytes(depth, kH, kW, part, elementSize)));
+      if (groups === 1) compute(x.ptr, f.ptr, y.ptr, ...sizes, ptr);
+      else {
+        inGroups(step, wasm, groups, x, f, y, (from, by, to) => {
+          compute(from.ptr, by.ptr, to.ptr, ...sizes, ptr);
+        });
+      }
+      return DONE;
+    });
   };
 });
 

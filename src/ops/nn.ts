@@ -9,6 +9,7 @@ import { type WasmFunction, wasmFunction, wasmOf } from "./cpu.js";
 import { binaryCodes, reduceCodes } from "./opcodes.js";
 import { broadcastShape } from "./support/broadcast.js";
 import { readInts } from "./support/index-tensor.js";
+import { withTemporaries } from "./support/temporaries.js";
 
 const FLOATS = ["float", "double"];
 const NUMBERS = [...FLOATS, "int32", "int64"];
@@ -85,12 +86,13 @@ const softmax = (op: string, name: string): Kernel =>
 function widened(step: KernelStep, x: Tensor, columns: number, add: WasmFunction): Tensor {
   if (x.size === 0 || columns === 1 || (x.shape.length > 0 && x.shape[x.shape.length - 1] === columns))
     return x.retain();
-  const zeros = step.allocate(x.dtype, [columns]);
-  step.heap.u8.fill(0, zeros.ptr, zeros.ptr + zeros.bytes);
-  const y = step.allocate(x.dtype, [x.size, columns]);
-  add(binaryCodes.Add!, x.ptr, zeros.ptr, y.ptr, x.size, columns, 1, 0, 0, 1);
-  zeros.release();
-  return y;
+  return withTemporaries((keep) => {
+    const zeros = keep(step.allocate(x.dtype, [columns]));
+    step.heap.u8.fill(0, zeros.ptr, zeros.ptr + zeros.bytes);
+    const y = step.allocate(x.dtype, [x.size, columns]);
+    add(binaryCodes.Add!, x.ptr, zeros.ptr, y.ptr, x.size, columns, 1, 0, 0, 1);
+    return y;
+  });
 }
 
 const softmaxCrossEntropy = kernel("SoftmaxCrossEntropyWithLogits", "CPU", { T: FLOATS }, (node) => {
@@ -116,21 +118,13 @@ const softmaxCrossEntropy = kernel("SoftmaxCrossEntropyWithLogits", "CPU", { T: 
       step.heap.u8.fill(0, loss.ptr, loss.ptr + loss.bytes);
       return DONE;
     }
-    const wideLogits = widened(step, logits, columns, add);
-    const wideLabels = widened(step, labels, columns, add);
-    compute(
-      wideLogits.ptr,
-      rowStep(logits.shape),
-      wideLabels.ptr,
-      rowStep(labels.shape),
-      loss.ptr,
-      backprop.ptr,
-      rows,
-      columns,
-    );
-    wideLogits.release();
-    wideLabels.release();
-    return DONE;
+    return withTemporaries((keep) => {
+      const { ptr: wideLogits } = keep(widened(step, logits, columns, add));
+      const { ptr: wideLabels } = keep(widened(step, labels, columns, add));
+      const [logitsStep, labelsStep] = [rowStep(logits.shape), rowStep(labels.shape)];
+      compute(wideLogits, logitsStep, wideLabels, labelsStep, loss.ptr, backprop.ptr, rows, columns);
+      return DONE;
+    });
   };
 });
 

@@ -7,6 +7,7 @@ import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { wasmOf } from "./cpu.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
+import { withTemporaries } from "./support/temporaries.js";
 
 const TYPES: Record<string, Record<string, readonly string[]>> = {
   "": { T: ["float"] },
@@ -14,17 +15,26 @@ const TYPES: Record<string, Record<string, readonly string[]>> = {
   V3: { T: ["float"], U: ["float"] },
 };
 
-/** [batch, channels, …] as [batch, …, channels] or back; the caller holds the result. */
-function turned(step: KernelStep, node: KernelNode, x: Tensor, back: boolean, y?: Tensor): Tensor {
-  const [batch, second] = x.shape as [number, number];
-  const last = x.shape[x.shape.length - 1]!;
-  const channels = back ? last : second;
+/** [batch, channels, …] as [batch, …, channels]. */
+function turned(step: KernelStep, node: KernelNode, x: Tensor, keep: (tensor: Tensor) => Tensor): Tensor {
+  const [batch, channels] = x.shape as [number, number];
   const pixels = x.size / (batch * channels);
-  const result = y ?? step.allocate(x.dtype, [batch, pixels, channels]);
-  const sizes = back ? [batch, channels, pixels] : [batch, pixels, channels];
-  const from = stridesOf(back ? [batch, pixels, channels] : [batch, channels, pixels]);
-  stridedCopy(step, wasmOf(node), 4, x.ptr, result.ptr, sizes, [from[0]!, from[2]!, from[1]!]);
-  return result;
+  const y = keep(step.allocate(x.dtype, [batch, pixels, channels]));
+  turn(step, node, x, y, [batch, channels, pixels]);
+  return y;
+}
+
+/** [batch, …, channels] as [batch, channels, …], which is `y`. */
+function turnBack(step: KernelStep, node: KernelNode, x: Tensor, y: Tensor): void {
+  const [batch, channels] = y.shape as [number, number];
+  turn(step, node, x, y, [batch, x.size / (batch * channels), channels]);
+}
+
+/** The last two dimensions change places. */
+function turn(step: KernelStep, node: KernelNode, x: Tensor, y: Tensor, shape: [number, number, number]): void {
+  const [outer, middle, inner] = shape;
+  const [from0, from1, from2] = stridesOf(shape) as [number, number, number];
+  stridedCopy(step, wasmOf(node), 4, x.ptr, y.ptr, [outer, inner, middle], [from0, from2, from1]);
 }
 
 const checkImage = (x: Tensor): void => {
@@ -98,38 +108,36 @@ const fusedBatchNorm = (version: string): Kernel =>
           heap.f32.fill(value, tensor.ptr >>> 2, (tensor.ptr >>> 2) + channels);
         return DONE;
       }
-      const image = first ? turned(step, node, x, false) : x.retain();
-      if (training) {
-        const sums = step.allocate(DataType.DOUBLE, [channels]);
-        wasm.channel_sums_f32(image.ptr, sums.ptr, rows, channels);
-        for (let c = 0; c < channels; c++)
-          step.heap.f32[(mean.ptr >>> 2) + c] = step.heap.f64[sums.ptr / 8 + c]! / rows;
-        wasm.channel_squares_f32(image.ptr, mean.ptr, sums.ptr, rows, channels);
-        const unbiased = rows > 1 ? rows / (rows - 1) : 1;
-        for (let c = 0; c < channels; c++) {
-          const own = step.heap.f64[sums.ptr / 8 + c]! / rows;
-          step.heap.f32[(variance.ptr >>> 2) + c] = own;
-          follow(step, batchMean, oldMean, c, update, step.heap.f32[(mean.ptr >>> 2) + c]!);
-          follow(step, batchVariance, oldVariance, c, update, own * unbiased);
+      return withTemporaries((keep) => {
+        const image = first ? turned(step, node, x, keep) : x;
+        if (training) {
+          const sums = keep(step.allocate(DataType.DOUBLE, [channels]));
+          wasm.channel_sums_f32(image.ptr, sums.ptr, rows, channels);
+          for (let c = 0; c < channels; c++)
+            step.heap.f32[(mean.ptr >>> 2) + c] = step.heap.f64[sums.ptr / 8 + c]! / rows;
+          wasm.channel_squares_f32(image.ptr, mean.ptr, sums.ptr, rows, channels);
+          const unbiased = rows > 1 ? rows / (rows - 1) : 1;
+          for (let c = 0; c < channels; c++) {
+            const own = step.heap.f64[sums.ptr / 8 + c]! / rows;
+            step.heap.f32[(variance.ptr >>> 2) + c] = own;
+            follow(step, batchMean, oldMean, c, update, step.heap.f32[(mean.ptr >>> 2) + c]!);
+            follow(step, batchVariance, oldVariance, c, update, own * unbiased);
+          }
+        } else {
+          for (const target of [batchMean, mean]) copyVector(step, oldMean, target);
+          for (const target of [batchVariance, variance]) copyVector(step, oldVariance, target);
         }
-        sums.release();
-      } else {
-        for (const target of [batchMean, mean]) copyVector(step, oldMean, target);
-        for (const target of [batchVariance, variance]) copyVector(step, oldVariance, target);
-      }
-      const factor = vector(step, channels);
-      const { f32 } = step.heap;
-      for (let c = 0; c < channels; c++) {
-        const deviation = Math.sqrt(f32[(variance.ptr >>> 2) + c]! + epsilon);
-        f32[(factor.ptr >>> 2) + c] = f32[(scale.ptr >>> 2) + c]! / deviation;
-      }
-      const result = first ? step.allocate(x.dtype, image.shape) : y.retain();
-      wasm.batch_norm_f32(image.ptr, mean.ptr, factor.ptr, offset.ptr, result.ptr, rows, channels);
-      if (first) turned(step, node, result, true, y);
-      factor.release();
-      image.release();
-      result.release();
-      return DONE;
+        const factor = keep(vector(step, channels));
+        const { f32 } = step.heap;
+        for (let c = 0; c < channels; c++) {
+          const deviation = Math.sqrt(f32[(variance.ptr >>> 2) + c]! + epsilon);
+          f32[(factor.ptr >>> 2) + c] = f32[(scale.ptr >>> 2) + c]! / deviation;
+        }
+        const result = first ? keep(step.allocate(x.dtype, image.shape)) : y;
+        wasm.batch_norm_f32(image.ptr, mean.ptr, factor.ptr, offset.ptr, result.ptr, rows, channels);
+        if (first) turnBack(step, node, result, y);
+        return DONE;
+      });
     };
   });
 
@@ -183,39 +191,41 @@ const fusedBatchNormGrad = (version: string): Kernel =>
         for (const { ptr, bytes } of [dScale, dOffset]) step.heap.u8.fill(0, ptr, ptr + bytes);
         return DONE;
       }
-      const image = first ? turned(step, node, x, false) : x.retain();
-      const gradient = first ? turned(step, node, dy, false) : dy.retain();
-      const sums = step.allocate(DataType.DOUBLE, [2 * channels]);
-      const [factor, shift, gain] = [vector(step, channels), vector(step, channels), vector(step, channels)];
-      wasm.channel_products_f32(gradient.ptr, image.ptr, mean.ptr, sums.ptr, rows, channels);
-      const { f32, f64 } = step.heap;
-      for (let c = 0; c < channels; c++) {
-        const sum = f64[sums.ptr / 8 + c]!;
-        const products = f64[sums.ptr / 8 + channels + c]!;
-        const power = 1 / (f32[(variance.ptr >>> 2) + c]! + epsilon);
-        const own = f32[(scale.ptr >>> 2) + c]! * Math.sqrt(power);
-        f32[(dOffset.ptr >>> 2) + c] = sum;
-        f32[(dScale.ptr >>> 2) + c] = products * Math.sqrt(power);
-        // With the mean and variance of the batch itself, every pixel moves them too.
-        f32[(factor.ptr >>> 2) + c] = training ? (-own * power * products) / rows : 0;
-        f32[(shift.ptr >>> 2) + c] = training ? (-own * sum) / rows : 0;
-        f32[(gain.ptr >>> 2) + c] = own;
-      }
-      const result = first ? step.allocate(x.dtype, image.shape) : dx.retain();
-      wasm.batch_norm_grad_f32(
-        image.ptr,
-        gradient.ptr,
-        mean.ptr,
-        factor.ptr,
-        shift.ptr,
-        gain.ptr,
-        result.ptr,
-        rows,
-        channels,
-      );
-      if (first) turned(step, node, result, true, dx);
-      for (const tensor of [image, gradient, sums, factor, shift, gain, result]) tensor.release();
-      return DONE;
+      return withTemporaries((keep) => {
+        const image = first ? turned(step, node, x, keep) : x;
+        const gradient = first ? turned(step, node, dy, keep) : dy;
+        const sums = keep(step.allocate(DataType.DOUBLE, [2 * channels]));
+        const perChannel = () => keep(vector(step, channels));
+        const [factor, shift, gain] = [perChannel(), perChannel(), perChannel()];
+        wasm.channel_products_f32(gradient.ptr, image.ptr, mean.ptr, sums.ptr, rows, channels);
+        const { f32, f64 } = step.heap;
+        for (let c = 0; c < channels; c++) {
+          const sum = f64[sums.ptr / 8 + c]!;
+          const products = f64[sums.ptr / 8 + channels + c]!;
+          const power = 1 / (f32[(variance.ptr >>> 2) + c]! + epsilon);
+          const own = f32[(scale.ptr >>> 2) + c]! * Math.sqrt(power);
+          f32[(dOffset.ptr >>> 2) + c] = sum;
+          f32[(dScale.ptr >>> 2) + c] = products * Math.sqrt(power);
+          // With the mean and variance of the batch itself, every pixel moves them too.
+          f32[(factor.ptr >>> 2) + c] = training ? (-own * power * products) / rows : 0;
+          f32[(shift.ptr >>> 2) + c] = training ? (-own * sum) / rows : 0;
+          f32[(gain.ptr >>> 2) + c] = own;
+        }
+        const result = first ? keep(step.allocate(x.dtype, image.shape)) : dx;
+        wasm.batch_norm_grad_f32(
+          image.ptr,
+          gradient.ptr,
+          mean.ptr,
+          factor.ptr,
+          shift.ptr,
+          gain.ptr,
+          result.ptr,
+          rows,
+          channels,
+        );
+        if (first) turnBack(step, node, result, dx);
+        return DONE;
+      });
     };
   });
 

@@ -10,6 +10,7 @@ import { wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
 import { PhiloxState, STATE_BYTES } from "./random/philox.js";
 import { readInt } from "./support/index-tensor.js";
+import { withTemporaries } from "./support/temporaries.js";
 
 const STATE = 64;
 /** TensorFlow reserves this many 128-bit results a number. */
@@ -41,26 +42,27 @@ const randomShuffle = kernel("RandomShuffle", "CPU", {}, (node) => {
     // The last place has nothing to swap with: it draws no word, so 9 rows take two results of four words, not three.
     const draws = rows - 1;
     const calls = Math.ceil(draws / 4);
-    const block = scratch(step, STATE + 16 * calls + 4 * rows);
-    state.take(step.heap, block.ptr, calls);
-    const words = block.ptr + STATE;
-    const order = words + 16 * calls;
-    wasm.random_bits(block.ptr, words, draws);
-    shuffle(step.heap, words, order, rows);
-    const width = x.size / rows;
-    if (x.values === null) {
-      const y = step.allocateOutput(0, x.shape);
-      wasm.gather_i32(x.ptr, order, y.ptr, rows, rows, width * size);
-    } else {
-      const { i32 } = step.heap;
-      const values = x.values.map(
-        (_, i) => x.values![i32[(order >>> 2) + Math.floor(i / width)]! * width + (i % width)]!,
-      );
-      for (const value of values) retainValue(value);
-      step.setOutput(0, Tensor.ofValues(x.dtype, x.shape, values));
-    }
-    block.release();
-    return DONE;
+    return withTemporaries((keep) => {
+      const block = keep(scratch(step, STATE + 16 * calls + 4 * rows));
+      state.take(step.heap, block.ptr, calls);
+      const words = block.ptr + STATE;
+      const order = words + 16 * calls;
+      wasm.random_bits(block.ptr, words, draws);
+      shuffle(step.heap, words, order, rows);
+      const width = x.size / rows;
+      if (x.values === null) {
+        const y = step.allocateOutput(0, x.shape);
+        wasm.gather_i32(x.ptr, order, y.ptr, rows, rows, width * size);
+      } else {
+        const { i32 } = step.heap;
+        const values = x.values.map(
+          (_, i) => x.values![i32[(order >>> 2) + Math.floor(i / width)]! * width + (i % width)]!,
+        );
+        for (const value of values) retainValue(value);
+        step.setOutput(0, Tensor.ofValues(x.dtype, x.shape, values));
+      }
+      return DONE;
+    });
   };
 });
 

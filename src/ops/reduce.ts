@@ -109,9 +109,9 @@ const argument = (op: string, smallest: number): Kernel =>
         if (y.size > 0) compute(smallest, x.ptr, y.ptr, outer, n, inner);
         return DONE;
       }
+      const y = step.allocateOutput(0, shape);
       const wide = step.allocate(DataType.INT64, shape);
       if (wide.size > 0) compute(smallest, x.ptr, wide.ptr, outer, n, inner);
-      const y = step.allocateOutput(0, shape);
       for (let i = 0; i < y.size; i++) step.heap.i32[(y.ptr >>> 2) + i] = Number(step.heap.i64[wide.ptr / 8 + i]!);
       wide.release();
       return DONE;

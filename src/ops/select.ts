@@ -10,6 +10,7 @@ import { broadcastShape } from "./support/broadcast.js";
 import { readInt } from "./support/index-tensor.js";
 import { allocateValues } from "./support/rows.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
+import { withTemporaries } from "./support/temporaries.js";
 
 /** Strides that repeat `shape` into `target`. */
 function broadcastStrides(shape: Shape, target: Shape): number[] {
@@ -46,17 +47,16 @@ const selectV2 = kernel("SelectV2", "CPU", {}, (node) => {
     const y = step.allocateOutput(0, shape);
     if (y.size === 0) return DONE;
     // What doesn't have the full shape is spread out first.
-    const spread = inputs.map((input, i) => {
-      if (sameShape(input.shape, shape)) return null;
-      const elementSize = i === 0 ? 1 : size;
-      const block = scratch(step, y.size * elementSize);
-      stridedCopy(step, wasm, elementSize, input.ptr, block.ptr, shape, broadcastStrides(input.shape, shape));
-      return block;
+    return withTemporaries((keep) => {
+      const spread = (input: Tensor, elementSize: number): number => {
+        if (sameShape(input.shape, shape)) return input.ptr;
+        const { ptr } = keep(scratch(step, y.size * elementSize));
+        stridedCopy(step, wasm, elementSize, input.ptr, ptr, shape, broadcastStrides(input.shape, shape));
+        return ptr;
+      };
+      wasm.select(spread(condition, 1), spread(a, size), spread(b, size), y.ptr, y.size, size);
+      return DONE;
     });
-    const ptr = (i: 0 | 1 | 2) => spread[i]?.ptr ?? inputs[i].ptr;
-    wasm.select(ptr(0), ptr(1), ptr(2), y.ptr, y.size, size);
-    for (const block of spread) block?.release();
-    return DONE;
   };
 });
 

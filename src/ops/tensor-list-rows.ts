@@ -84,6 +84,17 @@ function checkRows(tensor: Tensor, indices: Tensor, shape: Shape | null): void {
     );
 }
 
+/** Gives out a list once it is filled; one that can't be is let go. */
+function emitFilled(step: KernelStep, list: TensorList, fill: () => void): void {
+  try {
+    fill();
+  } catch (error) {
+    list.release();
+    throw error;
+  }
+  emitList(step, 0, list);
+}
+
 function put(step: KernelStep, list: TensorList, tensor: Tensor, indices: readonly number[]): void {
   indices.forEach((index, row) => {
     const element = sliceRow(step, tensor, row);
@@ -118,8 +129,7 @@ const scatter = (op: string, sized: boolean): Kernel =>
         );
       checkLength(step, asked);
       const list = new TensorList(dtype, shape, new Array<null>(asked >= 0 ? asked : last + 1).fill(null));
-      put(step, list, tensor, indices);
-      emitList(step, 0, list);
+      emitFilled(step, list, () => put(step, list, tensor, indices));
       return DONE;
     };
   });
@@ -131,9 +141,10 @@ const scatterInto = kernel("TensorListScatterIntoExistingList", "CPU", {}, () =>
   const indices = readInts(step.heap, given);
   checkIndices(step, indices);
   const list = writableList(step, 0);
-  while (list.elements.length <= highest(indices)) list.elements.push(null);
-  put(step, list, tensor, indices);
-  emitList(step, 0, list);
+  emitFilled(step, list, () => {
+    while (list.elements.length <= highest(indices)) list.elements.push(null);
+    put(step, list, tensor, indices);
+  });
   return DONE;
 });
 
@@ -241,11 +252,12 @@ const split = kernel("TensorListSplit", "CPU", {}, (node) => {
     row = 0;
     checkLength(step, lengths.length);
     const list = new TensorList(dtype, shape, []);
-    for (const length of lengths) {
-      list.elements.push(sliceRow(step, tensor, row, length));
-      row += length;
-    }
-    emitList(step, 0, list);
+    emitFilled(step, list, () => {
+      for (const length of lengths) {
+        list.elements.push(sliceRow(step, tensor, row, length));
+        row += length;
+      }
+    });
     return DONE;
   };
 });
