@@ -40,6 +40,7 @@ export interface ListenerOptions {
 
 /** How long sockets may take to close by themselves. */
 const PARTING_MS = 200;
+const WINDOW_BYTES = 4 * 1024 * 1024;
 
 type Unary = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void;
 
@@ -59,7 +60,6 @@ export class GrpcListener {
     this.#server = new Server({
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
-      "grpc-node.flow_control_window": 4 * 1024 * 1024,
       // Pings from this end trouble nobody: gRPC's clients answer as many as they get.
       "grpc.keepalive_time_ms": timeMs,
       "grpc.keepalive_timeout_ms": timeoutMs,
@@ -95,6 +95,7 @@ export class GrpcListener {
     this.#server.addService(definition as ServiceDefinition, implementation);
     refuseOthers(this.#server);
     this.#grpc = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    widenWindows(this.#server);
   }
 
   get port(): number {
@@ -131,6 +132,23 @@ export class GrpcListener {
     this.#server.forceShutdown();
     await closed;
     clearTimeout(parting);
+  }
+}
+
+interface Http2Server {
+  updateSettings(settings: { initialWindowSize: number }): void;
+  on(event: "session", listener: (session: { setLocalWindowSize(bytes: number): void }) => void): void;
+}
+
+/**
+ * HTTP/2 lets a caller send 64 KiB until it hears from us again, a call and a connection each. grpc-js has an option for
+ * more in its channels, but none in its servers.
+ */
+function widenWindows(server: Server): void {
+  const { http2Servers } = server as unknown as { readonly http2Servers: ReadonlyMap<Http2Server, unknown> };
+  for (const http2 of http2Servers.keys()) {
+    http2.updateSettings({ initialWindowSize: WINDOW_BYTES });
+    http2.on("session", (session) => session.setLocalWindowSize(WINDOW_BYTES));
   }
 }
 
