@@ -1,6 +1,8 @@
 // TCP as the transport sees it: listen, connect, and a socket whose incoming bytes land in one reused buffer.
 import { connect, createServer, type Socket } from "node:net";
 
+import { copyBytes } from "./copy.js";
+
 export type { Socket };
 
 export interface TcpListener {
@@ -41,7 +43,7 @@ export function readInto(reader: ByteReader, socket: Socket): void {
     for (let at = 0; at < bytes.length && !socket.destroyed; ) {
       const space = reader.space();
       const count = Math.min(space.length, bytes.length - at);
-      space.set(bytes.subarray(at, at + count));
+      copyBytes(bytes.subarray(at, at + count), space);
       at += count;
       reader.filled(count);
     }

@@ -3,6 +3,7 @@
 import { InvalidArgumentError, ResourceExhaustedError } from "../errors/index.js";
 import type { Allocator } from "../memory/allocator.js";
 import type { Heap } from "../memory/heap.js";
+import { copyBytes } from "../platform/copy.js";
 import { type TensorProto, TensorProto as TensorProtoCodec, type TensorShapeProto } from "../wire/core.js";
 import { DataType, dtypeName, dtypeSize, isKnownDtype } from "./dtype.js";
 import { numElements, type Shape, shapeString } from "./shape.js";
@@ -43,9 +44,9 @@ export function tensorFromProto(proto: TensorProto, allocator: Allocator, codec?
   }
   if (size === 0) return tensor;
   const { u8 } = allocator.heap;
-  if (values === null) u8.set(content!, tensor.ptr);
+  if (values === null) copyBytes(content!, u8, tensor.ptr);
   else {
-    u8.set(values, tensor.ptr);
+    copyBytes(values, u8, tensor.ptr);
     fillRest(u8, tensor.ptr, values.length, bytes, dtypeSize(dtype));
   }
   return tensor;

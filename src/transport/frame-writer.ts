@@ -1,6 +1,7 @@
 // Writes messages to a data connection. Small ones are gathered, so that what is sent in one turn of the event loop
 // leaves in one write; large bodies go chunk by chunk straight from their source, in turn with each other, and no faster
 // than the socket takes them. It must not know what a message means.
+import { copyBytes } from "../platform/copy.js";
 import type { Socket } from "../platform/sockets.js";
 import { FRAME_HEADER, FrameKind, MESSAGE_PREFIX } from "./frames.js";
 
@@ -59,7 +60,7 @@ export class FrameWriter {
     this.#staged += MESSAGE_PREFIX + head.length;
     if (source === null) return;
     if (inline === bodyBytes) {
-      if (inline > 0) this.#stage.set(source.view(0, inline), this.#staged);
+      if (inline > 0) copyBytes(source.view(0, inline), this.#stage, this.#staged);
       this.#staged += inline;
       source.release();
     } else {

@@ -9,6 +9,7 @@
 //   BODY     the next bytes of message `id`'s body
 //   CANCEL, PING, PONG    no payload
 
+import { copyBytes } from "../platform/copy.js";
 import type { ByteReader } from "../platform/sockets.js";
 
 export const FrameKind = { MESSAGE: 0, BODY: 1, CANCEL: 2, PING: 3, PONG: 4 } as const;
@@ -86,7 +87,8 @@ export class FrameReader implements ByteReader {
       const piece = bytes.subarray(at, Math.min(count, at + wanted));
       at += piece.length;
       if (this.#body !== null) {
-        this.#body.sink?.view(this.#body.offset, piece.length).set(piece);
+        const { sink, offset } = this.#body;
+        if (sink !== null) copyBytes(piece, sink.view(offset, piece.length));
         this.#advance(piece.length);
       } else {
         this.#gathered.set(piece, this.#count);

@@ -1,6 +1,8 @@
 // Writes protobuf's wire format into one growing buffer. A large byte field is only remembered, and copied once, when
 // the message is finished. Takes values, gives bytes. Must not know messages.
 
+import { copyBytes } from "../platform/copy.js";
+
 /** From this size on a byte field is copied at the end, not into the growing buffer. */
 const LARGE = 4096;
 
@@ -119,7 +121,7 @@ export class Writer {
       return this;
     }
     this.#reserve(value.length);
-    this.#buf.set(value, this.#pos);
+    copyBytes(value, this.#buf, this.#pos);
     this.#pos += value.length;
     return this;
   }
@@ -154,7 +156,7 @@ export class Writer {
       out.set(this.#buf.subarray(from, at), to);
       to += at - from;
       from = at;
-      out.set(this.#large[i]!, to);
+      copyBytes(this.#large[i]!, out, to);
       to += this.#large[i]!.length;
     }
     out.set(this.#buf.subarray(from, this.#pos), to);
