@@ -42,6 +42,7 @@ import { stringHashKernels } from "./string-hash.js";
 import { stringParseKernels } from "./string-parse.js";
 import { stringRegexKernels } from "./string-regex.js";
 import { stringKernels } from "./strings.js";
+import { summaryKernels } from "./summary.js";
 import { inNarrowFloats } from "./support/narrow-floats.js";
 import { tensorArrayKernels } from "./tensor-array.js";
 import { tensorListKernels } from "./tensor-list.js";
@@ -63,6 +64,7 @@ const numeric: readonly Kernel[] = [
   ...matmulKernels,
   ...einsumKernels,
   ...mirrorPadKernels,
+  ...summaryKernels,
   ...nnKernels,
   ...convolutionKernels,
   ...poolingKernels,

@@ -2,7 +2,7 @@
 // through the copy kernels; strings (and what else are JavaScript values) through the same plans on arrays.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
-import { dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { retainValue, Tensor, type Value } from "../tensor/tensor.js";
 import { wasmOf } from "./cpu.js";
@@ -411,6 +411,26 @@ const fill = kernel("Fill", "CPU", {}, (node) => (step) => {
   return DONE;
 });
 
+/** Zeros or blanks, asked for or not: what somebody else left in the memory is nobody's business. */
+const empty = kernel("Empty", "CPU", {}, (node) => {
+  const dtype = node.type("dtype");
+  return (step) => {
+    const given = step.input(0);
+    if (given.shape.length !== 1)
+      throw new InvalidArgumentError(`shape must be a vector of int32, got shape ${shapeString(given.shape)}`);
+    const dims = readInts(step.heap, given);
+    const negative = dims.find((dim) => dim < 0);
+    if (negative !== undefined) throw new InvalidArgumentError(`Dimension ${negative} must be >= 0`);
+    if (dtype === DataType.STRING) {
+      step.setOutput(0, Tensor.ofValues(dtype, dims, allocateValues(step, dims, new Uint8Array(0))));
+      return DONE;
+    }
+    const y = step.allocateOutput(0, dims);
+    step.heap.u8.fill(0, y.ptr, y.ptr + y.bytes);
+    return DONE;
+  };
+});
+
 const like = (op: string, one: number): Kernel =>
   kernel(op, "CPU", {}, (node) => {
     const scalar = node.tensorOf(node.outputTypes[0]!, one);
@@ -452,6 +472,7 @@ export const arrayKernels: readonly Kernel[] = [
   splitV,
   unpack,
   fill,
+  empty,
   like("ZerosLike", 0),
   like("OnesLike", 1),
 ];

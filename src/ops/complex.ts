@@ -1,4 +1,4 @@
-// Complex numbers put together, taken apart and measured. In the heap the real part lies before the imaginary one.
+// Complex numbers put together, taken apart, measured, added and multiplied. In the heap the real part lies before the imaginary one.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import type { Heap } from "../memory/heap.js";
@@ -18,9 +18,7 @@ function partsOf(heap: Heap, { dtype, ptr }: Tensor): { view: Float32Array | Flo
 
 const complex = kernel("Complex", "CPU", { T: ["float", "double"] }, () => (step) => {
   const [re, im] = [step.input(0), step.input(1)];
-  if (broadcastShape(re.shape, im.shape) === null)
-    throw new InvalidArgumentError(`Incompatible shapes: ${shapeString(re.shape)} vs. ${shapeString(im.shape)}`);
-  const plan = planBroadcast(re.shape, im.shape);
+  const plan = planOf(re, im);
   const y = step.allocateOutput(0, plan.shape);
   const [a, b, c] = [partsOf(step.heap, re), partsOf(step.heap, im), partsOf(step.heap, y)];
   forEachPair(plan, (i, j, k) => {
@@ -52,6 +50,70 @@ const conj = kernel("Conj", "CPU", { T: COMPLEX }, () => (step) => {
   return DONE;
 });
 
+/** A complex number from two: its parts, which must be read before they are asked for again. */
+type Pair = readonly [re: number, im: number];
+type Combine = (a: number, b: number, c: number, d: number) => Pair;
+
+const sum: Combine = (a, b, c, d) => [a + c, b + d];
+const quotient: Combine = (a, b, c, d) => {
+  const size = c * c + d * d;
+  return [(a * c + b * d) / size, (b * c - a * d) / size];
+};
+
+const COMBINED: Readonly<Record<string, Combine>> = {
+  Add: sum,
+  AddV2: sum,
+  Sub: (a, b, c, d) => [a - c, b - d],
+  Mul: (a, b, c, d) => [a * c - b * d, a * d + b * c],
+  Div: quotient,
+  RealDiv: quotient,
+};
+
+function planOf(a: Tensor, b: Tensor) {
+  if (broadcastShape(a.shape, b.shape) === null)
+    throw new InvalidArgumentError(`Incompatible shapes: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`);
+  return planBroadcast(a.shape, b.shape);
+}
+
+const combine = (op: string): Kernel =>
+  kernel(op, "CPU", { T: COMPLEX }, () => {
+    const apply = COMBINED[op]!;
+    return (step) => {
+      const [left, right] = [step.input(0), step.input(1)];
+      const plan = planOf(left, right);
+      const y = step.allocateOutput(0, plan.shape);
+      const [a, b, c] = [partsOf(step.heap, left), partsOf(step.heap, right), partsOf(step.heap, y)];
+      forEachPair(plan, (i, j, k) => {
+        const [at, from] = [a.base + 2 * i, b.base + 2 * j];
+        const [re, im] = apply(a.view[at]!, a.view[at + 1]!, b.view[from]!, b.view[from + 1]!);
+        c.view[c.base + 2 * k] = re;
+        c.view[c.base + 2 * k + 1] = im;
+      });
+      return DONE;
+    };
+  });
+
+const CHANGED: Readonly<Record<string, (re: number, im: number) => Pair>> = {
+  Neg: (re, im) => [-re, -im],
+  Square: (re, im) => [re * re - im * im, 2 * re * im],
+};
+
+const change = (op: string): Kernel =>
+  kernel(op, "CPU", { T: COMPLEX }, () => {
+    const apply = CHANGED[op]!;
+    return (step) => {
+      const x = step.input(0);
+      const y = step.forwardOrAllocate(0, 0, x.shape);
+      const [from, to] = [partsOf(step.heap, x), partsOf(step.heap, y)];
+      for (let i = 0; i < 2 * x.size; i += 2) {
+        const [re, im] = apply(from.view[from.base + i]!, from.view[from.base + i + 1]!);
+        to.view[to.base + i] = re;
+        to.view[to.base + i + 1] = im;
+      }
+      return DONE;
+    };
+  });
+
 export const complexKernels: readonly Kernel[] = [
   complex,
   measure("Real", (re) => re),
@@ -59,4 +121,6 @@ export const complexKernels: readonly Kernel[] = [
   measure("ComplexAbs", Math.hypot),
   measure("Angle", (re, im) => Math.atan2(im, re)),
   conj,
+  ...Object.keys(COMBINED).map(combine),
+  ...Object.keys(CHANGED).map(change),
 ];

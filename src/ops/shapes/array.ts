@@ -319,6 +319,10 @@ export const arrayShapes: ShapeTable = {
   BroadcastTo: (context) => [broadcastTo(context)],
   Tile: (context) => [tile(context)],
   Fill: (context) => [fill(context)],
+  Empty: (context) => {
+    withRank(context.inputs[0]!, 1);
+    return [context.shapeFrom(0)];
+  },
   Reverse: (context) => [reverse(context)],
   ReverseV2: (context) => [reverseV2(context)],
   ReverseSequence: (context) => [reverseSequence(context)],

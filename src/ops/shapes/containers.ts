@@ -107,6 +107,8 @@ export const containerShapes: ShapeTable = {
   }),
   ...forOps("AccumulatorNumAccumulated ResourceAccumulatorNumAccumulated", scalar),
 
+  ...forOps("ScalarSummary HistogramSummary MergeSummary", scalar),
+
   StackV2: pairHandle,
   StackPushV2: ({ inputs }) => [inputs[1]!],
   StackPopV2: () => [null],

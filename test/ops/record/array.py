@@ -243,3 +243,5 @@ def concat_offset(family):
     family.op("ConcatOffset", [i32(0), [I(2, 3), I(4, 3), I(1, 3)]], [i32(1), [I(2, 3), I(2, 1), I(2, 5)]], [i32(-1), [I(2, 3), I(2, 1), I(2, 5)]],
               [i32(0), [I(2, 3), I(4, 2), I(1, 3)]], [i32(2), [I(2, 3), I(4, 3), I(1, 3)]], [i32(0), [I(2, 3), I(4), I(1, 3)]])
     rolls(family)
+    for dtype in (f32, i64, object, bool):
+        family.op("Empty", [I(2, 3)], [np.array([], i32)], [I(-1)], [I(0, 2)], [i32(3)], dtype=tf.string if dtype is object else dtype, init=True)

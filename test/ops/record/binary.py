@@ -183,3 +183,10 @@ def cases(family):
         near = {f32: "rel:4e-6", f64: "rel:1e-13"}[dtype]
         family.op("Zeta", [x, q], [x[:3], q[:2]], [x[:0], q[:0]], compare=near)
         family.op("Polygamma", [np.array([0, 1, 2, 3, 1, 5, 1, 0.5, -1], dtype), np.array([1, 1, 2, 0.5, 20, 3, -0.5, 1, 1], dtype)], [dtype(1), q], compare=near)
+    for dtype in (np.complex64, np.complex128):
+        make = lambda *shape: (family.normal(shape, f64) + 1j * family.normal(shape, f64)).astype(dtype)  # noqa: E731,B023
+        near = {np.complex64: "rel:1e-6,abs:5e-7", np.complex128: "rel:1e-14,abs:1e-15"}[dtype]
+        for op in ("Add", "AddV2", "Sub", "Mul", "Div", "RealDiv"):
+            family.op(op, [make(3, 4), make(3, 4)], [make(3, 4), make(4)], [make(3, 1), make()], [make(0, 4), make(4)], [make(3), make(4)], compare=near)
+        for op in ("Neg", "Square"):
+            family.op(op, [make(3, 4)], [make()], [make(0)], compare=near)

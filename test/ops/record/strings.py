@@ -36,3 +36,11 @@ def cases(family):
     family.op("StringFormat", [[values["int32"], values["bool"]]], template="%s and %s%%", placeholder="%s", summarize=2, label="two")
     family.op("StringFormat", [[]], template="none", placeholder="{}", summarize=2, label="none")
     family.op("StringFormat", [[values["bool"]]], template="{}{}", placeholder="{}", summarize=2, label="too few")
+    summary = lambda tag: b"\x0a\x08\x0a\x01" + tag + b"\x15\x00\x00\xc0?"  # noqa: E731
+    family.op("MergeSummary", [[S(summary(b"a")), S([summary(b"b"), summary(b"c")])]], [[S(summary(b"a")), S([summary(b"a")])]], [[S(b""), S([])]], [[S(b"\x0a\x0a\x0a\x01a"), S([])]], [[S("x"), S(["y"])]])
+    for dtype in (np.float32, np.float64, np.int32, np.int64, np.uint8):
+        some = np.array([1, 2, 2.5, -1, 0, 1000, -7, 3.75, 12]).astype(dtype)
+        family.op("HistogramSummary", [S("h"), some], [S(["h"]), some], [S("h"), some[:0]], [S("h"), dtype(3)], [S(b""), some.reshape(3, 3)], label=dtype.__name__)
+        family.op("ScalarSummary", [S("a"), dtype(3)], [S(["a", "b"]), some[:2]], [S(["a", "b"]), some[:1]], [S("a"), some[:1]], [S(["a"]), some[:2]], [S([["a", "b"]]), some[None, :2]], [S([]), some[:0]], label=dtype.__name__)
+    family.op("HistogramSummary", [S("h"), np.array([1, np.nan], np.float32)], [S("h"), np.array([np.inf], np.float32)], [S("h"), np.array([1e30, -1e-30, 1e-13], np.float32)], label="not finite")
+    family.op("ScalarSummary", [S("a"), np.float64(3e60)], [S("a"), np.float64(np.nan)], label="float64 too large")
