@@ -1,7 +1,7 @@
 // Inlines calls and turns functional control flow (If, Case, While) into Switch, Merge, Enter, Exit and NextIteration,
 // for nodes that Create or Extend just added, and for bodies that run as nested activations. The node itself stays
 // under its name, as the identity of the results, so that fetching it by name goes on working. A call of a function
-// inside itself, or of one that must not be inlined, stays a call. Iterative: nodes made here are looked at in turn.
+// inside itself, or of one that must not be inlined, stays a call; so does what would unfold without end. Iterative: nodes made here are looked at in turn.
 import { funcAttr, funcsAttr, intAttr } from "../graph/attr.js";
 import { boolValue, funcValue, intValue, stringValue, typesValue, typeValue } from "../graph/attr-value.js";
 import type { FunctionBody } from "../graph/function-library.js";
@@ -16,6 +16,12 @@ const CALLS = new Set(["PartitionedCall", "StatefulPartitionedCall"]);
 const BRANCHES = new Set(["If", "StatelessIf", "Case", "StatelessCase"]);
 const LOOPS = new Set(["While", "StatelessWhile"]);
 
+/** Functions inside functions that are inlined, and nodes that may come of it: a small library can unfold without end. */
+const MOST_CALLERS = 200;
+const MOST_NODES = 2 ** 17;
+/** The same in the body of a call that wasn't inlined: a library has many. */
+const MOST_NODES_OF_BODY = 2 ** 12;
+
 /** @param outer functions that the graph is a body of: calls of them are recursion */
 export function lowerGraph(graph: Graph, first: number, outer: Chain = []): void {
   if (graph.library.size === 0) return;
@@ -29,11 +35,14 @@ class Lowering {
   readonly #results = new Map<Node, readonly Output[]>();
   /** What the nodes of a branch or of a loop's body wait for when nothing else tells them whether they may run. */
   readonly #pivots = new Map<Node, readonly Node[]>();
+  readonly #mostNodes: number;
 
   constructor(
     readonly graph: Graph,
     readonly outer: Chain,
-  ) {}
+  ) {
+    this.#mostNodes = graph.nodes.length + (outer.length === 0 ? MOST_NODES : MOST_NODES_OF_BODY);
+  }
 
   run(first: number): void {
     const { nodes } = this.graph;
@@ -53,9 +62,10 @@ class Lowering {
     return this.#chains.get(node) ?? this.outer;
   }
 
-  /** The body of a function, `null` where it would contain itself. */
+  /** The body of a function, `null` where it would contain itself, or where enough is inlined: what is left stays a call. */
   #body(node: Node, { name, attr }: NameAttrList): FunctionBody | null {
-    if (this.#chain(node).includes(name)) return null;
+    const chain = this.#chain(node);
+    if (chain.length >= MOST_CALLERS || this.graph.nodes.length > this.#mostNodes || chain.includes(name)) return null;
     return this.graph.library.instantiate(name, attr);
   }
 
