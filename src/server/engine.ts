@@ -4,8 +4,7 @@ import { cpuFactory } from "../device/cpu/cpu-device.js";
 import { createKernelMemory, instantiateKernels, selectVariant } from "../device/cpu/wasm-kernels.js";
 import type { Device } from "../device/device.js";
 import { describeKernels } from "../device/kernel-table.js";
-import { nullFactory } from "../device/null/null-device.js";
-import { DeviceRegistry } from "../device/registry.js";
+import { type DeviceFactory, DeviceRegistry, deviceCount } from "../device/registry.js";
 import { UnavailableError } from "../errors/index.js";
 import { isExecutorOp } from "../executor/layout.js";
 import type { Node } from "../graph/graph.js";
@@ -17,9 +16,7 @@ import { Master } from "../master/master.js";
 import type { Allocator } from "../memory/allocator.js";
 import { Heap } from "../memory/heap.js";
 import { allKernels } from "../ops/all.js";
-import { nullKernels } from "../ops/null.js";
 import { createOpRegistry } from "../ops/registry.js";
-import { allShapes } from "../ops/shapes/all.js";
 import * as node from "../platform/node.js";
 import { nodeFiles } from "../platform/node-files.js";
 import { enableRelaxedSimd, loadKernelModule } from "../platform/wasm-node.js";
@@ -80,7 +77,12 @@ export class Engine {
     const kernels = options.kernels ?? allKernels;
     if (!types.types.includes("CPU")) types.registerDevice("CPU", cpuFactory(wasm));
     if (!types.types.includes("NULL")) {
-      types.registerDevice("NULL", nullFactory(wasm, nullKernels(kernels, allShapes)), { priority: -1 });
+      const factory: DeviceFactory = async (context) => {
+        if (deviceCount(context.config, "NULL", 0) === 0) return [];
+        const { nullDevices } = await import("./null.js");
+        return nullDevices(wasm, kernels)(context);
+      };
+      types.registerDevice("NULL", factory, { priority: -1 });
     }
     const devices = await types.open({
       taskName: task,
