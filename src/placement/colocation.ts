@@ -31,8 +31,8 @@ export interface Group {
 
 const decoder = new TextDecoder();
 
-/** Calls hand their handles on to nodes that have places of their own. */
-const FORWARDING = new Set(["PartitionedCall", "StatefulPartitionedCall"]);
+/** They hand their handles on to nodes that have places of their own. */
+const FORWARDING = new Set(["PartitionedCall", "StatefulPartitionedCall", "IdentityN"]);
 
 export class Groups {
   readonly #groups = new Map<Node, Group>();

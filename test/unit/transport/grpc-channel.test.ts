@@ -148,9 +148,9 @@ test("a caller that falls silent is given up, and its call with it", async () =>
   between.silence();
   await gone;
   while (listener.openSockets > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  channel.close();
   between.cut("close");
   assert.is(failure(await waits), "14 Socket closed");
+  channel.close();
   await listener.close();
 });
 
