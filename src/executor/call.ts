@@ -175,7 +175,7 @@ export class Call implements Activation {
     this.#finish(error ?? new InternalError(`${this.nodeName} failed without an error`));
   }
 
-  /** Lets go of inputs that the kernel left and, after a failure, of outputs. */
+  /** Lets go of inputs that the kernel left. */
   releaseInputs(): void {
     const { base, inputCount } = this;
     // Straight on for most nodes: see `sendAlong` about loops that are short.

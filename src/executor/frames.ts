@@ -109,10 +109,8 @@ export class Frame {
   /** Exit nodes that were dead in the newest iteration, and how many: they pass it on when the frame is done. */
   readonly deadExitNodes: number[] = [];
   deadExits = 0;
-
   /** Exit nodes that a value left through. */
   readonly exits: number[] = [];
-
   /** All inputs came, all iterations are over. */
   done = false;
   #id = -1n;

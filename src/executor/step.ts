@@ -59,7 +59,6 @@ const NO_TENSORS: readonly Tensor[] = [];
 
 export class Step extends Flow {
   readonly #root: Frame;
-  /** Frames alive, for cleaning up after a failure. */
   readonly #results: (Tensor | null)[];
   #open = 0;
   #running = false;

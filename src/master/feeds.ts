@@ -5,6 +5,12 @@ import { tensorsFromProtos } from "../tensor/proto.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { TensorProto } from "../wire/core.js";
 
+export interface Feed {
+  readonly name: string;
+  /** One hold passes to the step. */
+  readonly tensor: Tensor;
+}
+
 /** @throws InvalidArgumentError that says which of them is malformed */
 export const feedTensors = (protos: readonly TensorProto[], allocator: Allocator): Tensor[] =>
   tensorsFromProtos(protos, allocator, (error, i) =>

@@ -11,9 +11,10 @@ import type { Tensor } from "../tensor/tensor.js";
 import type { ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
 import type { Connect, Membership, Peers } from "../worker/peers.js";
 import type { StepSignal, WorkerInterface } from "../worker/worker-interface.js";
+import type { Feed } from "./feeds.js";
 import { DeviceFilters, devicesAs, devicesOf, ownTaskIn, workersOf } from "./members.js";
 import type { PlanHost } from "./plan.js";
-import { type Callable, type Feed, MasterSession } from "./session.js";
+import { type Callable, MasterSession } from "./session.js";
 import { type StepResult, stepIds } from "./step-runner.js";
 
 export interface MasterContext {

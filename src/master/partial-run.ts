@@ -4,13 +4,9 @@ import type { Node } from "../graph/graph.js";
 import { Cancellation } from "../kernel/cancellation.js";
 import { parseTensorName } from "../optimize/signature.js";
 import type { Tensor } from "../tensor/tensor.js";
+import type { Feed } from "./feeds.js";
 import type { Plan } from "./plan.js";
 import { runParts } from "./run-parts.js";
-
-export interface PartialFeed {
-  readonly name: string;
-  readonly tensor: Tensor;
-}
 
 export class PartialRun {
   readonly cancellation = new Cancellation();
@@ -27,7 +23,7 @@ export class PartialRun {
   }
 
   /** Whether this portion is the last one. Throws for what was not announced or can't be computed yet. */
-  check(feeds: readonly PartialFeed[], fetches: readonly string[]): boolean {
+  check(feeds: readonly Feed[], fetches: readonly string[]): boolean {
     for (const { name } of feeds) {
       if (!this.plan.signature.feeds.includes(name)) {
         throw new InvalidArgumentError(`The feed ${name} was not specified in partial_run_setup.`);
@@ -47,7 +43,7 @@ export class PartialRun {
     return missing.size === 0 && this.#missingFetches.size === fetches.length;
   }
 
-  async run(feeds: readonly PartialFeed[], fetches: readonly string[], last: boolean): Promise<readonly Tensor[]> {
+  async run(feeds: readonly Feed[], fetches: readonly string[], last: boolean): Promise<readonly Tensor[]> {
     for (const { name } of feeds) this.#missingFeeds.delete(name);
     for (const name of fetches) this.#missingFetches.delete(name);
     const { plan, sessionHandle, stepId } = this;

@@ -12,7 +12,8 @@ import { type PlacementOptions, place } from "../placement/place.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
 import type { WorkerInterface } from "../worker/worker-interface.js";
-import { type PartialFeed, PartialRun } from "./partial-run.js";
+import type { Feed } from "./feeds.js";
+import { PartialRun } from "./partial-run.js";
 import { makePlan, type Plan, type PlanHost } from "./plan.js";
 import { runStep, type StepResult } from "./step-runner.js";
 
@@ -31,12 +32,6 @@ export interface SessionContext {
   readonly newStepId: () => bigint;
   /** Called when the session needs its cluster no more. */
   readonly leave: () => void;
-}
-
-export interface Feed {
-  readonly name: string;
-  /** One hold passes to the step. */
-  readonly tensor: Tensor;
 }
 
 export interface Callable {
@@ -152,7 +147,7 @@ export class MasterSession {
 
   async partialRun(
     handle: string,
-    feeds: readonly PartialFeed[],
+    feeds: readonly Feed[],
     fetches: readonly string[],
     cancellation: Cancellation,
   ): Promise<{ tensors: readonly Tensor[]; last: boolean }> {

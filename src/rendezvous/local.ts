@@ -5,7 +5,7 @@ import type { Received, StepRendezvous } from "../kernel/rendezvous.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 interface Item {
-  /** A tensor that nobody asked for yet (`null` tensor: somebody waits). */
+  /** What nobody asked for yet, `null` where somebody waits. */
   tensor: Tensor | null;
   dead: boolean;
   waiting: Received | null;

@@ -2,9 +2,8 @@
 // message and heap exactly once each way.
 import { CancelledError, toOpError } from "../errors/index.js";
 import type { Cancellation } from "../kernel/cancellation.js";
-import { feedTensors } from "../master/feeds.js";
+import { type Feed, feedTensors } from "../master/feeds.js";
 import type { Master } from "../master/master.js";
-import type { Feed } from "../master/session.js";
 import type { Allocator } from "../memory/allocator.js";
 import type { RawCall, RawHandler } from "../transport/grpc-listener.js";
 import { type DeviceAttributes as DeviceAttributesProto, GraphDef, RunMetadata, TensorProto } from "../wire/core.js";
