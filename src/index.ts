@@ -8,6 +8,7 @@ export { type BranchResult, type CondResult, cond } from "./client/control-flow/
 export type { LoopOptions } from "./client/control-flow/while-context.js";
 export { type LoopFunction, type WhileLoopOptions, whileLoop } from "./client/control-flow/while-loop.js";
 export type { FeedKey, Fetch, Fetched } from "./client/fetches.js";
+export type { FunctionBuilder, GraphFunction } from "./client/functions.js";
 export { type GradientOptions, gradients } from "./client/gradients/index.js";
 export { type Gradient, IndexedSlices } from "./client/gradients/indexed-slices.js";
 export { Graph } from "./client/graph.js";

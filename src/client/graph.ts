@@ -15,6 +15,7 @@ import type { DataType } from "../tensor/dtype.js";
 import { type AttrValue, GraphDef, VersionDef } from "../wire/core.js";
 import { type AttrInput, attrValue, type PartialShape } from "./attributes.js";
 import { type ControlFlowContext, checkContext } from "./control-flow/context.js";
+import { defineFunction, type FunctionBuilder, type GraphFunction } from "./functions.js";
 import { group } from "./group.js";
 import { checkInputMap, type ImportOptions, rewriteGraphDef, tensorName } from "./import-graph-def.js";
 import { convertInputs, type Input, type InputMaker, type Inputs, inferredAttrs } from "./inputs.js";
@@ -48,8 +49,14 @@ export class Graph {
   readonly #contexts = new Map<Node, ControlFlowContext>();
   #scope: Scope = OUTERMOST;
 
-  constructor() {
-    this.runtime = new RuntimeGraph(new FunctionLibrary(createOpRegistry(), "localhost"));
+  /** In how many functions' bodies it is. @internal */
+  readonly depth: number;
+
+  /** @param outer the graph that this one is a function's body of; it has the same functions */
+  constructor(outer: Graph | null = null) {
+    this.depth = outer === null ? 0 : outer.depth + 1;
+    const library = outer?.runtime.library ?? new FunctionLibrary(createOpRegistry(), "localhost");
+    this.runtime = new RuntimeGraph(library);
     this.#shapes = new ShapeInference(allShapes, this.runtime.library);
     this.ops = opFunctions(this, opNames);
   }
@@ -163,6 +170,15 @@ export class Graph {
   /** A tensor that each step feeds (`tf.placeholder`). @param shape −1 for a free dimension, `null` for any shape */
   placeholder(dtype: DataType, shape: PartialShape = null, name = "Placeholder"): Output {
     return this.op("Placeholder", [], { dtype, shape }, { name }).output();
+  }
+
+  /**
+   * Makes a function of what `build` adds to an empty graph, for calls (`function.call`) and as a branch or body of If, While
+   * and others (`function.name`). It may call functions that are there already; tensors from outside are arguments.
+   * @throws InvalidArgumentError for a name that is taken
+   */
+  function(name: string, inputTypes: readonly DataType[], build: FunctionBuilder): GraphFunction {
+    return defineFunction(this, new Graph(this), name, inputTypes, build);
   }
 
   /** Runs when all of these have (`tf.group`). */

@@ -13,6 +13,7 @@ import { binaryGradients } from "./binary.js";
 import { GradientContext, type Gradients } from "./context.js";
 import { controlFlowGradients } from "./control-flow.js";
 import { einsumGradients } from "./einsum.js";
+import { functionGradients } from "./functions.js";
 import { gatherGradients } from "./gather.js";
 import { dtypeOf, type Gradient, sumOf } from "./indexed-slices.js";
 import { Loops } from "./loops.js";
@@ -26,6 +27,7 @@ const registry: Gradients = {
   ...binaryGradients,
   ...controlFlowGradients,
   ...einsumGradients,
+  ...functionGradients((ys, xs, gradYs) => gradients(ys, xs, gradYs)),
   ...gatherGradients,
   ...matMulGradients,
   ...nnGradients,
