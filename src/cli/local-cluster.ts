@@ -78,7 +78,7 @@ export class LocalCluster {
 }
 
 /** Ports that were free a moment ago: every task must know those of all others before it listens. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const probes = Array.from({ length: count }, () => createServer());
   await Promise.all(probes.map((probe) => new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve))));
   const ports = probes.map((probe) => (probe.address() as { port: number }).port);

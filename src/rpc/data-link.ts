@@ -1,6 +1,7 @@
 // The receiving end: one data connection to another task, asked for over gRPC when its tensors are first wanted, and
 // used from the moment it is open. Until then, and where there is none to be had, tensors come by RecvTensor: the same
 // bytes, the same errors. Whoever breaks the rules of the connection loses it.
+import { parseHostPort } from "../cluster/server-def.js";
 import { type OpError, ResourceExhaustedError, toOpError, UnavailableError } from "../errors/index.js";
 import type { CancellationSignal } from "../kernel/cancellation.js";
 import type { Received } from "../kernel/rendezvous.js";
@@ -87,7 +88,7 @@ export class DataLink implements PeerTransfer {
     try {
       const token = await this.#token(opening.signal);
       this.#connection = await openDataConnection(
-        hostAndPort(this.channel.address),
+        this.#address(),
         token,
         {
           message: (_, id, head, bodyBytes) => this.#answer(id, head, bodyBytes),
@@ -104,6 +105,12 @@ export class DataLink implements PeerTransfer {
       clearTimeout(timer);
       this.#opening = null;
     }
+  }
+
+  /** The channel's own, which was checked when the cluster was read. */
+  #address(): { host: string; port: number } {
+    const { host, port } = parseHostPort(this.channel.address)!;
+    return { host: host.replace(/^\[|\]$/g, ""), port: port! };
   }
 
   #token(signal: AbortSignal): Promise<Uint8Array> {
@@ -195,10 +202,4 @@ export class DataLink implements PeerTransfer {
     const error: OpError = new UnavailableError(socketFailure(cause.message), { cause });
     for (const id of [...this.#wanted.keys()]) this.#take(id)?.(error, null, false);
   }
-}
-
-/** `host:port`, `[::1]:port`. */
-function hostAndPort(address: string): { host: string; port: number } {
-  const at = address.lastIndexOf(":");
-  return { host: address.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(address.slice(at + 1)) };
 }

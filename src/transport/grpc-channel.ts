@@ -9,6 +9,7 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 import { type KeepAlive, SILENT } from "./keep-alive.js";
+import { asBuffer, identity } from "./raw-bytes.js";
 import { socketFailure } from "./socket-failure.js";
 
 export interface CallSettings {
@@ -34,8 +35,6 @@ const OPTIONS: Record<string, number> = {
 
 const failFast = new Metadata();
 const patient = new Metadata({ waitForReady: true });
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-const identity = (bytes: Buffer): Buffer => bytes;
 const NOTHING = new Uint8Array(0);
 const CANCELLED = 1;
 const DEADLINE_EXCEEDED = 4;

@@ -14,6 +14,7 @@ import {
 import { listenTcp, type Socket, type TcpListener } from "../platform/sockets.js";
 import { routeByFirstBytes } from "./first-bytes.js";
 import { KEEP_ALIVE, type KeepAlive } from "./keep-alive.js";
+import { asBuffer, identity } from "./raw-bytes.js";
 
 export interface RawStatus {
   readonly code: number;
@@ -43,8 +44,6 @@ const PARTING_MS = 200;
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
 type Unary = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void;
-
-const identity = (bytes: Buffer): Buffer => bytes;
 
 /** One listening port. */
 export class GrpcListener {
@@ -163,6 +162,3 @@ function refuseOthers(server: Server): void {
   const known = handlers.get.bind(handlers);
   handlers.get = (method) => known(method) ?? fallback;
 }
-
-const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -3,9 +3,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { freePorts } from "../../src/cli/local-cluster.js";
 import type { TaskReport } from "../../src/index.js";
 import { reportOf } from "../../src/rpc/task-client.js";
-import { freePorts } from "../support/cluster.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
 
 export interface TaskId {

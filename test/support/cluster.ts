@@ -1,20 +1,6 @@
 // A cluster of this package's servers on free ports, all in this process. Its tasks meet over real sockets.
-import { createServer } from "node:net";
+import { freePorts } from "../../src/cli/local-cluster.js";
 import { Server, type ServerOptions } from "../../src/index.js";
-
-/** Ports that were free a moment ago: a cluster must name its tasks' ports before they listen. */
-export async function freePorts(count: number): Promise<number[]> {
-  const probes = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const probe = createServer();
-      await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-      return probe;
-    }),
-  );
-  const ports = probes.map((probe) => (probe.address() as { port: number }).port);
-  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
-  return ports;
-}
 
 export class TestCluster implements AsyncDisposable {
   /** What the tasks logged. */

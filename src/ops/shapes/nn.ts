@@ -95,6 +95,22 @@ function paddingOf(
   return { padding, h: at(layout.h), w: at(layout.w) };
 }
 
+/** What windows of the filter's size make of the input, `depth` channels of it. */
+function convolved(
+  context: ShapeContext,
+  layout: ReturnType<typeof layoutOf>,
+  strides: readonly number[],
+  dilations: readonly number[],
+  depth: number,
+): Shape {
+  const input = withRank(context.inputs[0]!, 4);
+  const filter = withRank(context.inputs[1]!, 4);
+  const pads = paddingOf(context, layout);
+  const h = windowedDim(input[layout.h]!, filter[0]!, dilations[layout.h]!, strides[layout.h]!, pads.padding, pads.h);
+  const w = windowedDim(input[layout.w]!, filter[1]!, dilations[layout.w]!, strides[layout.w]!, pads.padding, pads.w);
+  return arrange(layout, input[layout.n]!, h, w, depth);
+}
+
 function conv2D(context: ShapeContext): Shape {
   const { node, inputs } = context;
   const layout = layoutOf(context);
@@ -122,10 +138,7 @@ function conv2D(context: ShapeContext): Shape {
       throw refuse(`Depth of output (${filter[3]}) is not a multiple of the number of groups (${groups})`);
     }
   }
-  const pads = paddingOf(context, layout);
-  const h = windowedDim(input[layout.h]!, filter[0]!, dilations[layout.h]!, strides[layout.h]!, pads.padding, pads.h);
-  const w = windowedDim(input[layout.w]!, filter[1]!, dilations[layout.w]!, strides[layout.w]!, pads.padding, pads.w);
-  return arrange(layout, input[layout.n]!, h, w, filter[3]!);
+  return convolved(context, layout, strides, dilations, filter[3]!);
 }
 
 function depthwiseConv2D(context: ShapeContext): Shape {
@@ -143,10 +156,7 @@ function depthwiseConv2D(context: ShapeContext): Shape {
   }
   mergeDims(input[layout.c]!, filter[2]!);
   const depth = filter[2]! < 0 || filter[3]! < 0 ? UNKNOWN : filter[2]! * filter[3]!;
-  const pads = paddingOf(context, layout);
-  const h = windowedDim(input[layout.h]!, filter[0]!, dilations[layout.h]!, strides[layout.h]!, pads.padding, pads.h);
-  const w = windowedDim(input[layout.w]!, filter[1]!, dilations[layout.w]!, strides[layout.w]!, pads.padding, pads.w);
-  return arrange(layout, input[layout.n]!, h, w, depth);
+  return convolved(context, layout, strides, dilations, depth);
 }
 
 /** A shape that an input gives, of rank 4. */
