@@ -6,7 +6,9 @@ import {
   type Metadata,
   Server,
   ServerCredentials,
+  ServerInterceptingCall,
   type ServerUnaryCall,
+  type ServerOptions,
   type ServiceDefinition,
   type sendUnaryData,
   status,
@@ -45,6 +47,17 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
 
 type Unary = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void;
 
+/**
+ * grpc-js sends the status when the socket has taken the message, which is a turn of the event loop and a system call later.
+ * An answer has one message: its status is known when it's sent, so both leave together.
+ */
+class AnswerInOneWrite extends ServerInterceptingCall {
+  override sendMessage(message: unknown, callback: () => void): void {
+    super.sendMessage(message, () => {});
+    callback();
+  }
+}
+
 /** One listening port. */
 export class GrpcListener {
   readonly #server: Server;
@@ -64,7 +77,8 @@ export class GrpcListener {
       "grpc.keepalive_timeout_ms": timeoutMs,
       // Nobody reads its counts.
       "grpc.enable_channelz": 0,
-    } as Record<string, number>);
+      interceptors: [(_, call) => new AnswerInOneWrite(call)],
+    } as ServerOptions);
     const definition: Record<string, object> = {};
     const implementation: Record<string, Unary> = {};
     for (const [path, handler] of options.handlers) {

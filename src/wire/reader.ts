@@ -22,6 +22,17 @@ const CACHE_SIZE = 1024;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/**
+ * Short strings seen, by hash of their bytes: graphs repeat op, attribute and device names and every node's name, steps
+ * their session, feeds and fetches. Common to all messages, since most have few strings and come again.
+ */
+const strings: (string | undefined)[] = new Array(CACHE_SIZE).fill(undefined);
+
+/** Where the halves of a varint become one value. */
+const words = new Uint32Array(2);
+const unsigned = new BigUint64Array(words.buffer);
+const signed = new BigInt64Array(words.buffer);
+
 const fail = (text: string): never => {
   throw new WireError(text);
 };
@@ -36,11 +47,6 @@ export class Reader {
   low = 0;
   high = 0;
   #view: DataView | null = null;
-  readonly #words = new Uint32Array(2);
-  readonly #unsigned = new BigUint64Array(this.#words.buffer);
-  readonly #signed = new BigInt64Array(this.#words.buffer);
-  /** Short strings seen, by hash of their bytes: graphs repeat op, attribute and device names, and every node's name. */
-  readonly #cache: (string | undefined)[] = [];
 
   constructor(readonly buf: Uint8Array) {
     this.end = buf.length;
@@ -142,16 +148,16 @@ export class Reader {
 
   uint64(): bigint {
     this.varint();
-    this.#words[0] = this.low;
-    this.#words[1] = this.high;
-    return this.#unsigned[0]!;
+    words[0] = this.low;
+    words[1] = this.high;
+    return unsigned[0]!;
   }
 
   int64(): bigint {
     this.varint();
-    this.#words[0] = this.low;
-    this.#words[1] = this.high;
-    return this.#signed[0]!;
+    words[0] = this.low;
+    words[1] = this.high;
+    return signed[0]!;
   }
 
   /** Zigzag: 0, −1, 1, −2, … */
@@ -249,10 +255,10 @@ export class Reader {
     }
     if (bits > 127) return this.#longString(start, length);
     const slot = (hash ^ (hash >>> 15)) & (CACHE_SIZE - 1);
-    const known = this.#cache[slot];
+    const known = strings[slot];
     if (known !== undefined && known.length === length && this.#spells(known, start)) return known;
     const text = String.fromCharCode.apply(null, buf.subarray(start, start + length) as unknown as number[]);
-    this.#cache[slot] = text;
+    strings[slot] = text;
     return text;
   }
 
