@@ -81,7 +81,7 @@ try {
     `Node ${process.version}; ${COUNT} variables, ${((COUNT * ROWS * 4000) / 2 ** 30).toFixed(2)} GiB, ${folder}`,
   );
   for (const [name, command, args] of [
-    ["ours", process.execPath, [path("dist/src/cli/main.js"), "serve"]],
+    ["ours", process.execPath, [path("dist/lib/cli/main.js"), "serve"]],
     ...(existsSync(python) ? [["real", python, [path("bench/step.py"), "server"]] as const] : []),
   ] as const) {
     const side = await start(name, command, [...args]);

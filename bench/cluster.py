@@ -44,7 +44,7 @@ class Pair:
             # Real tasks as their users run them: with oneDNN's kernels.
             env = {key: value for key, value in servers.real_environment().items() if key != "TF_ENABLE_ONEDNN_OPTS"}
             return servers.ServerProcess(command, env, 120)
-        command = [os.environ.get("NODE", "node"), str(servers.ROOT / "dist/src/cli/main.js"), "serve", *flags]
+        command = [os.environ.get("NODE", "node"), str(servers.ROOT / "dist/lib/cli/main.js"), "serve", *flags]
         command += ["--cluster", json.dumps(self.jobs), "--job", job, "--task", "0"]
         return servers.ServerProcess(command, dict(os.environ), 60)
 

@@ -9,7 +9,7 @@ const GOAL = 0.95;
 
 const fileOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const script = fileOf("./mnist.js");
-const serve = [fileOf("../src/cli/main.js"), "serve"];
+const serve = [fileOf("../lib/cli/main.js"), "serve"];
 const command = process.execPath;
 const nameOf = ({ job, index }: TaskCommand): string => `${job} ${index}`;
 

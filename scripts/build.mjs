@@ -1,4 +1,5 @@
-// Makes what the sources don't hold: wasm/ from assembly/, dist/ from the TypeScript. Each step runs when a file that
+// Makes what the sources don't hold: wasm/ from assembly/, dist/ from the TypeScript, in it dist/lib/ as the package
+// ships it. Each step runs when a file that
 // it reads has changed or a file that it writes is gone. `npm run build` runs this; ready.mjs uses it before `npm start`
 // and `npm test`. Plain Node: nothing but the compilers has to be installed.
 import { spawnSync } from "node:child_process";
@@ -21,9 +22,15 @@ const compiled = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8")).i
 const typeScript = () => compiled.flatMap((folder) => filesIn(folder, ".ts")).filter((file) => !file.endsWith(".d.ts"));
 const wasmTargets = () => Object.values(JSON.parse(readFileSync(join(root, "asconfig.json"), "utf8")).targets);
 
+/** The files that package.json names: the library and the command line. */
+export function shipped() {
+  const { bin, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  return [exports["."].default, ...Object.values(bin)];
+}
+
 const kernelBuilder = ["scripts/build-wasm.mjs", "scripts/wasm-exports.mjs"];
 
-/** In order: the first writes the TypeScript list of kernel exports that the second compiles. */
+/** In order: the first writes the TypeScript list of kernel exports that the second compiles, and the third bundles that. */
 const steps = [
   {
     name: "kernels",
@@ -40,18 +47,28 @@ const steps = [
     writes: () => typeScript().map((file) => `dist/${file.replace(/\.ts$/, ".js")}`),
     after: finish,
   },
+  {
+    name: "bundles",
+    title: "package",
+    command: ["scripts/bundle.mjs"],
+    reads: () => ["package.json", "package-lock.json", "scripts/bundle.mjs", ...filesIn("dist/src", ".js")],
+    writes: shipped,
+    after: executable,
+  },
 ];
 
-/** A test whose source is gone must not go on running; commands can be executed, as they are once installed. */
+/** A test whose source is gone must not go on running. */
 function finish() {
   const emitted = new Set(typeScript().map((file) => file.replace(/\.ts$/, "")));
-  for (const file of filesIn("dist", "")) {
+  for (const file of compiled.flatMap((folder) => filesIn(`dist/${folder}`, ""))) {
     const source = file.replace(/^dist\//, "").replace(/\.(js|d\.ts|js\.map)$/, "");
     if (/\.(js|d\.ts|js\.map)$/.test(file) && !emitted.has(source)) rmSync(join(root, file), { force: true });
   }
-  for (const command of Object.values(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).bin)) {
-    if (existsSync(join(root, command))) chmodSync(join(root, command), 0o755);
-  }
+}
+
+/** Commands can be executed in a checkout, as they are once installed. */
+function executable() {
+  for (const file of shipped()) chmodSync(join(root, file), 0o755);
 }
 
 /** Names, sizes and times of the inputs: enough to see a change, and quick. */

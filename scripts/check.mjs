@@ -26,7 +26,7 @@ function start(file, args) {
 }
 
 /** Sources for the order of rooms, types included; compiled files for what runs, and for what swc can't read (`using`). */
-const cruised = ["src", "dist"];
+const cruised = ["src", "dist/src"];
 
 function packed() {
   const size = pack();

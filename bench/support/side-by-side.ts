@@ -20,7 +20,7 @@ async function start(command: string, args: string[]): Promise<Started> {
 export const startServers = (): Promise<Started[]> =>
   Promise.all([
     start(findPython(), [path("bench/support/server.py")]),
-    start(process.execPath, [path("dist/src/cli/main.js"), "serve"]),
+    start(process.execPath, [path("dist/lib/cli/main.js"), "serve"]),
   ]);
 
 /** @param script a Python program; it is given both targets, real first, and `args` */

@@ -66,7 +66,7 @@ class Cluster:
         if (job, task) not in self.ours:
             command = [sys.executable, "-c", _REAL, json.dumps([(self.jobs, job, task)])]
             return servers.ServerProcess(command, servers.real_environment(), 120)
-        command = [os.environ.get("NODE", "node"), str(servers.ROOT / "dist/src/cli/main.js"), "serve"]
+        command = [os.environ.get("NODE", "node"), str(servers.ROOT / "dist/lib/cli/main.js"), "serve"]
         command += ["--cluster", json.dumps(self.jobs), "--job", job, "--task", str(task)]
         return servers.ServerProcess(command, dict(os.environ), 60)
 

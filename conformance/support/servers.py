@@ -114,7 +114,7 @@ def real(config=None, env=None):
 
 def ours(config=None):
     """This package's server for the same cluster, by its command line."""
-    command = [os.environ.get("NODE", "node"), str(ROOT / "dist/src/cli/main.js"), "serve"]
+    command = [os.environ.get("NODE", "node"), str(ROOT / "dist/lib/cli/main.js"), "serve"]
     command += ["--cluster", json.dumps({"worker": ["127.0.0.1:0"]}), "--job", "worker", "--task", "0"]
     if config:
         command += ["--config", json.dumps(config)]

@@ -25,7 +25,7 @@ const options = {
   help: { type: "boolean" },
 } as const;
 
-const main = fileURLToPath(new URL("./main.js", import.meta.url));
+const main = fileURLToPath(new URL("../cli/main.js", import.meta.url));
 const SERVE = { command: process.execPath, args: [main, "serve"] };
 
 export async function cluster(args: string[]): Promise<number> {

@@ -112,7 +112,7 @@ test("its commands train on the loopback interface, the servers end when they ar
   assert.match(chief!.text, /^accuracy on 1000 digits that it did not train on: 0\.\d+$/m);
   for (const { code, text } of await Promise.all(workers!)) assert.is(code, 0, text);
   const targets = cluster.ps!.map((address) => `grpc://${address}`);
-  const cli = join(root, "dist/src/cli/main.js");
+  const cli = join(root, "dist/lib/cli/main.js");
   const told = await outcome(spawn(process.execPath, [cli, "end", ...targets], { signal }));
   assert.is(told.code, 0, told.text);
   for (const { code, text } of await Promise.all(servers!)) {

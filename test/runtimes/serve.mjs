@@ -10,7 +10,7 @@ function check(ok, what) {
   if (!ok) throw new Error(what);
 }
 
-const command = fileURLToPath(new URL("dist/src/cli/main.js", import.meta.resolve("tensorfleet/package.json")));
+const command = fileURLToPath(new URL("dist/lib/cli/main.js", import.meta.resolve("tensorfleet/package.json")));
 const runtimeArgs = globalThis.Deno === undefined ? [] : ["run", "-A", "--node-modules-dir=manual"];
 const cluster = JSON.stringify({ local: ["127.0.0.1:0"] });
 const args = [...runtimeArgs, command, "serve", "--cluster", cluster, "--job", "local", "--task", "0"];
