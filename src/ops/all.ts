@@ -11,8 +11,10 @@ import { checkpointKernels } from "./checkpoint.js";
 import { complexKernels } from "./complex.js";
 import { convolutionKernels } from "./convolution.js";
 import { einsumKernels } from "./einsum.js";
+import { fillingKernels } from "./filling.js";
 import { functionalKernels } from "./functional.js";
 import { indexingKernels } from "./indexing.js";
+import { joiningKernels } from "./joining.js";
 import { lookupTableKernels } from "./lookup-table.js";
 import { matmulKernels } from "./matmul.js";
 import { matrixDiagKernels } from "./matrix-diag.js";
@@ -73,6 +75,8 @@ const numeric: readonly Kernel[] = [
   ...sparseKernels,
   ...selectKernels,
   ...slicingKernels,
+  ...fillingKernels,
+  ...indexingKernels,
   ...miscKernels,
   ...randomChoiceKernels,
 ];
@@ -83,7 +87,7 @@ export const allKernels: readonly Kernel[] = [
   ...basicKernels,
   ...shapeKernels,
   ...arrayKernels,
-  ...indexingKernels,
+  ...joiningKernels,
   ...blockKernels,
   ...matrixDiagKernels,
   ...variableKernels,

@@ -11,6 +11,8 @@ import { readInts } from "./support/index-tensor.js";
 import { allocateValues, copyBytes, emitRows } from "./support/rows.js";
 import { stridesOf } from "./support/strided.js";
 
+const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
+
 const startsWith = (shape: Shape, prefix: Shape): boolean => prefix.every((size, i) => size === shape[i]);
 
 /** Slices that coordinates pick: the flat number of each, in rows of `width` elements. */
@@ -134,7 +136,7 @@ export function scatterSlices(heap: Heap, indices: Tensor, shape: Shape): Slices
   );
 }
 
-const scatterNd = kernel("ScatterNd", "CPU", {}, () => (step) => {
+const scatterNd = kernel("ScatterNd", "CPU", { T: [...NUMBERS, "bool", "string"] }, () => (step) => {
   const indices = step.input(0);
   const updates = step.input(1);
   const sizes = step.input(2);
@@ -159,7 +161,7 @@ const scatterNd = kernel("ScatterNd", "CPU", {}, () => (step) => {
   if (updates.values !== null) {
     const slices = scatterSlices(step.heap, indices, shape);
     const blank = allocateValues(step, shape, new Uint8Array(0));
-    step.setOutput(0, scatterValues(updates, slices, shape, blank));
+    step.setOutput(0, scatterValues(updates, slices, shape, blank, concatenated));
     return DONE;
   }
   const y = step.allocateOutput(0, shape);
@@ -169,18 +171,39 @@ const scatterNd = kernel("ScatterNd", "CPU", {}, () => (step) => {
   return DONE;
 });
 
+/** Strings add up to the one after the other. */
+function concatenated(a: Value, b: Value): Value {
+  const [first, second] = [a as Uint8Array, b as Uint8Array];
+  if (first.length === 0) return second;
+  const joined = new Uint8Array(first.length + second.length);
+  joined.set(first);
+  joined.set(second, first.length);
+  return joined;
+}
+
+const replaced = (_: Value, value: Value): Value => value;
+
 /** JavaScript values into their places of `values`, which the result takes over; a scalar goes to all of them. */
-export function scatterValues(updates: Tensor, { rows, width }: Slices, shape: Shape, values: Value[]): Tensor {
+export function scatterValues(
+  updates: Tensor,
+  { rows, width }: Slices,
+  shape: Shape,
+  values: Value[],
+  combine: (there: Value, update: Value) => Value = replaced,
+): Tensor {
   const stride = updates.shape.length === 0 ? 0 : 1;
   rows.forEach((row, i) => {
-    for (let j = 0; j < width; j++) values[row * width + j] = updates.values![(i * width + j) * stride]!;
+    for (let j = 0; j < width; j++) {
+      const at = row * width + j;
+      values[at] = combine(values[at]!, updates.values![(i * width + j) * stride]!);
+    }
   });
   for (const value of values) retainValue(value);
   return Tensor.ofValues(updates.dtype, shape, values);
 }
 
 const tensorScatter = (op: string, how: Combine): Kernel =>
-  kernel(op, "CPU", {}, () => (step) => {
+  kernel(op, "CPU", how === "update" ? {} : { T: NUMBERS }, () => (step) => {
     const tensor = step.input(0);
     const indices = step.input(1);
     const updates = step.input(2);

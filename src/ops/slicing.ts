@@ -1,14 +1,14 @@
-// Slices with strides and masks, gathering and scattering by index, padding, one-hot rows, ranges.
+// Slices with strides and masks, gathering by index, padding.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
-import { DataType, dtypeSize } from "../tensor/dtype.js";
+import { type DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { emitView } from "./array.js";
-import { wasmFunction, wasmOf } from "./cpu.js";
-import { normalizeAxis, readFloat, readInt, readInts } from "./support/index-tensor.js";
-import { copyBytes, emitRows } from "./support/rows.js";
-import { stridedCopy, stridesOf } from "./support/strided.js";
+import { wasmFunction } from "./cpu.js";
+import { normalizeAxis, readInt, readInts } from "./support/index-tensor.js";
+import { emitRows } from "./support/rows.js";
+import { stridesOf } from "./support/strided.js";
+import { emitInto, emitView } from "./support/views.js";
 
 interface StridedView {
   /** Shape of the result. */
@@ -142,20 +142,7 @@ const stridedSliceGrad = kernel("StridedSliceGrad", "CPU", {}, (node) => {
     if (!sameShape(dy.shape, view.shape)) {
       throw new InvalidArgumentError(`shape of dy was ${shapeString(dy.shape)} instead of ${shapeString(view.shape)}`);
     }
-    const dx = step.allocateOutput(0, shape);
-    heap.u8.fill(0, dx.ptr, dx.ptr + dx.bytes);
-    const size = dtypeSize(dy.dtype);
-    if (dy.size > 0)
-      stridedCopy(
-        step,
-        wasmOf(node),
-        size,
-        dy.ptr,
-        dx.ptr + view.offset * size,
-        view.sizes,
-        stridesOf(view.sizes),
-        view.strides,
-      );
+    emitInto(node, step, dy, shape, view.offset, view.strides, view.sizes);
     return DONE;
   };
 });
@@ -257,98 +244,11 @@ const pad = (op: string): Kernel =>
       throw new InvalidArgumentError(`Paddings must be non-negative: ${paddings[2 * at]} ${paddings[2 * at + 1]}`);
     }
     const shape = x.shape.map((size, i) => size + paddings[2 * i]! + paddings[2 * i + 1]!);
-    const y = step.allocateOutput(0, shape);
-    const size = dtypeSize(x.dtype);
-    if (op === "PadV2") wasmOf(node).fill(size, step.input(2).ptr, y.ptr, y.size);
-    else step.heap.u8.fill(0, y.ptr, y.ptr + y.bytes);
-    if (x.size === 0) return DONE;
     const strides = stridesOf(shape);
     const offset = strides.reduce((sum, stride, i) => sum + stride * paddings[2 * i]!, 0);
-    stridedCopy(step, wasmOf(node), size, x.ptr, y.ptr + offset * size, x.shape, stridesOf(x.shape), strides);
+    emitInto(node, step, x, shape, offset, strides, x.shape, op === "PadV2" ? step.input(2) : null);
     return DONE;
   });
-
-const oneHot = kernel("OneHot", "CPU", {}, (node) => {
-  const size = dtypeSize(node.type("T"));
-  const given = node.int("axis");
-  return (step) => {
-    const indices = step.input(0);
-    const depthInput = step.input(1);
-    if (depthInput.shape.length > 0)
-      throw new InvalidArgumentError(`depth must be a scalar, but got: ${shapeString(depthInput.shape)}`);
-    const depth = readInt(step.heap, depthInput);
-    if (depth < 0) throw new InvalidArgumentError(`depth must be non-negative, got: ${depth}`);
-    const axis = given === -1 ? indices.shape.length : given;
-    const shape = [...indices.shape.slice(0, axis), depth, ...indices.shape.slice(axis)];
-    const on = step.input(2);
-    const y = step.allocateOutput(0, shape);
-    if (y.size === 0) return DONE;
-    wasmOf(node).fill(size, step.input(3).ptr, y.ptr, y.size);
-    const inner = numElements(indices.shape.slice(axis));
-    const { u8 } = step.heap;
-    const flat =
-      indices.dtype === DataType.UINT8
-        ? u8.subarray(indices.ptr, indices.ptr + indices.size)
-        : readInts(step.heap, indices);
-    flat.forEach((index, i) => {
-      if (index < 0 || index >= depth) return;
-      const at = (Math.floor(i / inner) * depth + index) * inner + (i % inner);
-      u8.copyWithin(y.ptr + at * size, on.ptr, on.ptr + size);
-    });
-    return DONE;
-  };
-});
-
-const range = kernel("Range", "CPU", { Tidx: ["float", "double", "int32", "int64"] }, (node) => {
-  const float = node.type("Tidx") === DataType.FLOAT || node.type("Tidx") === DataType.DOUBLE;
-  return (step) => {
-    const read = (i: number) => (float ? readFloat(step.heap, step.input(i)) : readInt(step.heap, step.input(i)));
-    ["start", "limit", "delta"].forEach((name, i) => {
-      const { shape } = step.input(i);
-      if (shape.length > 0) throw new InvalidArgumentError(`${name} must be a scalar, not shape ${shapeString(shape)}`);
-    });
-    const [start, limit, delta] = [read(0), read(1), read(2)];
-    if (delta === 0) throw new InvalidArgumentError("Requires delta != 0: 0");
-    if (delta > 0 && !(start <= limit))
-      throw new InvalidArgumentError(`Requires start <= limit when delta > 0: ${start}/${limit}`);
-    if (!(delta > 0) && !(start >= limit))
-      throw new InvalidArgumentError(`Requires start >= limit when delta < 0: ${start}/${limit}`);
-    const count = Math.ceil(Math.abs((limit - start) / delta));
-    if (!(count <= Number.MAX_SAFE_INTEGER)) {
-      throw new InvalidArgumentError("Requires ((limit - start) / delta) <= std::numeric_limits<int64_t>::max()");
-    }
-    emitSteps(step, step.allocateOutput(0, [count]), start, delta);
-    return DONE;
-  };
-});
-
-/** Element i is start + i · delta, each product and sum rounded to the dtype. */
-function emitSteps(step: KernelStep, y: Tensor, start: number, delta: number): void {
-  const { f32, f64, i32, i64 } = step.heap;
-  for (let i = 0; i < y.size; i++) {
-    if (y.dtype === DataType.FLOAT) f32[(y.ptr >>> 2) + i] = start + Math.fround(i * delta);
-    else if (y.dtype === DataType.DOUBLE) f64[y.ptr / 8 + i] = start + i * delta;
-    else if (y.dtype === DataType.INT32) i32[(y.ptr >>> 2) + i] = start + i * delta;
-    else i64[y.ptr / 8 + i] = BigInt(start + i * delta);
-  }
-}
-
-const linSpace = kernel("LinSpace", "CPU", { T: ["float", "double"] }, (node) => {
-  const round = node.type("T") === DataType.FLOAT ? Math.fround : (value: number) => value;
-  return (step) => {
-    ["start", "stop", "num"].forEach((name, i) => {
-      const { shape } = step.input(i);
-      if (shape.length > 0) throw new InvalidArgumentError(`${name} must be a scalar, not shape ${shapeString(shape)}`);
-    });
-    const [start, stop] = [readFloat(step.heap, step.input(0)), readFloat(step.heap, step.input(1))];
-    const num = readInt(step.heap, step.input(2));
-    if (num <= 0) throw new InvalidArgumentError(`Requires num > 0: ${num}`);
-    const y = step.allocateOutput(0, [num]);
-    emitSteps(step, y, start, num > 1 ? round(round(stop - start) / (num - 1)) : 0);
-    if (num > 1) copyBytes(step.heap, step.input(1).ptr, y.ptr + (num - 1) * dtypeSize(y.dtype), dtypeSize(y.dtype));
-    return DONE;
-  };
-});
 
 export const slicingKernels: readonly Kernel[] = [
   stridedSlice,
@@ -357,7 +257,4 @@ export const slicingKernels: readonly Kernel[] = [
   gather("Gather", false),
   pad("Pad"),
   pad("PadV2"),
-  oneHot,
-  range,
-  linSpace,
 ];

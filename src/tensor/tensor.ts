@@ -3,9 +3,10 @@
 // Ownership is counted. `refs` counts who holds this Tensor (edges of a running step, a variable, a fetch);
 // its block counts the tensors that share the bytes (reshape, slice). Whoever creates a tensor holds it once,
 // `retain` and `release` do the rest. A tensor with one holder, on a block with one holder, may be overwritten.
+import { InternalError } from "../errors/index.js";
 import type { Allocator } from "../memory/allocator.js";
 import type { Block } from "../memory/heap.js";
-import { type DataType, dtypeSize } from "./dtype.js";
+import { type DataType, dtypeName, dtypeSize } from "./dtype.js";
 import { numElements, type Shape } from "./shape.js";
 
 /** An element that is a JavaScript value; those that hold tensors are counted with them. */
@@ -79,8 +80,11 @@ const MAX_ELEMENTS = 2 ** 31 - 1;
 /** A fresh tensor with undefined contents, or `null` when it is too large. Numeric dtypes only. */
 export function allocateTensor(allocator: Allocator, dtype: DataType, shape: Shape): Tensor | null {
   const size = numElements(shape);
-  if (size === 0) return new Tensor(dtype, shape, 0, 0, null, null);
-  const block = size > MAX_ELEMENTS ? null : allocator.allocate(size * dtypeSize(dtype));
+  if (size === 0) return new Tensor(dtype, shape, 0, 0, null, dtypeSize(dtype) === 0 ? [] : null);
+  const bytes = size * dtypeSize(dtype);
+  // A kernel that only moves bytes would give blanks for what are JavaScript values.
+  if (bytes === 0) throw new InternalError(`a tensor of ${dtypeName(dtype)} isn't bytes`);
+  const block = size > MAX_ELEMENTS ? null : allocator.allocate(bytes);
   return block === null ? null : new Tensor(dtype, shape, size, block.ptr, block, null);
 }
 

@@ -85,21 +85,22 @@ def cases(family):
                   [n((5,), t), np.array([[1]], i32), I(3)], [n((5,), t), I(6), I(-1)])
         family.op("Slice", [n((5,), t), L(1), L(3)], label=f"{name} int64")
         strided(family, t, name)
-        if t is not object:
-            pad = np.array([[1, 2], [0, 3]], i32)
-            family.op("Pad", [n((2, 3), t), pad], [n((3,), t), I(2, 1).reshape(1, 2)], [n((), t), np.zeros((0, 2), i32)], [n((0, 3), t), pad],
-                      [n((2, 3), t), np.zeros((2, 2), i32)], [n((1, 2, 1, 2), t), np.array([[0, 1], [1, 0], [2, 2], [0, 0]], i32)],
-                      [n((2, 3), t), pad[:1]], [n((2, 3), t), -pad], [n((2, 3), t), I(1, 2)], [n((2, 3), t), np.zeros((2, 3), i32)])
-            family.op("Pad", [n((2, 3), t), pad.astype(i64)], label=f"{name} int64")
-            family.op("PadV2", [n((2, 3), t), pad, one], [n((0, 3), t), pad, one], [n((2, 3), t), pad, np.array([one])], [n((2, 3), t), pad[:1], one])
-            for mode in ("REFLECT", "SYMMETRIC"):
-                family.op("MirrorPad", [n((3, 4), t), np.array([[1, 2], [0, 3]], i32)], [n((5,), t), I(2, 1).reshape(1, 2)],
-                          [n((2, 2), t), np.array([[0, 5], [0, 0]], i32)], mode=mode)
-            family.op("OneHot", [I(0, 2, -1, 1, 9), i32(3), t(1), t(0)], [i32(1), i32(3), t(1), t(0)], [np.array([[0, 1], [2, 0]], i32), i32(3), t(1), t(0)],
-                      [I(0, 1), i32(0), t(1), t(0)], [I(0, 1), i32(-1), t(1), t(0)], [I(0, 1), I(2, 3), t(1), t(0)], [I(), i32(3), t(1), t(0)],
-                      axis=-1, label=f"int32 {name}")
-            family.op("OneHot", [np.array([[0, 1], [2, 0]], i64), i32(3), t(1), t(0)], [np.array([0, 2], i64), i32(3), t(1), t(0)], axis=0, label=f"int64 {name}")
-            family.op("OneHot", [np.array([[0, 1], [2, 0]], u8), i32(3), t(1), t(0)], axis=1, label=f"uint8 {name}")
+        off = n((2,), t)[1] if t is object else t(0)
+        on = one if t is object else t(1)
+        pad = np.array([[1, 2], [0, 3]], i32)
+        family.op("Pad", [n((2, 3), t), pad], [n((3,), t), I(2, 1).reshape(1, 2)], [n((), t), np.zeros((0, 2), i32)], [n((0, 3), t), pad],
+                  [n((2, 3), t), np.zeros((2, 2), i32)], [n((1, 2, 1, 2), t), np.array([[0, 1], [1, 0], [2, 2], [0, 0]], i32)],
+                  [n((2, 3), t), pad[:1]], [n((2, 3), t), -pad], [n((2, 3), t), I(1, 2)], [n((2, 3), t), np.zeros((2, 3), i32)])
+        family.op("Pad", [n((2, 3), t), pad.astype(i64)], label=f"{name} int64")
+        family.op("PadV2", [n((2, 3), t), pad, one], [n((0, 3), t), pad, one], [n((2, 3), t), pad, np.array([one], t)], [n((2, 3), t), pad[:1], one])
+        for mode in ("REFLECT", "SYMMETRIC"):
+            family.op("MirrorPad", [n((3, 4), t), np.array([[1, 2], [0, 3]], i32)], [n((5,), t), I(2, 1).reshape(1, 2)],
+                      [n((2, 2), t), np.array([[0, 5], [0, 0]], i32)], mode=mode)
+        family.op("OneHot", [I(0, 2, -1, 1, 9), i32(3), on, off], [i32(1), i32(3), on, off], [np.array([[0, 1], [2, 0]], i32), i32(3), on, off],
+                  [I(0, 1), i32(0), on, off], [I(0, 1), i32(-1), on, off], [I(0, 1), I(2, 3), on, off], [I(), i32(3), on, off],
+                  axis=-1, label=f"int32 {name}")
+        family.op("OneHot", [np.array([[0, 1], [2, 0]], i64), i32(3), on, off], [np.array([0, 2], i64), i32(3), on, off], axis=0, label=f"int64 {name}")
+        family.op("OneHot", [np.array([[0, 1], [2, 0]], u8), i32(3), on, off], axis=1, label=f"uint8 {name}")
         family.op("ReverseV2", [n((5,), t), I(0)], [n((3, 4), t), I(0)], [n((3, 4), t), I(1, 0)], [n((2, 3, 4), t), I(-1)], [n((3,), t), I()],
                   [n((), t), I()], [n((0, 2), t), I(0)], [n((3, 4), t), I(2)], [n((3, 4), t), I(0, 0)], [n((3, 4), t), I(-3)])
         family.op("ReverseV2", [n((5,), t), L(0)], label=f"{name} int64")
@@ -140,7 +141,14 @@ def cases(family):
                   [[I(0, -1), I(1, 3)], [n((2, 2), t), n((2, 2), t)]], [[I(0), I(1)], [n((2, 2), t), n((2, 2), t)]],
                   [[I(0), I(1)], [n((1, 2), t), n((1, 3), t)]], label=name)
         family.op("ParallelDynamicStitch", [[I(0, 2), I(1, 3)], [n((2, 2), t), n((2, 2), t)]], label=name)
-        if t is not object:
+        if t is object:
+            dims = I(4, 3)
+            family.op("ScatterNd", [np.array([[1], [3], [1]], i32), n((3, 3), t), dims], [np.array([[1, 2], [0, 0]], i32), n((2,), t), dims], [np.array([[4]], i32), n((1, 3), t), dims])
+            family.op("TensorScatterUpdate", [n((4, 3), t), np.array([[1], [3], [1]], i32), n((3, 3), t)], [n((4, 3), t), np.array([[4]], i32), n((1, 3), t)])
+            family.op("SpaceToDepth", [n((1, 2, 2, 1), t)], block_size=2)
+            family.op("DepthToSpace", [n((1, 1, 1, 4), t)], block_size=2)
+            family.op("ReverseSequence", [n((2, 3), t), np.array([2, 3], i64)], seq_dim=1, batch_dim=0)
+        else:
             for ids in INTS:
                 dims = np.array([4, 3], ids)
                 family.op("ScatterNd", [np.array([[1], [3]], ids), n((2, 3), t), dims], [np.array([[1, 2], [0, 0]], ids), n((2,), t), dims],
@@ -198,6 +206,10 @@ def cases(family):
             family.op("InTopKV2", [n((3, 5), f32), np.array([1, 2, 4], t), t(2)], [n((3, 5), f32), np.array([1, 7, -1], t), t(2)]) if t in INTS else None
             family.op("StridedSliceGrad", [I(5), I(1), I(4), I(1), n((3,), t)], [I(3, 4), I(0, 1), I(3, 4), I(2, 2), n((2, 2), t)], [I(5), I(4), I(0), I(-2), n((2,), t)],
                       [I(5), I(1), I(4), I(1), n((2,), t)])
+        if t in (bool, object):
+            family.op("StridedSliceGrad", [I(3, 4), I(0, 1), I(3, 4), I(2, 2), n((2, 2), t)], [I(5), I(4), I(0), I(-2), n((2,), t)], [I(5), I(1), I(4), I(1), n((2,), t)])
+    big = i64(2**60 + 1)
+    family.op("Range", [big, big + 3, i64(1)], [big, -big, -big], [i64(0), big, i64(2**59)], label="beyond what numbers count")
     concat_offset(family)
     family.op("GuaranteeConst", [n((2,), f32)])
     family.op("Bitcast", [n((3,), f32)], [n((), f32)], type=i32)
