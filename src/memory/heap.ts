@@ -4,8 +4,9 @@
 //   ├─ wasm data ──┼─ ranges: 4 KiB granules, address-ordered, coalescing ─────┤
 //                    └ a chunk of 64 KiB is cut into equal small blocks (free list per size class)
 //
-// Small blocks stay in their class when freed; large ones merge with their neighbours. The heap grows, it never
-// shrinks. Everything runs on one thread. It must not know tensors or devices.
+// Small blocks stay in their class when freed; large ones merge with their neighbours. When the memory can't grow any
+// more, chunks whose blocks are all free become ranges again. The heap grows, it never shrinks. Everything runs on one
+// thread. It must not know tensors or devices.
 import type { Allocator } from "./allocator.js";
 
 const WASM_PAGE = 65536;
@@ -28,6 +29,8 @@ export class Block {
     readonly bytes: number,
     /** Free list this block belongs to, −1 for a range. */
     readonly sizeClass: number,
+    /** Address of the chunk that it was cut from, −1 for a range. */
+    readonly chunk = -1,
   ) {}
 
   retain(): void {
@@ -119,7 +122,7 @@ export class Heap {
     if (chunk < 0) return false;
     const bytes = this.#classBytes[index]!;
     for (let offset = CHUNK - (CHUNK % bytes) - bytes; offset >= 0; offset -= bytes) {
-      list.push(new Block(chunk + offset, bytes, index));
+      list.push(new Block(chunk + offset, bytes, index, chunk));
     }
     return true;
   }
@@ -140,8 +143,24 @@ export class Heap {
         }
         return start;
       }
-      if (!this.#grow(length)) return -1;
+      if (!this.#grow(length) && !this.#reclaim()) return -1;
     }
+  }
+
+  /** Chunks that nobody holds a block of go back to the ranges. Looks at every free block: the last resort. */
+  #reclaim(): boolean {
+    let found = false;
+    this.#free.forEach((list, index) => {
+      const blocks = Math.floor(CHUNK / this.#classBytes[index]!);
+      const counts = new Map<number, number>();
+      for (const { chunk } of list) counts.set(chunk, (counts.get(chunk) ?? 0) + 1);
+      const whole = new Set([...counts].filter(([, count]) => count === blocks).map(([chunk]) => chunk));
+      if (whole.size === 0) return;
+      found = true;
+      this.#free[index] = list.filter(({ chunk }) => !whole.has(chunk));
+      for (const chunk of whole) this.#addRange(chunk, CHUNK);
+    });
+    return found;
   }
 
   #addRange(start: number, length: number): void {

@@ -52,6 +52,28 @@ test("large blocks merge again: a heap that was full in pieces holds one of the 
   assert.is.not(allocator.allocate(blocks.length << 20), null);
 });
 
+test("so does one that was full in small pieces, whatever their sizes; those still held stay where they are", () => {
+  const heap = makeHeap(64 * 1024 * 1024);
+  const allocator = new Allocator(heap);
+  const blocks: Block[] = [];
+  for (const size of [64, 700, 5000, 16_384]) {
+    const most = blocks.length + (15 << 20) / size;
+    while (blocks.length < most) blocks.push(allocator.allocate(size)!);
+  }
+  assert.is(allocator.allocate(16 << 20), null);
+  const kept = blocks.filter((_, i) => i % 50_000 === 7);
+  for (const block of kept) heap.u8.fill(171, block.ptr, block.ptr + block.bytes);
+  for (const block of blocks) if (!kept.includes(block)) block.release();
+  const large = allocator.allocate(32 << 20);
+  assert.is.not(large, null);
+  heap.u8.fill(0, large!.ptr, large!.ptr + large!.bytes);
+  assert.ok(kept.every(({ ptr, bytes }) => heap.u8.subarray(ptr, ptr + bytes).every((byte) => byte === 171)));
+  large!.release();
+  for (const block of kept) block.release();
+  assert.is(allocator.blocksInUse, 0);
+  assert.is.not(allocator.allocate(60 << 20), null);
+});
+
 test("a limit refuses, and what was held stays usable", () => {
   const allocator = new Allocator(makeHeap(), 4096);
   const first = allocator.allocate(3000)!;
