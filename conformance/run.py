@@ -83,35 +83,49 @@ def child(program, target, write):
 
 
 def run(program, target):
-    """(items, error) of one run in a fork; a deadline or a crash is an error too."""
+    """(items, error) of one run in a fork; a deadline or a crash is an error too. What it started ends with it."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.setpgid(0, 0)
         os.close(read)
         signal.alarm(program.deadline + 5)
         try:
             child(program, target, write)
         finally:
             os._exit(0)
+    os.setpgid(pid, pid)
     os.close(write)
-    chunks, ended = [], time.monotonic() + program.deadline
+    try:
+        data = read_until(read, time.monotonic() + program.deadline)
+    finally:
+        os.close(read)
+        end_group(pid)
+    if data is None:
+        return [], (("deadline",), f"not finished within {program.deadline} s")
+    return pickle.loads(data) if data else ([], (("crash",), "the process ended without a record"))
+
+
+def read_until(pipe, deadline):
+    """All that is written to a pipe until it is closed; None if it isn't by then."""
+    chunks = []
     while True:
-        left = ended - time.monotonic()
-        ready = left > 0 and select.select([read], [], [], left)[0]
-        if not ready:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            os.close(read)
-            return [], (("deadline",), f"not finished within {program.deadline} s")
-        data = os.read(read, 1 << 20)
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([pipe], [], [], left)[0]:
+            return None
+        data = os.read(pipe, 1 << 20)
         if not data:
-            break
+            return b"".join(chunks)
         chunks.append(data)
-    os.close(read)
+
+
+def end_group(pid):
+    """A process that leads a group, and whatever it has left running in it."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
     os.waitpid(pid, 0)
-    if not chunks:
-        return [], (("crash",), "the process ended without a record")
-    return pickle.loads(b"".join(chunks))
 
 
 def reset(target):
