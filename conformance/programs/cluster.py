@@ -1,5 +1,7 @@
 """One graph over several tasks: training, control flow that crosses, state common to masters, every dtype, errors."""
 
+import re
+
 import numpy as np
 import tensorflow as tf
 from support.program import program
@@ -504,6 +506,8 @@ def traces(cluster, record):
                 ran.setdefault(node.node_name, set()).add(dev.device)
         names = {"a": "a/RandomUniform", "b": "b", "c": "c"}
         record("where", {short: any(task in device for device in ran.get(name, ())) for (short, name), task in zip(names.items(), ("/job:ps/", "/task:1", "/job:worker/replica:0/task:0"))})
+        labels = [n.timeline_label for d in metadata.step_stats.dev_stats for n in d.node_stats if n.node_name == "RecvTensor"]
+        record("transfers", sorted(re.sub(r"\[[\d.]+[MG]b/s\] edge_\d+_", "", label) for label in labels))
         record("times", all(n.all_start_micros > 0 for d in metadata.step_stats.dev_stats for n in d.node_stats if n.node_name in names.values()))
 
 

@@ -42,7 +42,8 @@ function lanes(nodes: readonly NodeExecStats[]): NodeExecStats[][] {
 }
 
 function eventOf(stats: NodeExecStats, pid: number, tid: number, origin: bigint): TraceEvent {
-  const { op, inputs } = parseLabel(stats.timelineLabel);
+  const { timelineLabel: label } = stats;
+  const { op, inputs } = parseLabel(label);
   return {
     name: op ?? stats.nodeName,
     ph: "X",
@@ -51,7 +52,7 @@ function eventOf(stats: NodeExecStats, pid: number, tid: number, origin: bigint)
     tid,
     ts: Number(stats.allStartMicros - origin),
     dur: Number(stats.allEndRelMicros),
-    args: { name: stats.nodeName, ...(op === undefined ? {} : { op }), ...(inputs === "" ? {} : { inputs }) },
+    args: { name: stats.nodeName, ...(op === undefined ? { label } : { op }), ...(inputs === "" ? {} : { inputs }) },
   };
 }
 

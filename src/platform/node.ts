@@ -5,6 +5,18 @@ import { hostname, networkInterfaces } from "node:os";
 
 export const now = (): number => performance.now();
 
+/** Milliseconds since 1970, as fine as `now`: the whole ones that the clock gives leave out up to one. */
+export function wallClock(): () => number {
+  let offset = Number.NEGATIVE_INFINITY;
+  return () => {
+    const passed = now();
+    const seen = Date.now() - passed;
+    // Unless somebody has set the clock back.
+    if (seen > offset || seen < offset - 2) offset = seen;
+    return passed + offset;
+  };
+}
+
 /** Runs `resume` after sockets and timers had their turn. */
 export const yieldThen = (resume: () => void): void => {
   setImmediate(resume);

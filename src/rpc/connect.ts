@@ -16,6 +16,8 @@ export interface ConnectionOptions {
   /** Whether tasks that can are asked for a data connection; RecvTensor alone otherwise. */
   readonly dataConnection: boolean;
   readonly now: () => number;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
   /** When a task that says nothing counts as gone. */
   readonly keepAlive: KeepAlive;
 }
@@ -83,7 +85,7 @@ export class Connections {
   #build(address: string): Road {
     const { allocator, dataConnection, now, keepAlive } = this.options;
     const channel = new GrpcChannel(address, probing(keepAlive));
-    const plain = grpcTransfer(channel, allocator);
+    const plain = grpcTransfer(channel, this.options);
     const link = dataConnection ? new DataLink(channel, allocator, plain, now, keepAlive) : null;
     const road = { channel, link, transfer: link ?? plain, members: 0 };
     this.#roads.set(address, road);

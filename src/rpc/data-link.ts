@@ -4,7 +4,6 @@
 import { parseHostPort } from "../cluster/server-def.js";
 import { type OpError, ResourceExhaustedError, toOpError, UnavailableError } from "../errors/index.js";
 import type { CancellationSignal } from "../kernel/cancellation.js";
-import type { Received } from "../kernel/rendezvous.js";
 import type { Allocator } from "../memory/allocator.js";
 import { variantCodec } from "../ops/variant-codec.js";
 import { dtypeName } from "../tensor/dtype.js";
@@ -19,7 +18,7 @@ import { socketFailure } from "../transport/socket-failure.js";
 import { TOKEN_BYTES } from "../transport/tokens.js";
 import { TensorProto } from "../wire/core.js";
 import { RecvTensorResponse } from "../wire/worker.js";
-import type { PeerTransfer } from "../worker/peers.js";
+import type { Arrived, PeerTransfer } from "../worker/peers.js";
 import { AnswerKind, decodeError, decodeTensorHead, encodeRequest } from "./data-messages.js";
 import { OPEN_PATH } from "./data-service.js";
 
@@ -28,7 +27,7 @@ const OPEN_MS = 5_000;
 const RETRY_MS = 30_000;
 
 interface Wanted {
-  readonly received: Received;
+  readonly arrived: Arrived;
   readonly signal: CancellationSignal;
   readonly cancel: (reason: Error) => void;
 }
@@ -53,24 +52,24 @@ export class DataLink implements PeerTransfer {
     return this.#connection !== null;
   }
 
-  receive(stepId: bigint, key: string, signal: CancellationSignal, received: Received): void {
+  receive(stepId: bigint, key: string, signal: CancellationSignal, arrived: Arrived): void {
     const connection = this.#connection;
     if (connection === null) {
       if (this.#opening === null && this.now() >= this.#retryAt) void this.#open();
-      this.other.receive(stepId, key, signal, received);
+      this.other.receive(stepId, key, signal, arrived);
       return;
     }
     if (signal.reason !== null) {
-      received(signal.reason, null, false);
+      arrived(signal.reason, null, false, 0);
       return;
     }
     const id = this.#nextId();
     const cancel = (reason: Error) => {
       this.#wanted.delete(id);
       connection.cancel(id);
-      received(reason, null, false);
+      arrived(reason, null, false, 0);
     };
-    this.#wanted.set(id, { received, signal, cancel });
+    this.#wanted.set(id, { arrived, signal, cancel });
     signal.add(cancel);
     connection.send(id, encodeRequest({ stepId, key }));
   }
@@ -131,19 +130,19 @@ export class DataLink implements PeerTransfer {
   }
 
   /** What nobody waits for any more is dropped. */
-  #take(id: number): Received | null {
+  #take(id: number): Arrived | null {
     const wanted = this.#wanted.get(id);
     if (wanted === undefined) return null;
     this.#wanted.delete(id);
     wanted.signal.remove(wanted.cancel);
-    return wanted.received;
+    return wanted.arrived;
   }
 
   #answer(id: number, head: Uint8Array, bodyBytes: number): Sink | null {
     const kind = head[0];
     if (kind === AnswerKind.ERROR && bodyBytes === 0) {
       const error = decodeError(head);
-      this.#take(id)?.(error, null, false);
+      this.#take(id)?.(error, null, false, 0);
       return null;
     }
     if (kind === AnswerKind.MESSAGE) return this.#message(id, bodyBytes);
@@ -153,14 +152,15 @@ export class DataLink implements PeerTransfer {
     const tensor = allocateTensor(this.allocator, dtype, shape);
     if (tensor === null) {
       const text = `OOM when allocating tensor with shape${shapeString(shape)} and type ${dtypeName(dtype)}`;
-      this.#take(id)!(new ResourceExhaustedError(text), null, false);
+      this.#take(id)!(new ResourceExhaustedError(text), null, false, 0);
       return null;
     }
     const { heap } = this.allocator;
+    const beganMs = this.now();
     return {
       stable: heap.shared,
       view: (offset, count) => heap.u8.subarray(tensor.ptr + offset, tensor.ptr + Math.min(offset + count, bytes)),
-      end: () => this.#deliver(id, tensor, dead),
+      end: () => this.#deliver(id, tensor, dead, beganMs),
       fail: () => tensor.release(),
     };
   }
@@ -168,12 +168,13 @@ export class DataLink implements PeerTransfer {
   #message(id: number, bodyBytes: number): Sink | null {
     if (!this.#wanted.has(id)) return null;
     const all = new Uint8Array(bodyBytes);
+    const beganMs = this.now();
     return {
       stable: true,
       view: (offset, count) => all.subarray(offset, offset + count),
       end: () => {
-        const received = this.#take(id);
-        if (received === null) return;
+        const arrived = this.#take(id);
+        if (arrived === null) return;
         let tensor: Tensor;
         let dead: boolean;
         try {
@@ -181,25 +182,25 @@ export class DataLink implements PeerTransfer {
           tensor = tensorFromProto(message.tensor ?? TensorProto.create(), this.allocator, variantCodec);
           dead = message.isDead;
         } catch (broken) {
-          received(toOpError(broken), null, false);
+          arrived(toOpError(broken), null, false, 0);
           return;
         }
-        received(null, tensor, dead);
+        arrived(null, tensor, dead, beganMs);
       },
       fail() {},
     };
   }
 
-  #deliver(id: number, tensor: Tensor, dead: boolean): void {
-    const received = this.#take(id);
-    if (received === null) tensor.release();
-    else received(null, tensor, dead);
+  #deliver(id: number, tensor: Tensor, dead: boolean, beganMs: number): void {
+    const arrived = this.#take(id);
+    if (arrived === null) tensor.release();
+    else arrived(null, tensor, dead, beganMs);
   }
 
   /** What was asked for will not come; the next request takes the other road and tries for a new connection. */
   #closed(cause: Error): void {
     this.#connection = null;
     const error: OpError = new UnavailableError(socketFailure(cause.message), { cause });
-    for (const id of [...this.#wanted.keys()]) this.#take(id)?.(error, null, false);
+    for (const id of [...this.#wanted.keys()]) this.#take(id)?.(error, null, false, 0);
   }
 }

@@ -13,11 +13,17 @@ import { fromServiceError } from "./status.js";
 const PATH = "/tensorflow.WorkerService/RecvTensor";
 const FAIL_FAST = {};
 
-export function grpcTransfer(channel: GrpcChannel, allocator: Allocator): PeerTransfer {
+export interface RecvTensorOptions {
+  readonly allocator: Allocator;
+  readonly now: () => number;
+  readonly wallClock: () => number;
+}
+
+export function grpcTransfer(channel: GrpcChannel, { allocator, now, wallClock }: RecvTensorOptions): PeerTransfer {
   return {
-    receive(stepId, rendezvousKey, signal, received) {
+    receive(stepId, rendezvousKey, signal, arrived) {
       if (signal.reason !== null) {
-        received(signal.reason, null, false);
+        arrived(signal.reason, null, false, 0);
         return;
       }
       let open = true;
@@ -27,26 +33,29 @@ export function grpcTransfer(channel: GrpcChannel, allocator: Allocator): PeerTr
         open = false;
         signal.remove(cancel);
         if (error !== null) {
-          received(fromServiceError(error), null, false);
+          arrived(fromServiceError(error), null, false, 0);
           return;
         }
         let tensor: ReturnType<typeof tensorFromProto>;
         let dead: boolean;
+        let beganMs: number;
         try {
           const message = RecvTensorResponse.decode(answer!);
           dead = message.isDead;
+          // The peer's clock tells, which need not be right.
+          beganMs = now() - (wallClock() - Number(message.sendStartMicros) / 1000);
           tensor = tensorFromProto(message.tensor ?? TensorProto.create(), allocator, variantCodec);
         } catch (broken) {
-          received(toOpError(broken), null, false);
+          arrived(toOpError(broken), null, false, 0);
           return;
         }
-        received(null, tensor, dead);
+        arrived(null, tensor, dead, beganMs);
       });
       const cancel = (reason: Error) => {
         if (!open) return;
         open = false;
         stop();
-        received(reason, null, false);
+        arrived(reason, null, false, 0);
       };
       signal.add(cancel);
     },

@@ -8,7 +8,7 @@ import { tensorsFromProtos } from "../tensor/proto.js";
 import type { GrpcChannel } from "../transport/grpc-channel.js";
 import { type Codec, ConfigProto, TensorProto } from "../wire/core.js";
 import * as wire from "../wire/worker.js";
-import type { RunGraphResponse, WorkerInterface } from "../worker/worker-interface.js";
+import type { RunGraphResponse, StepSignal, WorkerInterface } from "../worker/worker-interface.js";
 import { deviceFromProto } from "./device-attributes.js";
 import { requestId } from "./request-id.js";
 import { encodeAndRelease, leavingView, named } from "./service.js";
@@ -37,6 +37,10 @@ export function remoteWorker(task: string, channel: GrpcChannel, allocator: Allo
   const runGraph = unary(channel, pathOf("RunGraph"), (bytes: Uint8Array) => bytes, wire.RunGraphResponse);
   const cleanupGraph = method("CleanupGraph", wire.CleanupGraphRequest, wire.CleanupGraphResponse);
   const cleanupAll = method("CleanupAll", wire.CleanupAllRequest, wire.CleanupAllResponse);
+  const logging = method("Logging", wire.LoggingRequest, wire.LoggingResponse);
+  /** What a real task knows of a traced step beside its own answer: which tensors it got from others. Fails for nobody. */
+  const logged = (request: Partial<wire.LoggingRequest>, signal?: StepSignal) =>
+    logging({ ...wire.LoggingRequest.create(), ...request }, { signal }).catch(() => wire.LoggingResponse.create());
   const createWorkerSessionCalled = true;
   return {
     task,
@@ -90,9 +94,18 @@ export function remoteWorker(task: string, channel: GrpcChannel, allocator: Allo
           }),
         leavingView,
       );
-      const answer = await runGraph(message, { signal });
-      if (answer.statusCode !== 0) throw opErrorFromCode(answer.statusCode, answer.statusErrorMessage);
-      return fromAnswer(answer, request.recvKeys, allocator);
+      if (request.recordTimeline) await logged({ enableRpcLogging: true }, signal);
+      try {
+        const answer = await runGraph(message, { signal });
+        if (answer.statusCode !== 0) throw opErrorFromCode(answer.statusCode, answer.statusErrorMessage);
+        if (request.recordTimeline) {
+          const { step } = await logged({ fetchStepId: [request.stepId] }, signal);
+          answer.stepStats?.devStats.unshift(...step.flatMap(({ stepStats }) => stepStats?.devStats ?? []));
+        }
+        return fromAnswer(answer, request.recvKeys, allocator);
+      } finally {
+        if (request.recordTimeline) void logged({ disableRpcLogging: true });
+      }
     },
     async cleanupGraph(stepId) {
       await cleanupGraph({ stepId });

@@ -168,6 +168,10 @@ async function recvTensor(
   const cancellation = cancelledWith(call, () => new CancelledError("RPC was cancelled by the receiver"));
   const { tensor, dead } = await worker.recvTensor(stepId, rendezvousKey, cancellation);
   const encode = ([proto]: TensorProto[]) =>
-    RecvTensorResponse.encode({ tensor: proto!, isDead: dead, sendStartMicros: BigInt(Date.now()) * 1000n });
+    RecvTensorResponse.encode({
+      tensor: proto!,
+      isDead: dead,
+      sendStartMicros: BigInt(Math.round(worker.runtime.wallClock() * 1000)),
+    });
   return encodeAndRelease([tensor], allocator, encode, leavingView);
 }

@@ -96,7 +96,7 @@ export class Engine {
     const connect = cluster.connectWith(devices[0]!.allocator);
     const { peers } = connect(cluster.def, task);
     const files = new FileSystem(nodeFiles, options.fileRoots ?? null);
-    const runtime = { now: node.now, yieldThen: node.yieldThen, log, files };
+    const runtime = { now: node.now, wallClock: node.wallClock(), yieldThen: node.yieldThen, log, files };
     const worker = new Worker(task, devices, new ResourceManager(job), runtime, peers, connect);
     await restore(worker, options, log);
     const byType = new Map(devices.map((device) => [device.type, device]));

@@ -95,7 +95,13 @@ export class Server implements AsyncDisposable {
       {
         def: serverDef.cluster!,
         connectWith: (allocator) => {
-          connections = new grpc.Connections({ allocator, dataConnection, now: node.now, keepAlive });
+          connections = new grpc.Connections({
+            allocator,
+            dataConnection,
+            now: node.now,
+            wallClock: node.wallClock(),
+            keepAlive,
+          });
           return connections.connect;
         },
       },

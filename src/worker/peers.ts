@@ -1,17 +1,23 @@
 // The other tasks of a cluster as this task talks to them: whom a master runs graphs on, and where a step's tensors
 // come from. Which road they take is chosen by who implements it; it must not be known here.
 import type { CancellationSignal } from "../kernel/cancellation.js";
-import type { Received } from "../kernel/rendezvous.js";
+import type { Tensor } from "../tensor/tensor.js";
 import type { ClusterDef } from "../wire/core.js";
 import type { WorkerInterface } from "./worker-interface.js";
+
+/**
+ * What a peer sent, as a `Received` is given it.
+ * @param beganMs when it was on its way: before, the peer had to make it
+ */
+export type Arrived = (error: Error | null, tensor: Tensor | null, dead: boolean, beganMs: number) => void;
 
 /** Brings tensors of one other task here. */
 export interface PeerTransfer {
   /**
-   * Asks for a tensor of a step; `received` is called once, after a cancellation with its reason. Several may be under
+   * Asks for a tensor of a step; `arrived` is called once, after a cancellation with its reason. Several may be under
    * way at once.
    */
-  receive(stepId: bigint, key: string, signal: CancellationSignal, received: Received): void;
+  receive(stepId: bigint, key: string, signal: CancellationSignal, arrived: Arrived): void;
 }
 
 export interface Peer {

@@ -17,6 +17,8 @@ import type { StepTrace } from "./step-trace.js";
 
 export interface Runtime {
   readonly now: () => number;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
   readonly yieldThen: (resume: () => void) => void;
   readonly log: (text: string) => void;
   /** What ops that read or write files may use; `null` where there are none. */
@@ -73,7 +75,7 @@ export class RunningStep {
     this.#executors += open;
     let first: Error | null = null;
     const { stepId, rendezvous: local, cancellation } = this;
-    const rendezvous = peers.size === 0 ? local : new PeerRendezvous(stepId, local, task, peers, cancellation);
+    const rendezvous = peers.size === 0 ? local : new PeerRendezvous(stepId, local, task, peers, cancellation, trace);
     if (open === 0) resolve(null);
     for (const part of graph.parts) {
       const services: StepServices = {

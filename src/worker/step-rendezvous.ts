@@ -7,6 +7,7 @@ import { taskOf } from "../placement/device-name.js";
 import type { LocalRendezvous } from "../rendezvous/local.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Peers } from "./peers.js";
+import type { StepTrace } from "./step-trace.js";
 
 export class PeerRendezvous implements StepRendezvous {
   readonly #own: string;
@@ -17,6 +18,8 @@ export class PeerRendezvous implements StepRendezvous {
     task: string,
     readonly peers: Peers,
     readonly cancellation: CancellationSignal,
+    /** Told of what came from other tasks, if the step is traced. */
+    readonly trace: StepTrace | null,
   ) {
     this.#own = `${task}/`;
   }
@@ -33,7 +36,7 @@ export class PeerRendezvous implements StepRendezvous {
     const task = taskOf(key);
     const peer = this.peers.get(task);
     if (peer === undefined) received(new InternalError(`No worker known as ${task}`), null, false);
-    else peer.transfer.receive(this.stepId, key, this.cancellation, received);
+    else peer.transfer.receive(this.stepId, key, this.cancellation, this.trace?.arrival(key, received) ?? received);
   }
 
   abort(error: () => Error): void {

@@ -1,5 +1,8 @@
-// What a traced step records: when each node ran, by device (TensorFlow's StepStats).
+// What a traced step records: when each node ran and when tensors came from other tasks, by device (TensorFlow's StepStats).
 import type { NodeTrace } from "../executor/step.js";
+import type { Received } from "../kernel/rendezvous.js";
+import { parseKey } from "../rendezvous/key.js";
+import { DataType } from "../tensor/dtype.js";
 import { shapeToProto } from "../tensor/proto.js";
 import { Tensor } from "../tensor/tensor.js";
 import {
@@ -10,17 +13,23 @@ import {
   type StepStats,
   TensorDescription,
 } from "../wire/core.js";
+import type { Arrived } from "./peers.js";
 
 /** Where each of TensorFlow's graphs begins: its traces show that too. */
 const SOURCE = { nodeName: "_SOURCE", timelineLabel: "_SOURCE = NoOp()" };
 
 export class StepTrace {
   readonly #devices = new Map<string, DeviceStepStats>();
+  /** By the receiving device, apart from its nodes as a real master's are. */
+  readonly #arrivals = new Map<string, DeviceStepStats>();
   /** Wall-clock microseconds at monotonic zero. */
   readonly #origin: number;
 
-  constructor(now: () => number) {
-    this.#origin = Date.now() * 1000 - now() * 1000;
+  constructor(
+    readonly now: () => number,
+    wallClock: () => number,
+  ) {
+    this.#origin = (wallClock() - now()) * 1000;
   }
 
   readonly nodeTrace: NodeTrace = (executable, node, startMs, endMs, outputs) => {
@@ -40,6 +49,35 @@ export class StepTrace {
     });
   };
 
+  /** To be called in the place of `received` with what a peer sends; it is asked for now. */
+  arrival(key: string, received: Received): Arrived {
+    const askedMs = this.now();
+    return (error, tensor, dead, beganMs) => {
+      if (tensor !== null) this.#transferred(key, Math.max(askedMs, beganMs), textBytes(tensor));
+      received(error, tensor, dead);
+    };
+  }
+
+  #transferred(key: string, startMs: number, bytes: number): void {
+    const { tensorName, sendDevice, recvDevice: device } = parseKey(key);
+    let stats = this.#arrivals.get(device);
+    if (stats === undefined) {
+      stats = { ...DeviceStepStats.create(), device };
+      this.#arrivals.set(device, stats);
+    }
+    const micros = Math.max(1, Math.ceil((this.now() - startMs) * 1000));
+    const allocationDescription = { ...AllocationDescription.create(), requestedBytes: BigInt(bytes) };
+    stats.nodeStats.push({
+      ...NodeExecStats.create(),
+      nodeName: "RecvTensor",
+      allStartMicros: BigInt(Math.round(this.#origin + startMs * 1000)),
+      opEndRelMicros: BigInt(micros),
+      allEndRelMicros: BigInt(micros),
+      output: [{ slot: 0, tensorDescription: { ...TensorDescription.create(), allocationDescription } }],
+      timelineLabel: `[${sizeText(bytes)}] [${rateText((8 * bytes) / micros)}] ${tensorName} from ${sendDevice} to ${device}`,
+    });
+  }
+
   #times(startMs: number, endMs: number) {
     const nanos = BigInt(Math.round((endMs - startMs) * 1e6));
     const micros = BigInt(Math.ceil((endMs - startMs) * 1000));
@@ -57,7 +95,7 @@ export class StepTrace {
   }
 
   toProto(): StepStats {
-    return { devStats: [...this.#devices.values()] };
+    return { devStats: [...this.#arrivals.values(), ...this.#devices.values()] };
   }
 }
 
@@ -71,3 +109,17 @@ function describe(slot: number, { dtype, shape, bytes }: Tensor): NodeOutput {
   };
   return { slot, tensorDescription: tensor };
 }
+
+/** As TensorFlow counts: a string has 24 bytes beside its text. */
+function textBytes({ dtype, bytes, size, values }: Tensor): number {
+  if (dtype !== DataType.STRING) return bytes;
+  return (values as readonly Uint8Array[]).reduce((sum, text) => sum + text.length, 24 * size);
+}
+
+const MEBIBYTE = 1024 * 1024;
+
+const sizeText = (bytes: number): string =>
+  bytes >= 0.1 * MEBIBYTE ? `${(bytes / MEBIBYTE).toFixed(1)}MB` : `${bytes}B`;
+
+const rateText = (megabits: number): string =>
+  megabits >= 1000 ? `${(megabits / 1000).toFixed(1)}Gb/s` : `${megabits.toFixed(6)}Mb/s`;

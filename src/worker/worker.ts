@@ -141,7 +141,7 @@ export class Worker implements WorkerInterface {
     step.siblings = session.steps;
     try {
       sendAll(request.sends, step);
-      const trace = request.recordTimeline ? new StepTrace(this.runtime.now) : null;
+      const trace = request.recordTimeline ? new StepTrace(this.runtime.now, this.runtime.wallClock) : null;
       // Only the first portion of a partial run starts the executors; the same step may run any number of times.
       const starts = step.ended === null || !request.isPartial;
       const ended = starts ? step.start(graph, session, this.runtime, trace) : step.ended!;

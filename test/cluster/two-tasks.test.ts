@@ -7,13 +7,24 @@ import {
   Graph,
   globalVariablesInitializer,
   InvalidArgumentError,
+  type RunMetadata,
   Server,
   Session,
   Variable,
 } from "../../src/index.js";
-import { ConfigProto, JobDef } from "../../src/wire/core.js";
+import { ConfigProto, GraphOptions, JobDef, OptimizerOptions, RewriterConfig } from "../../src/wire/core.js";
 import { TestCluster } from "../support/cluster.js";
 import { test } from "../support/suite.js";
+
+/** Without folding: what is constant is computed where it was put. */
+const UNOPTIMIZED = {
+  ...ConfigProto.create(),
+  graphOptions: {
+    ...GraphOptions.create(),
+    rewriteOptions: { ...RewriterConfig.create(), disableMetaOptimizer: true },
+    optimizerOptions: { ...OptimizerOptions.create(), optLevel: -1 },
+  },
+};
 
 const PS = "/job:ps/task:0";
 const WORKER = "/job:worker/task:0";
@@ -80,6 +91,42 @@ test("a failure on another task names the task and the node, and the session goe
       );
     },
   );
+});
+
+test("a traced step tells what came from another task, whichever road it took", async () => {
+  for (const dataConnection of [true, false]) {
+    await using cluster = await TestCluster.start({ ps: 1, worker: 1 }, ["worker/0"]);
+    await cluster.startTask("worker", 0, { dataConnection });
+    const graph = new Graph();
+    const [large, text] = graph.device(PS, () => {
+      const numbers = graph.constant([1, 20, 300], DataType.INT32);
+      const sizes = graph.constant([64, 1000], DataType.INT32);
+      return [
+        graph.op("Fill", [sizes, graph.constant(1)], {}, { name: "large" }).output(),
+        graph.op("AsString", [numbers], {}, { name: "text" }).output(),
+      ];
+    });
+    const results = graph.device(WORKER, () => [
+      graph.op("Neg", [large!]).output(),
+      graph.op("StringLength", [text!]).output(),
+    ]);
+    await using session = new Session(cluster.target("worker", 0), { graph, config: UNOPTIMIZED });
+    for (let metadata: RunMetadata | undefined, turn = 0; turn < 3; turn++) {
+      await session.run(results, [], { options: { traceLevel: 3 }, onMetadata: (given) => (metadata = given) });
+      const nodes = metadata!.stepStats!.devStats.flatMap(({ device, nodeStats }) =>
+        nodeStats.filter(({ nodeName }) => nodeName === "RecvTensor").map((stats) => ({ device, ...stats })),
+      );
+      const labels = nodes.map(({ timelineLabel }) => timelineLabel.replace(/\[[\d.]+[MG]b\/s\] edge_\d+_/, "")).sort();
+      const road = "from /job:ps/replica:0/task:0/device:CPU:0 to /job:worker/replica:0/task:0/device:CPU:0";
+      assert.equal(labels, [`[0.2MB] large ${road}`, `[78B] text ${road}`]);
+      for (const { device, allStartMicros, allEndRelMicros } of nodes) {
+        assert.is(device, "/job:worker/replica:0/task:0/device:CPU:0");
+        assert.ok(allEndRelMicros > 0n && allEndRelMicros < 5_000_000n);
+        assert.ok(Math.abs(Number(allStartMicros) / 1000 - Date.now()) < 10_000);
+      }
+    }
+    await session.run(results);
+  }
 });
 
 test("strings and empty tensors travel", async () => {

@@ -24,9 +24,9 @@ const FOREIGN =
 
 /** Tasks that never send, or are gone. */
 const transfer: PeerTransfer = {
-  receive(stepId, _, signal, received) {
-    if (stepId % 2n === 0n) received(new UnavailableError("gone"), null, false);
-    else signal.add((reason) => received(reason, null, false));
+  receive(stepId, _, signal, arrived) {
+    if (stepId % 2n === 0n) arrived(new UnavailableError("gone"), null, false, 0);
+    else signal.add((reason) => arrived(reason, null, false, 0));
   },
 };
 const worker = {} as WorkerInterface;

@@ -78,18 +78,18 @@ export async function replayWorker(
   const worker = {} as WorkerInterface;
   const given = new Map(answers.map((answer) => [identity(bytesOf(answer.request)), answer]));
   const transfer: PeerTransfer = {
-    receive(stepId, key, signal, received) {
+    receive(stepId, key, signal, arrived) {
       const answer = given.get(`${stepId} ${key}`);
       if (answer?.response === undefined) {
         const error = answer?.error;
-        if (error === undefined) signal.add((reason) => received(reason, null, false));
-        else received(opErrorFromCode(Code[error[0]], error[1]), null, false);
+        if (error === undefined) signal.add((reason) => arrived(reason, null, false, 0));
+        else arrived(opErrorFromCode(Code[error[0]], error[1]), null, false, 0);
         return;
       }
       const { tensor, isDead } = RecvTensorResponse.decode(bytesOf(answer.response));
       // What a peer made of tensors of this task comes after them.
       void answeredBefore(answer.times[1]).then(() => {
-        received(null, tensorFromProto(tensor!, engine.devices[0]!.allocator, variantCodec), isDead);
+        arrived(null, tensorFromProto(tensor!, engine.devices[0]!.allocator, variantCodec), isDead, 0);
       });
     },
   };

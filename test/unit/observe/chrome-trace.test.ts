@@ -46,6 +46,14 @@ test("nodes that overlap lie on lanes of their own, each device is a process", (
   assert.equal(events[1]!.args, { name: "a", op: "MatMul", inputs: "x, y:1" });
 });
 
+test("a label that isn't a node's is shown as it is", () => {
+  const label = "[8B] [0.5Mb/s] edge_1_a from /job:ps to /job:worker";
+  const stats = { nodeName: "RecvTensor", allStartMicros: 5n, allEndRelMicros: 128n, timelineLabel: label };
+  const bytes = RunMetadata.encode({ stepStats: { devStats: [{ device: "CPU:0", nodeStats: [stats] }] } });
+  const [, event] = eventsOf(chromeTrace(RunMetadata.decode(bytes).stepStats!));
+  assert.equal([event!.name, event!.dur, event!.args], ["RecvTensor", 128, { name: "RecvTensor", label }]);
+});
+
 test("no nodes, no events", () => {
   assert.equal(eventsOf(chromeTrace({ devStats: [] })), []);
 });
