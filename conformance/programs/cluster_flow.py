@@ -1,4 +1,4 @@
-"""Control flow over several tasks, harder than in cluster.py: three loops within each other, branches within loops within
+"""Control flow over several tasks, harder than in cluster_loops.py: three loops within each other, branches within loops within
 branches, state and queues in bodies, TensorArrays, recurrent nets, functional loops and branches; gradients of all."""
 
 import threading
@@ -6,8 +6,7 @@ import threading
 import numpy as np
 import tensorflow as tf
 from support.program import program
-
-from programs.cluster import PLAIN, PS, W0, W1, failure_of
+from support.tasks import PLAIN, PS, W0, W1, failure_of
 
 v1 = tf.compat.v1
 

@@ -3,9 +3,8 @@
 import numpy as np
 import tensorflow as tf
 from support.program import program
+from support.tasks import PS, W0, W1
 from tensorflow.core.framework import attr_value_pb2
-
-from programs.cluster import PS, W0, W1
 
 v1 = tf.compat.v1
 
