@@ -15,6 +15,7 @@ import type { WorkerInterface } from "../worker/worker-interface.js";
 import type { Feed } from "./feeds.js";
 import { PartialRun } from "./partial-run.js";
 import { makePlan, type Plan, type PlanHost } from "./plan.js";
+import { type HeldPlan, PlanCache } from "./plan-cache.js";
 import { runStep, type StepResult } from "./step-runner.js";
 
 export interface SessionContext {
@@ -45,10 +46,13 @@ export class MasterSession {
   readonly #graph: Graph;
   /** A graph that has such a node can't be extended, as in TensorFlow. */
   readonly #incomplete: Node | undefined;
-  readonly #plans = new Map<string, Promise<Plan>>();
+  readonly #plans = new PlanCache(
+    (signature) => this.#makePlan(signature),
+    (plan) => this.#dropPlan(plan),
+  );
   /** Steps, and when each is over. */
   readonly #running = new Map<Cancellation, Promise<unknown>>();
-  readonly #partialRuns = new Map<string, PartialRun>();
+  readonly #partialRuns = new Map<string, { readonly run: PartialRun; readonly held: HeldPlan }>();
   readonly #callables = new Map<bigint, Callable>();
   #version = 0n;
   #nextCallable = 0n;
@@ -120,28 +124,40 @@ export class MasterSession {
     cancellation: Cancellation,
   ): Promise<StepResult> {
     return this.#track(cancellation, async () => {
-      let plan: Plan;
+      const names = feeds.map((feed) => feed.name);
+      const held = this.#plans.take({ feeds: names, fetches: distinct(fetches), targets });
       try {
-        plan = await this.#plan({ feeds: feeds.map((feed) => feed.name), fetches: distinct(fetches), targets });
-        if (cancellation.reason !== null) throw cancellation.reason;
-      } catch (error) {
-        for (const { tensor } of feeds) tensor.release();
-        throw error;
+        let plan: Plan;
+        try {
+          plan = await held.plan;
+          if (cancellation.reason !== null) throw cancellation.reason;
+        } catch (error) {
+          for (const { tensor } of feeds) tensor.release();
+          throw error;
+        }
+        const stepId = this.context.newStepId();
+        const result = await runStep(
+          plan,
+          { sessionHandle: this.handle, stepId, feeds: feeds.map((feed) => feed.tensor), options },
+          cancellation,
+        );
+        return plan.signature.fetches.length === fetches.length ? result : repeated(result, plan, fetches);
+      } finally {
+        this.#plans.release(held);
       }
-      const stepId = this.context.newStepId();
-      const result = await runStep(
-        plan,
-        { sessionHandle: this.handle, stepId, feeds: feeds.map((feed) => feed.tensor), options },
-        cancellation,
-      );
-      return plan.signature.fetches.length === fetches.length ? result : repeated(result, plan, fetches);
     });
   }
 
   async partialRunSetup(signature: Signature): Promise<string> {
     const handle = String(this.#nextPartial++);
-    const plan = await this.#plan(signature);
-    this.#partialRuns.set(handle, new PartialRun(plan, this.handle, this.context.newStepId()));
+    const held = this.#plans.take(signature);
+    try {
+      const run = new PartialRun(await held.plan, this.handle, this.context.newStepId());
+      this.#partialRuns.set(handle, { run, held });
+    } catch (error) {
+      this.#plans.release(held);
+      throw error;
+    }
     return handle;
   }
 
@@ -151,17 +167,18 @@ export class MasterSession {
     fetches: readonly string[],
     cancellation: Cancellation,
   ): Promise<{ tensors: readonly Tensor[]; last: boolean }> {
-    const run = this.#partialRuns.get(handle);
+    const partial = this.#partialRuns.get(handle);
     let last: boolean;
     try {
-      if (run === undefined) {
+      if (partial === undefined) {
         throw new InvalidArgumentError("Must run PartialRunSetup before performing partial runs");
       }
-      last = run.check(feeds, fetches);
+      last = partial.run.check(feeds, fetches);
     } catch (error) {
       for (const { tensor } of feeds) tensor.release();
       throw error;
     }
+    const { run, held } = partial;
     if (last) this.#partialRuns.delete(handle);
     const forward = (reason: Error) => run.cancellation.cancel(reason);
     return this.#track(cancellation, async () => {
@@ -169,16 +186,18 @@ export class MasterSession {
       try {
         return { tensors: await run.run(feeds, fetches, last), last };
       } catch (error) {
-        this.#partialRuns.delete(handle);
+        if (this.#partialRuns.delete(handle)) this.#plans.release(held);
         throw error;
       } finally {
+        if (last) this.#plans.release(held);
         cancellation.remove(forward);
       }
     });
   }
 
   async makeCallable(callable: Callable): Promise<bigint> {
-    await this.#plan(callable.signature);
+    const held = this.#plans.take(callable.signature);
+    await held.plan.finally(() => this.#plans.release(held));
     const handle = this.#nextCallable++;
     this.#callables.set(handle, callable);
     return handle;
@@ -208,7 +227,7 @@ export class MasterSession {
     this.#closed = true;
     const ends = [...this.#running.values()];
     for (const cancellation of this.#running.keys()) cancellation.cancel(reason);
-    for (const run of this.#partialRuns.values()) {
+    for (const { run } of this.#partialRuns.values()) {
       run.cancellation.cancel(reason);
       run.cleanUp();
     }
@@ -233,34 +252,20 @@ export class MasterSession {
     }
   }
 
-  #plan(signature: Signature): Promise<Plan> {
-    const key = keyOf(signature);
-    const known = this.#plans.get(key);
-    if (known !== undefined) return known;
+  #makePlan(signature: Signature): Promise<Plan> {
     const { handle, config, client, workers, incarnationOf, host } = this.context;
-    const plan = makePlan(
-      {
-        sessionHandle: handle,
-        graph: this.#graph,
-        config,
-        client,
-        workers,
-        incarnationOf,
-        host,
-        nextName: (base) => `${base}_S${this.#nextName++}`,
-      },
+    const graph = this.#graph;
+    const nextName = (base: string) => `${base}_S${this.#nextName++}`;
+    return makePlan(
+      { sessionHandle: handle, graph, config, client, workers, incarnationOf, host, nextName },
       signature,
     );
-    this.#plans.set(key, plan);
-    // A signature that failed may be asked again after an Extend.
-    plan.catch(() => this.#plans.delete(key));
-    return plan;
+  }
+
+  #dropPlan({ parts }: Plan): void {
+    for (const { worker, graphHandle } of parts) void worker.deregisterGraph(this.handle, graphHandle).catch(() => {});
   }
 }
-
-/** The names of a plan's nodes have no blanks: with their counts, no other lists give the same text. */
-const keyOf = ({ feeds, fetches, targets }: Signature): string =>
-  `${feeds.length} ${fetches.length} ${feeds.join(" ")} ${fetches.join(" ")} ${targets.join(" ")}`;
 
 const distinct = (names: readonly string[]): readonly string[] => (names.length > 1 ? [...new Set(names)] : names);
 

@@ -7,16 +7,23 @@ import {
   DataType,
   Graph,
   globalVariablesInitializer,
+  type Output,
   ResourceExhaustedError,
   Session,
   Variable,
 } from "../../src/index.js";
 import { Server, type ServerOptions } from "../../src/server/server.js";
+import { TestCluster } from "../support/cluster.js";
 import { test } from "../support/suite.js";
 
 const serve = (options: ServerOptions = {}) =>
   Server.create({ worker: ["127.0.0.1:0"] }, { log: () => {}, ...options });
 const bytesOf = (server: Server): number => server.parts.engine.devices[0]!.allocator.bytesInUse;
+/** Every order of some things. */
+const permutations = <T>(of: readonly T[]): T[][] =>
+  of.length === 0
+    ? [[]]
+    : of.flatMap((one) => permutations(of.filter((other) => other !== one)).map((rest) => [one, ...rest]));
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 test("bytes held are the same after every step of a training", async () => {
@@ -129,5 +136,46 @@ test("a session that nobody uses is closed after the idle limit; one that waits 
   await busy.close();
   await idle.close().catch(() => {});
 });
+
+test("a client with ever new signatures is given so many plans on each task; what has gone comes again", async () => {
+  await using cluster = await TestCluster.start({ ps: 1, worker: 1 });
+  const graph = new Graph();
+  const at = (task: string, make: () => Output) => graph.device(`/job:${task}/task:0`, make);
+  const v = graph.device("/job:ps/task:0", () => new Variable(graph, graph.constant(0)));
+  const count = at("ps", () =>
+    graph.controlDependencies([v.assignAdd(1)], () =>
+      graph.op("ReadVariableOp", [v.handle], { dtype: DataType.INT32 }).output(),
+    ),
+  );
+  const random = at("worker", () =>
+    graph.op("RandomUniform", [[1]], { dtype: DataType.FLOAT, seed: 7, seed2: 7 }).output(),
+  );
+  const fetches = [
+    count,
+    random,
+    ...[1, 2, 3, 4].map((by) => at("worker", () => graph.op("Mul", [count, by]).output())),
+  ];
+  await using session = new Session(cluster.target("worker", 0), { graph });
+  await session.run(globalVariablesInitializer(graph));
+  const numbers = new Set<number>();
+  const step = async (k: number, order: readonly Output[]) => {
+    const values = await session.run(order);
+    const of = (fetch: Output) => (values[order.indexOf(fetch)]!.data as Float32Array)[0]!;
+    assert.equal(
+      fetches.filter((fetch) => fetch !== random).map(of),
+      [1, 1, 2, 3, 4].map((by) => by * k),
+    );
+    numbers.add(of(random));
+  };
+  const orders = permutations(fetches).slice(0, 540);
+  let k = 0;
+  for (const order of [...orders, ...orders.slice(0, 20)]) await step(++k, order);
+  for (const job of ["ps", "worker"]) {
+    const { graphs } = cluster.server(job, 0).parts.engine.worker.reportSessions()[0]!;
+    assert.ok(graphs <= 500, `${graphs} graphs`);
+  }
+  // What a stateful kernel has come to doesn't depend on the plan that it is in.
+  assert.is(numbers.size, k);
+}, 60_000);
 
 test.run();
