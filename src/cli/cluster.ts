@@ -4,6 +4,7 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { LocalCluster, type TaskCommand } from "./local-cluster.js";
+import { refuse } from "./refuse.js";
 
 const USAGE = `usage: tensorfleet cluster [FLAGS] [-- ARGUMENTS OF THE SCRIPT]
 
@@ -45,8 +46,7 @@ export async function cluster(args: string[]): Promise<number> {
     const servers = tasksOf("ps", count("ps", values.ps), SERVE);
     return await run(servers, workers, script !== undefined, values.quiet ?? false);
   } catch (error) {
-    process.stderr.write(`tensorfleet cluster: ${(error as Error).message.split("\n")[0]}\n`);
-    return 2;
+    return refuse("cluster", error);
   }
 }
 

@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { Engine } from "../server/engine.js";
 import { parseConfig } from "./config.js";
+import { refuse } from "./refuse.js";
 
 const options = { config: { type: "string" }, help: { type: "boolean" } } as const;
 
@@ -21,8 +22,7 @@ export async function devices(args: string[]): Promise<number> {
     const config = flags.config === undefined ? null : await parseConfig(flags.config);
     engine = await Engine.open("/job:localhost/replica:0/task:0", "localhost", config);
   } catch (error) {
-    process.stderr.write(`tensorfleet devices: ${(error as Error).message.split("\n")[0]}\n`);
-    return 2;
+    return refuse("devices", error);
   }
   for (const { attributes } of engine.devices) {
     process.stdout.write(`${attributes.name}  ${attributes.deviceType}  ${attributes.memoryLimit} bytes\n`);

@@ -1,6 +1,7 @@
 // `tensorfleet end TARGET …`: asks tasks to end, as a job's chief does with its parameter servers when it is done.
 import { endTask } from "../rpc/task-client.js";
 import { addressOf } from "./address.js";
+import { refuse } from "./refuse.js";
 
 const TIMEOUT_MS = 10_000;
 
@@ -19,7 +20,6 @@ export async function end(args: string[]): Promise<number> {
     await Promise.all(args.map(addressOf).map((address) => endTask(address, TIMEOUT_MS)));
     return 0;
   } catch (error) {
-    process.stderr.write(`tensorfleet end: ${(error as Error).message.split("\n")[0]}\n`);
-    return 2;
+    return refuse("end", error);
   }
 }

@@ -5,6 +5,7 @@ import { deviceNameOfTask } from "../cluster/server-def.js";
 import type { StepReport, TaskReport } from "../observe/report.js";
 import { reportOf } from "../rpc/task-client.js";
 import { addressOf } from "./address.js";
+import { refuse } from "./refuse.js";
 
 const USAGE = `usage: tensorfleet inspect TARGET [FLAGS]
 
@@ -35,8 +36,7 @@ export async function inspect(args: string[]): Promise<number> {
     if (!(timeoutMs > 0)) throw new Error(`--timeout takes milliseconds, not '${values.timeout}'`);
     return await show(addressOf(target), timeoutMs, values.json ?? false);
   } catch (error) {
-    process.stderr.write(`tensorfleet inspect: ${(error as Error).message.split("\n")[0]}\n`);
-    return 2;
+    return refuse("inspect", error);
   }
 }
 

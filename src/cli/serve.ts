@@ -7,6 +7,7 @@ import { parseTfConfig } from "../cluster/tf-config.js";
 import { Server, type ServerOptions } from "../server/server.js";
 import { ServerDef } from "../wire/core.js";
 import { parseConfig, parseJson } from "./config.js";
+import { refuse } from "./refuse.js";
 
 const options = {
   cluster: { type: "string" },
@@ -64,8 +65,7 @@ export async function serve(args: string[]): Promise<number> {
     }
     server = await start(flags);
   } catch (error) {
-    process.stderr.write(`tensorfleet serve: ${(error as Error).message.split("\n")[0]}\n`);
-    return 2;
+    return refuse("serve", error);
   }
   // What goes wrong is told below.
   const stop = () => void server.stop({ graceMs: 1000 }).catch(() => {});
@@ -107,10 +107,11 @@ async function start(flags: Flags): Promise<Server> {
   if (flags["server-def"] !== undefined) source = await readServerDef(flags["server-def"]);
   else if (flags.cluster !== undefined) source = readCluster(flags.cluster);
   else if (process.env.TF_CONFIG !== undefined) {
-    const { cluster, jobName, taskIndex } = parseTfConfig(process.env.TF_CONFIG);
+    const { cluster, jobName, taskIndex, protocol } = parseTfConfig(process.env.TF_CONFIG);
     if (!cluster.empty) source = cluster;
     if (jobName !== null) settings.jobName = jobName;
     if (taskIndex !== null) settings.taskIndex = taskIndex;
+    if (protocol !== null) settings.protocol = protocol;
   }
   if (flags.job !== undefined) settings.jobName = flags.job;
   if (flags.task !== undefined) settings.taskIndex = integer("task", flags.task);

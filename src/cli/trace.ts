@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { chromeTrace } from "../observe/chrome-trace.js";
 import { RunMetadata } from "../wire/core.js";
+import { refuse } from "./refuse.js";
 
 const USAGE = `usage: tensorfleet trace FILE
 
@@ -22,7 +23,6 @@ export async function trace(args: string[]): Promise<number> {
     process.stdout.write(`${chromeTrace(stepStats)}\n`);
     return 0;
   } catch (error) {
-    process.stderr.write(`tensorfleet trace: ${(error as Error).message.split("\n")[0]}\n`);
-    return 2;
+    return refuse("trace", error);
   }
 }

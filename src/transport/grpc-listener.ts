@@ -1,12 +1,14 @@
 // Listens for gRPC calls and hands their raw bytes to handlers by method path; data connections come in at the same
 // port. It knows neither messages nor TensorFlow; a handler's failure is a status that the caller of this room puts
 // together.
+
 import {
   type ConnectionInjector,
   type Metadata,
   Server,
   ServerCredentials,
   ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
   type ServerOptions,
   type ServerUnaryCall,
   type ServiceDefinition,
@@ -44,6 +46,8 @@ export interface ListenerOptions {
 /** How long sockets may take to close by themselves. */
 const PARTING_MS = 200;
 const WINDOW_BYTES = 4 * 1024 * 1024;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const UNIT_MS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1000 };
 
 type Unary = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void;
 
@@ -56,6 +60,16 @@ class AnswerInOneWrite extends ServerInterceptingCall {
     super.sendMessage(message, () => {});
     callback();
   }
+}
+
+/** When a deadline passes the server may answer before the caller gives up: then in the words of a C++ server. */
+function withDeadlineText(call: ServerInterceptingCallInterface): ServerInterceptingCallInterface {
+  if (call.getDeadline() === Number.POSITIVE_INFINITY) return call;
+  const send = call.sendStatus.bind(call);
+  call.sendStatus = (sent) => {
+    send(sent.code === status.DEADLINE_EXCEEDED ? { ...sent, details: "Deadline Exceeded" } : sent);
+  };
+  return call;
 }
 
 /** One listening port. */
@@ -77,7 +91,7 @@ export class GrpcListener {
       "grpc.keepalive_timeout_ms": timeoutMs,
       // Nobody reads its counts.
       "grpc.enable_channelz": 0,
-      interceptors: [(_, call) => new AnswerInOneWrite(call)],
+      interceptors: [(_, call) => new AnswerInOneWrite(withDeadlineText(call))],
     } as ServerOptions);
     const definition: Record<string, object> = {};
     const implementation: Record<string, Unary> = {};
@@ -108,7 +122,11 @@ export class GrpcListener {
     this.#server.addService(definition as ServiceDefinition, implementation);
     refuseOthers(this.#server);
     this.#grpc = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
-    widenWindows(this.#server);
+    const { http2Servers } = this.#server as unknown as { readonly http2Servers: ReadonlyMap<Http2Server, unknown> };
+    for (const http2 of http2Servers.keys()) {
+      widenWindows(http2);
+      dropEndlessDeadlines(http2);
+    }
   }
 
   get port(): number {
@@ -151,18 +169,24 @@ export class GrpcListener {
 interface Http2Server {
   updateSettings(settings: { initialWindowSize: number }): void;
   on(event: "session", listener: (session: { setLocalWindowSize(bytes: number): void }) => void): void;
+  prependListener(event: "stream", listener: (stream: unknown, headers: Record<string, unknown>) => void): void;
 }
 
 /**
  * HTTP/2 lets a caller send 64 KiB until it hears from us again, a call and a connection each. grpc-js has an option for
  * more in its channels, but none in its servers.
  */
-function widenWindows(server: Server): void {
-  const { http2Servers } = server as unknown as { readonly http2Servers: ReadonlyMap<Http2Server, unknown> };
-  for (const http2 of http2Servers.keys()) {
-    http2.updateSettings({ initialWindowSize: WINDOW_BYTES });
-    http2.on("session", (session) => session.setLocalWindowSize(WINDOW_BYTES));
-  }
+function widenWindows(http2: Http2Server): void {
+  http2.updateSettings({ initialWindowSize: WINDOW_BYTES });
+  http2.on("session", (session) => session.setLocalWindowSize(WINDOW_BYTES));
+}
+
+/** Deadlines that a timer can't wait for (24 days) would pass at once. */
+function dropEndlessDeadlines(http2: Http2Server): void {
+  http2.prependListener("stream", (_, headers) => {
+    const [, count, unit] = /^(\d+)([HMS])$/.exec(String(headers["grpc-timeout"] ?? "")) ?? [];
+    if (count !== undefined && Number(count) * UNIT_MS[unit!]! > LONGEST_TIMER_MS) delete headers["grpc-timeout"];
+  });
 }
 
 /** Methods that nobody handles are UNIMPLEMENTED without a text, as a C++ server has it; grpc-js would add one of its own. */
