@@ -1,7 +1,7 @@
 // `npm run conformance [word …]`: this package against real TensorFlow. Makes a virtual environment with the release
 // that is the specification, unless TENSORFLEET_CONFORMANCE_PYTHON names an interpreter that has it, and runs run.py
-// there. `npm run record [family …]` goes the same way to record_ops.py, `npm run record client` and `record shapes` to
-// record_client.py and record_shapes.py. It must not know what is compared.
+// there. `npm run record [family …]` goes the same way to record_ops.py, `npm run record client`, `record shapes` and
+// `record collectives` to scripts of their own. It must not know what is compared.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -37,7 +37,7 @@ const NOISE = /^(WARNING: All log messages|[IWE]\d{4} |Instructions for updating
 
 function main(args: readonly string[]): void {
   const [first, ...rest] = args;
-  const own = first === "record" && (rest[0] === "client" || rest[0] === "shapes");
+  const own = first === "record" && ["client", "shapes", "collectives"].includes(rest[0] ?? "");
   const script = own ? `record_${rest.shift()}.py` : first === "record" ? "record_ops.py" : "run.py";
   const words = first === "record" ? rest : args;
   const python = findPython();

@@ -9,6 +9,7 @@ import {
 } from "../errors/index.js";
 import type { FileSystem } from "../io/file-system.js";
 import type { CancellationSignal } from "../kernel/cancellation.js";
+import type { StepCollectives } from "../kernel/collective.js";
 import type { Activation, CallDone, FunctionHandle, KernelDevice, RefVariable } from "../kernel/kernel.js";
 import type { StepRendezvous } from "../kernel/rendezvous.js";
 import type { ResourceStore, StepResources } from "../kernel/resource.js";
@@ -136,6 +137,10 @@ export class Call implements Activation {
 
   get rendezvous(): StepRendezvous {
     return this.step.services.rendezvous;
+  }
+
+  get collectives(): StepCollectives | null {
+    return this.step.services.collectives;
   }
 
   get resources(): ResourceStore {

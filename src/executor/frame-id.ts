@@ -28,8 +28,10 @@ export function hash64(bytes: Uint8Array, seed = SEED): bigint {
   return hash ^ (hash >> R);
 }
 
-const combine = (a: bigint, b: bigint): bigint => (a ^ (b + 0x9e3779b97f4a7800n + (a << 10n) + (a >> 4n))) & MASK;
+/** TensorFlow's `Hash64Combine`, of unsigned numbers. */
+export const combineHashes = (a: bigint, b: bigint): bigint =>
+  (a ^ (b + 0x9e3779b97f4a7800n + (a << 10n) + (a >> 4n))) & MASK;
 
 export function childFrameId(parentId: bigint, parentIteration: number, frameName: string): bigint {
-  return combine(parentId, combine(BigInt(parentIteration), hash64(encoder.encode(frameName))));
+  return combineHashes(parentId, combineHashes(BigInt(parentIteration), hash64(encoder.encode(frameName))));
 }

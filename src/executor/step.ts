@@ -4,6 +4,7 @@
 import { InternalError, InvalidArgumentError, toOpError } from "../errors/index.js";
 import type { FileSystem } from "../io/file-system.js";
 import type { Cancellation } from "../kernel/cancellation.js";
+import type { StepCollectives } from "../kernel/collective.js";
 import { type CallDone, type Compute, type FunctionHandle, PENDING } from "../kernel/kernel.js";
 import type { StepRendezvous } from "../kernel/rendezvous.js";
 import type { ResourceStore, StepResources } from "../kernel/resource.js";
@@ -25,6 +26,7 @@ const { ALLOWS_UNINITIALIZED, FLAGS, GIVES_INDEX, INPUTS, KIND, Kind, OUTPUT_TYP
 export interface StepServices {
   readonly stepId: bigint;
   readonly rendezvous: StepRendezvous;
+  readonly collectives: StepCollectives | null;
   readonly resources: ResourceStore;
   readonly stepResources: StepResources;
   readonly cancellation: Cancellation;

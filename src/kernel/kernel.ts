@@ -8,6 +8,7 @@ import type { Shape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { AttrValue } from "../wire/core.js";
 import type { CancellationSignal } from "./cancellation.js";
+import type { StepCollectives } from "./collective.js";
 import type { StepRendezvous } from "./rendezvous.js";
 import type { ResourceStore, StepResources } from "./resource.js";
 
@@ -148,6 +149,8 @@ export interface KernelStep {
   /** Frame and iteration of the call, `0:0` outside loops: the tail of a rendezvous key. */
   readonly frameIter: string;
   readonly rendezvous: StepRendezvous;
+  /** `null` where the step's master didn't see that its graph has collectives. */
+  readonly collectives: StepCollectives | null;
   readonly resources: ResourceStore;
   /** Things that die with the step: TensorArrays, stacks. */
   readonly stepResources: StepResources;

@@ -1,5 +1,6 @@
 // MasterService as a plain class: sessions by handle, and the requests that name one. Takes the local worker and those
 // of other tasks; it must not know gRPC, sockets or messages. Handles of unknown sessions get TensorFlow's texts.
+import type { StepSequences } from "../collective/step-sequences.js";
 import type { DeviceAttributes } from "../device/device.js";
 import { AbortedError, InvalidArgumentError } from "../errors/index.js";
 import type { Node } from "../graph/graph.js";
@@ -15,7 +16,7 @@ import type { Feed } from "./feeds.js";
 import { DeviceFilters, devicesAs, devicesOf, ownTaskIn, workersOf } from "./members.js";
 import type { PlanHost } from "./plan.js";
 import { type Callable, MasterSession } from "./session.js";
-import { type StepResult, stepIds } from "./step-runner.js";
+import type { StepResult } from "./step-runner.js";
 
 export interface MasterContext {
   /** `/job:worker/replica:0/task:0` */
@@ -24,6 +25,9 @@ export interface MasterContext {
   /** The other tasks of the server's cluster, and how those of a session's own are found. */
   readonly peers: Peers;
   readonly connect: Connect;
+  /** Where steps with collectives get their ids, and all others. */
+  readonly sequences: StepSequences;
+  readonly newStepId: () => bigint;
   readonly registry: OpRegistry;
   readonly hostname: string;
   /** Whether a device of this type can run the node. */
@@ -108,7 +112,7 @@ export class Master {
     config: ConfigProto | null,
     signal: StepSignal | undefined,
   ): Promise<string> {
-    const { local, registry, hostname, hasKernel, random } = this.context;
+    const { local, registry, hostname, hasKernel, sequences, newStepId } = this.context;
     const filters = new DeviceFilters(config?.deviceFilters ?? []);
     const remote = workersOf(peers, filters);
     const own = devicesAs(task, await local.getStatus());
@@ -137,7 +141,8 @@ export class Master {
         },
         host: this.context.host,
         incarnationOf: (device) => incarnations.get(device) ?? 0n,
-        newStepId: stepIds(random),
+        sequences,
+        newStepId,
         leave,
       },
       graphDef,

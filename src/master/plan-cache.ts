@@ -62,6 +62,7 @@ export class PlanCache {
   }
 }
 
-/** The names of a plan's nodes have no blanks: with their counts, no other lists give the same text. */
-const keyOf = ({ feeds, fetches, targets }: Signature): string =>
-  `${feeds.length} ${fetches.length} ${feeds.join(" ")} ${fetches.join(" ")} ${targets.join(" ")}`;
+/** The names of a plan's nodes have no blanks and no `=`: with their counts, no other lists give the same text. */
+const keyOf = ({ feeds, fetches, targets, collectiveGraphKey }: Signature): string =>
+  `${feeds.length} ${fetches.length} ${feeds.join(" ")} ${fetches.join(" ")} ${targets.join(" ")}` +
+  (collectiveGraphKey ? ` =${collectiveGraphKey}` : "");

@@ -1,5 +1,6 @@
 // The plan of one signature: its part of the session's graph, cut by task and registered at each task's worker.
 // Made once per (feeds, fetches, targets); Extend never drops one.
+import { graphKeyOf } from "../collective/graph-key.js";
 import type { Graph } from "../graph/graph.js";
 import type { FoldOptions } from "../optimize/fold.js";
 import { optimizePlan, passesOf } from "../optimize/passes.js";
@@ -28,6 +29,8 @@ export interface Plan {
   readonly feedKeys: readonly string[];
   readonly fetchKeys: readonly string[];
   readonly feedTypes: readonly DataType[];
+  /** What plans have in common whose steps take part in the same collectives; 0 without any. */
+  readonly collectiveGraphKey: bigint;
 }
 
 /** Where constants are computed while a plan is made. */
@@ -48,6 +51,7 @@ export async function makePlan(context: PlanContext, signature: Signature): Prom
   const { client } = context;
   const cut = cutSignature(context.graph, signature, client);
   const graph = await optimizePlan(cut, passesOf(context.config, context.graph.nodes.length), context.host);
+  const collectiveGraphKey = signature.collectiveGraphKey || graphKeyOf(graph);
   const pieces = partition(graph, (node) => taskOf(node.assignedDevice), context);
   const parts = await allOrNone(
     [...pieces].map(async ([task, piece]): Promise<PlanPart> => {
@@ -55,6 +59,7 @@ export async function makePlan(context: PlanContext, signature: Signature): Prom
       const graphHandle = await worker.registerGraph({
         sessionHandle: context.sessionHandle,
         graph: piece,
+        collectiveGraphKey,
         config: context.config,
       });
       return { task, worker, graphHandle };
@@ -70,6 +75,7 @@ export async function makePlan(context: PlanContext, signature: Signature): Prom
     feedKeys: signature.feeds.map(keyOf),
     fetchKeys: signature.fetches.map(keyOf),
     feedTypes: cut.feedTypes,
+    collectiveGraphKey,
   };
 }
 

@@ -1,11 +1,12 @@
 // One session of a master: its graph and the versions of it, the plans made of it, the steps that run.
+import type { StepSequences } from "../collective/step-sequences.js";
 import type { DeviceAttributes } from "../device/device.js";
 import { AbortedError, CancelledError, InvalidArgumentError } from "../errors/index.js";
 import { FunctionLibrary } from "../graph/function-library.js";
 import { Graph, type Node } from "../graph/graph.js";
 import { checkComplete, importGraph } from "../graph/import.js";
 import type { OpRegistry } from "../graph/op-def.js";
-import type { Cancellation } from "../kernel/cancellation.js";
+import { Cancellation } from "../kernel/cancellation.js";
 import { lowerGraph } from "../optimize/lower.js";
 import type { ClientDevice, Signature } from "../optimize/signature.js";
 import { type PlacementOptions, place } from "../placement/place.js";
@@ -30,6 +31,7 @@ export interface SessionContext {
   readonly placement: PlacementOptions;
   readonly host: PlanHost;
   readonly incarnationOf: (device: string) => bigint;
+  readonly sequences: StepSequences;
   readonly newStepId: () => bigint;
   /** Called when the session needs its cluster no more. */
   readonly leave: () => void;
@@ -125,22 +127,25 @@ export class MasterSession {
   ): Promise<StepResult> {
     return this.#track(cancellation, async () => {
       const names = feeds.map((feed) => feed.name);
-      const held = this.#plans.take({ feeds: names, fetches: distinct(fetches), targets });
+      const collectiveGraphKey = options?.experimental?.collectiveGraphKey ?? 0n;
+      const held = this.#plans.take({ feeds: names, fetches: distinct(fetches), targets, collectiveGraphKey });
       try {
         let plan: Plan;
+        let stepId: bigint;
         try {
           plan = await held.plan;
+          stepId = hasOwnIds(plan) ? this.context.newStepId() : await this.#nextStepId(plan, cancellation);
           if (cancellation.reason !== null) throw cancellation.reason;
         } catch (error) {
           for (const { tensor } of feeds) tensor.release();
           throw error;
         }
-        const stepId = this.context.newStepId();
         const result = await runStep(
           plan,
           { sessionHandle: this.handle, stepId, feeds: feeds.map((feed) => feed.tensor), options },
           cancellation,
         );
+        if (!hasOwnIds(plan)) this.context.sequences.retire(plan.collectiveGraphKey, stepId);
         return plan.signature.fetches.length === fetches.length ? result : repeated(result, plan, fetches);
       } finally {
         this.#plans.release(held);
@@ -152,7 +157,9 @@ export class MasterSession {
     const handle = String(this.#nextPartial++);
     const held = this.#plans.take(signature);
     try {
-      const run = new PartialRun(await held.plan, this.handle, this.context.newStepId());
+      const plan = await held.plan;
+      const stepId = hasOwnIds(plan) ? this.context.newStepId() : await this.#nextStepId(plan, new Cancellation());
+      const run = new PartialRun(plan, this.handle, stepId);
       this.#partialRuns.set(handle, { run, held });
     } catch (error) {
       this.#plans.release(held);
@@ -196,7 +203,10 @@ export class MasterSession {
   }
 
   async makeCallable(callable: Callable): Promise<bigint> {
-    const held = this.#plans.take(callable.signature);
+    const held = this.#plans.take({
+      ...callable.signature,
+      collectiveGraphKey: callable.options?.experimental?.collectiveGraphKey ?? 0n,
+    });
     await held.plan.finally(() => this.#plans.release(held));
     const handle = this.#nextCallable++;
     this.#callables.set(handle, callable);
@@ -252,6 +262,10 @@ export class MasterSession {
     }
   }
 
+  #nextStepId({ collectiveGraphKey }: Plan, cancellation: Cancellation): Promise<bigint> {
+    return this.context.sequences.next(collectiveGraphKey, cancellation);
+  }
+
   #makePlan(signature: Signature): Promise<Plan> {
     const { handle, config, client, workers, incarnationOf, host } = this.context;
     const graph = this.#graph;
@@ -266,6 +280,9 @@ export class MasterSession {
     for (const { worker, graphHandle } of parts) void worker.deregisterGraph(this.handle, graphHandle).catch(() => {});
   }
 }
+
+/** Whether its steps share their ids with nobody. */
+const hasOwnIds = ({ collectiveGraphKey }: Plan): boolean => collectiveGraphKey === 0n;
 
 const distinct = (names: readonly string[]): readonly string[] => (names.length > 1 ? [...new Set(names)] : names);
 

@@ -8,6 +8,7 @@ import { binaryKernels } from "./binary.js";
 import { bincountKernels } from "./bincount.js";
 import { blockKernels } from "./blocks.js";
 import { checkpointKernels } from "./checkpoint.js";
+import { collectiveKernels } from "./collective.js";
 import { complexKernels } from "./complex.js";
 import { convolutionKernels } from "./convolution.js";
 import { einsumKernels } from "./einsum.js";
@@ -115,4 +116,5 @@ export const allKernels: readonly Kernel[] = [
   ...quantizeKernels,
   ...addListKernels,
   ...checkpointKernels,
+  ...collectiveKernels,
 ];

@@ -20,6 +20,7 @@ export class Evaluator implements KernelStep {
   readonly heap: Heap;
   readonly stepId = 0n;
   readonly frameIter = "0:0";
+  readonly collectives = null;
   #node!: Node;
   #inputs: readonly Tensor[] = [];
   #outputs: (Tensor | null)[] = [];

@@ -13,6 +13,8 @@ export interface Signature {
   readonly fetches: readonly string[];
   /** Op names. */
   readonly targets: readonly string[];
+  /** As the step's options name it; the graph's own where they don't. */
+  readonly collectiveGraphKey?: bigint;
 }
 
 /** The device that feeds come from and fetches go to: the master's first. */

@@ -1,44 +1,91 @@
-// The four methods of WorkerService that only collectives need. Without collective kernels no group is ever formed, so
-// what asks for one is refused, in TensorFlow's words where it has some; nobody waits for what can't come.
-import { FailedPreconditionError, InternalError, UnimplementedError } from "../errors/index.js";
+// The four methods of WorkerService that only collectives need: decodes what a member asks, calls the task's collectives,
+// encodes the answer. Bytes are copied once, from the heap into the message.
+import type { InstanceRequest } from "../collective/peer.js";
+import { CancelledError, InternalError } from "../errors/index.js";
+import { shapeFromProto } from "../tensor/proto.js";
 import type { RawHandler } from "../transport/grpc-listener.js";
 import {
   CompleteGroupRequest,
+  CompleteGroupResponse,
   CompleteInstanceRequest,
+  CompleteInstanceResponse,
   GetStepSequenceRequest,
   GetStepSequenceResponse,
   RecvBufRequest,
+  RecvBufRespExtra,
+  RecvBufResponse,
 } from "../wire/worker.js";
-import type { Worker } from "../worker/worker.js";
+import { deviceFromProto, deviceToProto } from "./device-attributes.js";
+import type { RecentRequests } from "./duplicates.js";
+import { cancelledWith } from "./service.js";
+import type { WorkerServiceContext } from "./worker-service.js";
 
-const STEP_ID_MASK = (1n << 57n) - 1n;
+/** TensorFlow's: bytes of an answer come in pieces of a page. */
+const DEFAULT_MAX_CHUNK = 4096;
+const EXTRA = "type.googleapis.com/tensorflow.RecvBufRespExtra";
 
-export function collectiveHandlers(worker: Worker): Readonly<Record<string, RawHandler>> {
-  /** Makes the sequences of two runs of this task differ. */
-  const [seed] = crypto.getRandomValues(new BigUint64Array(1));
+const gone = () => new CancelledError("RPC was cancelled by the receiver");
+
+export function collectiveHandlers(
+  { worker, allocator: { heap }, describe, recvBufMaxChunk = 0 }: WorkerServiceContext,
+  recent: RecentRequests,
+): Readonly<Record<string, RawHandler>> {
+  const { resolver, sequences } = worker.runtime.collectives;
+  const pieces = (at: number, bytes: number): Uint8Array[] => {
+    const longest =
+      recvBufMaxChunk === 0 ? DEFAULT_MAX_CHUNK : recvBufMaxChunk < 0 ? Math.max(1, bytes) : recvBufMaxChunk;
+    const count = Math.ceil(bytes / longest);
+    return Array.from({ length: count }, (_, i) =>
+      heap.u8.subarray(at + i * longest, at + Math.min(bytes, (i + 1) * longest)),
+    );
+  };
   return {
-    async RecvBuf(bytes) {
-      worker.localDevice(RecvBufRequest.decode(bytes).srcDevice);
-      throw new UnimplementedError("Collective ops are not supported");
+    async RecvBuf(bytes, call) {
+      const request = RecvBufRequest.decode(bytes);
+      recent.check(request.requestId, "RecvBuf (GrpcWorker)", () => describe("RecvBufRequest", request));
+      const { stepId, bufRendezvousKey: key, srcDevice: device, srcIncarnation: incarnation } = request;
+      return worker.recvBuf({ stepId, key, device, incarnation }, cancelledWith(call, gone), (at, length) =>
+        RecvBufResponse.encode({
+          transportOptions: {
+            typeUrl: EXTRA,
+            value: RecvBufRespExtra.encode({ tensorContent: pieces(at, length) }),
+          },
+          sendStartMicros: BigInt(Date.now()) * 1000n,
+        }),
+      );
     },
-    async CompleteGroup(bytes) {
-      if (CompleteGroupRequest.decode(bytes).deviceAttributes === undefined) {
+    async CompleteGroup(bytes, call) {
+      const { deviceAttributes, ...request } = CompleteGroupRequest.decode(bytes);
+      if (deviceAttributes === undefined) {
         throw new InternalError(
           "CompleteGroupRequest device_attributes is not set. Make sure you're running the same version of Tensorflow " +
             "on all workers.",
         );
       }
-      throw new UnimplementedError("Collective ops are not supported");
+      const device = deviceFromProto(deviceAttributes);
+      const group = await resolver.completeGroupFor({ ...request, device }, cancelledWith(call, gone));
+      return CompleteGroupResponse.encode({
+        groupKey: group.key,
+        groupSize: group.members.length,
+        deviceType: group.deviceType,
+        numTasks: group.devicesPerTask.length,
+        deviceAttributes: group.members.map((member) => deviceToProto(member.device)),
+      });
     },
-    async CompleteInstance(bytes) {
-      const { groupKey } = CompleteInstanceRequest.decode(bytes);
-      throw new FailedPreconditionError(`group ${groupKey} not found. This normally means the server has restarted`);
+    async CompleteInstance(bytes, call) {
+      const { dataType: dtype, shape, subdivOffset, ...request } = CompleteInstanceRequest.decode(bytes);
+      const instance: InstanceRequest = {
+        ...request,
+        dtype,
+        shape: shapeFromProto(shape),
+        subdivOffsets: subdivOffset,
+      };
+      const { sourceRank } = await resolver.completeInstanceFor(instance, cancelledWith(call, gone));
+      return CompleteInstanceResponse.encode({ instanceKey: request.instanceKey, sourceRank });
     },
     async GetStepSequence(bytes) {
       const { graphKey } = GetStepSequenceRequest.decode(bytes);
-      // A sequence begins anywhere and goes on when one of its steps has ended, which none does here.
-      const next = (key: bigint) => BigInt.asUintN(64, (key ^ seed!) * 0x9e3779b97f4a7c15n) & STEP_ID_MASK;
-      const stepSequence = graphKey.map((key) => ({ graphKey: key, nextStepId: next(key) }));
+      const stepSequence = graphKey.map((key) => ({ graphKey: key, nextStepId: sequences.answer(key) }));
       return GetStepSequenceResponse.encode({ stepSequence });
     },
   };

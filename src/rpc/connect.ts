@@ -1,10 +1,12 @@
 // The other tasks of a cluster: a channel per address, a worker on it, and the road that tensors take from there.
 // Clusters that share an address share its connections; they are closed when the last of those clusters is left.
 import { checkAddress, deviceNameOfTask } from "../cluster/server-def.js";
+import type { CollectivePeer } from "../collective/peer.js";
 import type { Allocator } from "../memory/allocator.js";
 import { GrpcChannel } from "../transport/grpc-channel.js";
 import type { KeepAlive } from "../transport/keep-alive.js";
 import type { Connect, Peer, PeerTransfer } from "../worker/peers.js";
+import { grpcCollectives } from "./collective-peer.js";
 import { DataLink } from "./data-link.js";
 import { probing } from "./probe.js";
 import { grpcTransfer } from "./recv-tensor.js";
@@ -27,6 +29,7 @@ interface Road {
   readonly channel: GrpcChannel;
   readonly link: DataLink | null;
   readonly transfer: PeerTransfer;
+  readonly collectives: CollectivePeer;
   members: number;
 }
 
@@ -44,8 +47,9 @@ export class Connections {
     // All are checked before one is taken.
     for (const address of addresses.values()) checkAddress(address);
     const peers = [...addresses].map(([task, address]): [string, Peer] => {
-      const { channel, transfer } = this.#take(address);
-      return [task, { worker: remoteWorker(task, channel, this.options.allocator), transfer }];
+      const { channel, transfer, collectives } = this.#take(address);
+      const worker = remoteWorker(task, channel, this.options.allocator);
+      return [task, { worker, transfer, collectives }];
     });
     const leave = () => {
       for (const address of addresses.values()) this.#give(address);
@@ -87,7 +91,7 @@ export class Connections {
     const channel = new GrpcChannel(address, probing(keepAlive));
     const plain = grpcTransfer(channel, this.options);
     const link = dataConnection ? new DataLink(channel, allocator, plain, now, keepAlive) : null;
-    const road = { channel, link, transfer: link ?? plain, members: 0 };
+    const road = { channel, link, transfer: link ?? plain, collectives: grpcCollectives(channel), members: 0 };
     this.#roads.set(address, road);
     return road;
   }

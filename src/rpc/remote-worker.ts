@@ -56,7 +56,7 @@ export function remoteWorker(task: string, channel: GrpcChannel, allocator: Allo
     async deleteWorkerSession(sessionHandle) {
       await deleteWorkerSession({ sessionHandle }, { timeoutMs: DELETE_SESSION_MS });
     },
-    async registerGraph({ sessionHandle, graph, config }, signal) {
+    async registerGraph({ sessionHandle, graph, collectiveGraphKey, config }, signal) {
       const request = {
         sessionHandle,
         createWorkerSessionCalled,
@@ -64,6 +64,7 @@ export function remoteWorker(task: string, channel: GrpcChannel, allocator: Allo
         graphOptions: config?.graphOptions ?? {},
         debugOptions: {},
         configProto: config ?? ConfigProto.create(),
+        collectiveGraphKey,
       };
       return (await registerGraph(request, { signal })).graphHandle;
     },

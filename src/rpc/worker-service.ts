@@ -44,6 +44,8 @@ export interface WorkerServiceContext extends ServiceContext {
   readonly worker: Worker;
   readonly registry: OpRegistry;
   readonly hostname: string;
+  /** Bytes of each piece that RecvBuf answers with; 0 as TensorFlow has it, negative for a single piece. */
+  readonly recvBufMaxChunk?: number;
 }
 
 export function workerHandlers(context: WorkerServiceContext): Map<string, RawHandler> {
@@ -69,7 +71,13 @@ export function workerHandlers(context: WorkerServiceContext): Map<string, RawHa
       const request = RegisterGraphRequest.decode(bytes);
       const graph = readGraph(request.graphDef ?? GraphDef.create(), context);
       const config = request.configProto ?? null;
-      const graphHandle = await worker.registerGraph({ sessionHandle: sessionOf(request), graph, config });
+      const { collectiveGraphKey } = request;
+      const graphHandle = await worker.registerGraph({
+        sessionHandle: sessionOf(request),
+        graph,
+        collectiveGraphKey,
+        config,
+      });
       return RegisterGraphResponse.encode({ graphHandle });
     },
     async DeregisterGraph(bytes) {
@@ -114,7 +122,7 @@ export function workerHandlers(context: WorkerServiceContext): Map<string, RawHa
       return MarkRecvFinishedResponse.encode({});
     },
   };
-  return methodTable("WorkerService", { ...handlers, ...collectiveHandlers(worker) });
+  return methodTable("WorkerService", { ...handlers, ...collectiveHandlers(context, recent) });
 }
 
 /** A master that made no session of its own uses the one that every worker has. */

@@ -1,5 +1,6 @@
 // Everything of a task but its socket: devices, worker and master, composed. A server puts a listener before it; a
 // session in process uses it as it is.
+import { TaskCollectives } from "../collective/task-collectives.js";
 import { cpuFactory } from "../device/cpu/cpu-device.js";
 import { createKernelMemory, instantiateKernels, selectVariant } from "../device/cpu/wasm-kernels.js";
 import type { Device } from "../device/device.js";
@@ -13,6 +14,7 @@ import type { Kernel } from "../kernel/kernel.js";
 import type { MasterClient } from "../master/client.js";
 import { localMaster } from "../master/local-client.js";
 import { Master } from "../master/master.js";
+import { stepIds } from "../master/step-runner.js";
 import type { Allocator } from "../memory/allocator.js";
 import { Heap } from "../memory/heap.js";
 import { allKernels } from "../ops/all.js";
@@ -96,7 +98,15 @@ export class Engine {
     const connect = cluster.connectWith(devices[0]!.allocator);
     const { peers } = connect(cluster.def, task);
     const files = new FileSystem(nodeFiles, options.fileRoots ?? null);
-    const runtime = { now: node.now, wallClock: node.wallClock(), yieldThen: node.yieldThen, log, files };
+    const newStepId = stepIds(node.random);
+    const collectives = new TaskCollectives({
+      task,
+      leader: config?.experimental?.collectiveGroupLeader ?? "",
+      devices: devices.map(({ attributes }) => attributes),
+      peerOf: (name) => peers.get(name)?.collectives,
+      newStepId,
+    });
+    const runtime = { now: node.now, wallClock: node.wallClock(), yieldThen: node.yieldThen, log, files, collectives };
     const worker = new Worker(task, devices, new ResourceManager(job), runtime, peers, connect);
     await restore(worker, options, log);
     const byType = new Map(devices.map((device) => [device.type, device]));
@@ -105,6 +115,8 @@ export class Engine {
       local: worker,
       peers,
       connect,
+      sequences: collectives.sequences,
+      newStepId,
       registry: createOpRegistry(),
       hostname: node.machineName(),
       // An op that has a kernel in TensorFlow but none here yet is refused by the step that needs it, not by the graph that holds it.

@@ -1,5 +1,6 @@
 // The other tasks of a cluster as this task talks to them: whom a master runs graphs on, and where a step's tensors
 // come from. Which road they take is chosen by who implements it; it must not be known here.
+import type { CollectivePeer } from "../collective/peer.js";
 import type { CancellationSignal } from "../kernel/cancellation.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { ClusterDef } from "../wire/core.js";
@@ -23,6 +24,7 @@ export interface PeerTransfer {
 export interface Peer {
   readonly worker: WorkerInterface;
   readonly transfer: PeerTransfer;
+  readonly collectives: CollectivePeer;
 }
 
 /** By task name (`/job:ps/replica:0/task:0`), in the order of the names. */

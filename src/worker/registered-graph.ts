@@ -21,6 +21,8 @@ export class RegisteredGraph {
 
   constructor(
     readonly graph: Graph,
+    /** Whether its nodes may ask for collectives. */
+    readonly hasCollectives: boolean,
     /** By the names that the session gives them. */
     devices: ReadonlyMap<string, Device>,
     kernels: SessionKernels,

@@ -1,5 +1,7 @@
 // One step on one task: its rendezvous, its own resources, its executors. Lives from the first word of it (a RunGraph,
 // or a peer that asks for one of its tensors) until CleanupGraph.
+import type { StepCollectives } from "../collective/step-collectives.js";
+import type { TaskCollectives } from "../collective/task-collectives.js";
 import { AbortedError, InternalError } from "../errors/index.js";
 import { Step, type StepServices } from "../executor/step.js";
 import type { FileSystem } from "../io/file-system.js";
@@ -23,6 +25,7 @@ export interface Runtime {
   readonly log: (text: string) => void;
   /** What ops that read or write files may use; `null` where there are none. */
   readonly files: FileSystem | null;
+  readonly collectives: TaskCollectives;
 }
 
 /** What a step meets of its session. */
@@ -42,6 +45,8 @@ export class RunningStep {
   siblings: Set<RunningStep> | null = null;
 
   readonly #since: number;
+  /** Once a node of it or a peer asks. */
+  #collectives: StepCollectives | null = null;
   #executors = 0;
 
   constructor(
@@ -55,6 +60,16 @@ export class RunningStep {
   /** Whether an executor isn't through. */
   get running(): boolean {
     return this.#executors > 0;
+  }
+
+  /** Whether nobody waits for anything of it here, and nothing for anybody. */
+  get empty(): boolean {
+    return this.rendezvous.empty && (this.#collectives?.buffers.empty ?? true);
+  }
+
+  collectivesOf(task: TaskCollectives): StepCollectives {
+    this.#collectives ??= task.forStep(this.stepId, this.cancellation);
+    return this.#collectives;
   }
 
   /** Starts one executor a device. */
@@ -76,11 +91,13 @@ export class RunningStep {
     let first: Error | null = null;
     const { stepId, rendezvous: local, cancellation } = this;
     const rendezvous = peers.size === 0 ? local : new PeerRendezvous(stepId, local, task, peers, cancellation, trace);
+    const collectives = graph.hasCollectives ? this.collectivesOf(runtime.collectives) : null;
     if (open === 0) resolve(null);
     for (const part of graph.parts) {
       const services: StepServices = {
         stepId,
         rendezvous,
+        collectives,
         resources,
         stepResources: this.resources,
         cancellation,
@@ -148,6 +165,7 @@ export class RunningStep {
   cleanUp(): void {
     // Every step passes here, and making an error costs more than a small step.
     this.rendezvous.abort(() => new AbortedError(`Cleanup ${this.stepId}`).asDerived());
+    this.#collectives?.close();
     this.resources.dispose();
   }
 }

@@ -71,7 +71,11 @@ export class StepTable {
 
   /** Who asked went away: nobody else will end a step that never began. */
   forget(step: RunningStep): void {
-    if (this.#parked.has(step) && step.rendezvous.empty) this.remove(step.stepId);
+    if (this.#parked.has(step) && step.empty) this.remove(step.stepId);
+  }
+
+  holds(step: RunningStep): boolean {
+    return this.#steps.get(step.stepId) === step;
   }
 
   remove(stepId: bigint): RunningStep | undefined {

@@ -20,6 +20,8 @@ export interface RegisterGraphRequest {
   readonly sessionHandle: string;
   /** Every node placed on a device of the worker; `library` inside. */
   readonly graph: Graph;
+  /** What graphs have in common that take part in the same collectives; 0 for one that has none. */
+  readonly collectiveGraphKey: bigint;
   readonly config: ConfigProto | null;
 }
 

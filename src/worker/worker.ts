@@ -1,8 +1,12 @@
 // One task's WorkerService as a plain class: sessions, registered graphs, steps. Takes its devices and resources from
 // the server; the in-process master calls it directly, peers through rpc/. It must not know sockets.
+
+import type { Take } from "../collective/buf-rendezvous.js";
+import type { BufferRequest } from "../collective/peer.js";
 import type { Device, DeviceAttributes } from "../device/device.js";
 import {
   AbortedError,
+  FailedPreconditionError,
   InternalError,
   InvalidArgumentError,
   type OpError,
@@ -44,6 +48,13 @@ interface WorkerSession extends StepSession, Membership {
   readonly steps: Set<RunningStep>;
   lastGraph: number;
   lastName: number;
+}
+
+/** Bytes of a collective that a peer asks for. */
+export interface BufferSource extends Pick<BufferRequest, "stepId" | "key"> {
+  /** The member that provides them. */
+  readonly device: string;
+  readonly incarnation: bigint;
 }
 
 /** The session of masters that make none: it is there from the first graph on. */
@@ -103,10 +114,16 @@ export class Worker implements WorkerInterface {
     if (session !== undefined) this.#drop(sessionHandle, session);
   }
 
-  async registerGraph({ sessionHandle, graph }: RegisterGraphRequest): Promise<string> {
+  async registerGraph({ sessionHandle, graph, collectiveGraphKey }: RegisterGraphRequest): Promise<string> {
     const session = this.#session(sessionHandle);
     const nextName = (base: string) => `${base}_L${session.lastName++}`;
-    const registered = new RegisteredGraph(graph, session.devices, session.kernels, nextName);
+    const registered = new RegisteredGraph(
+      graph,
+      collectiveGraphKey !== 0n,
+      session.devices,
+      session.kernels,
+      nextName,
+    );
     const handle = (++session.lastGraph).toString(16).padStart(16, "0");
     session.graphs.set(handle, registered);
     return handle;
@@ -157,8 +174,8 @@ export class Worker implements WorkerInterface {
       };
     } finally {
       signal.remove(cancel);
-      // A master that went away will not clean up.
-      if (signal.reason !== null) void this.cleanupGraph(request.stepId);
+      // A master that went away will not clean up; one that did may have begun a step of the same id.
+      if (signal.reason !== null && this.#steps.holds(step)) void this.cleanupGraph(request.stepId);
     }
   }
 
@@ -192,6 +209,42 @@ export class Worker implements WorkerInterface {
         else resolve({ tensor: tensor!, dead });
       };
       step.rendezvous.receive(key, received);
+      signal.add(cancel);
+    });
+  }
+
+  /**
+   * Waits for bytes of a collective that a peer asks for, perhaps before its step has begun here.
+   * @param read is given where they lie and for how long they are; it reads them before it returns
+   * @throws InvalidArgumentError for an unknown device, FailedPreconditionError for one that is no more
+   */
+  recvBuf<T>(
+    { stepId, key, device, incarnation }: BufferSource,
+    signal: CancellationSignal,
+    read: (at: number, bytes: number) => T,
+  ): Promise<T> {
+    if (this.#closing !== null) throw this.#closing;
+    const own = this.localDevice(device).attributes.incarnation;
+    if (own !== incarnation) {
+      throw new FailedPreconditionError(
+        `RecvBuf expects a different device incarnation: ${incarnation} vs. ${own}. Your worker job that contains the ` +
+          `device ("${device}") was probably restarted. Check your worker job for the reason why it was restarted.`,
+      );
+    }
+    const step = this.#steps.ask(stepId);
+    const { buffers } = step.collectivesOf(this.runtime.collectives);
+    return new Promise((resolve, reject) => {
+      const cancel = (reason: Error) => {
+        buffers.forget(key, take);
+        this.#steps.forget(step);
+        reject(reason);
+      };
+      const take: Take = (error, at, bytes) => {
+        signal.remove(cancel);
+        if (error === null) resolve(read(at, bytes));
+        else reject(error);
+      };
+      buffers.consume(key, false, take);
       signal.add(cancel);
     });
   }
@@ -252,6 +305,7 @@ export class Worker implements WorkerInterface {
    */
   async close(reason: Error, keep: (resources: ResourceManager) => Promise<void> = nothing): Promise<void> {
     this.#closing = reason;
+    this.runtime.collectives.close(toOpError(reason));
     for (const step of this.#steps.values()) step.cancellation.cancel(reason);
     await Promise.all(this.#steps.ids().map((stepId) => this.cleanupGraph(stepId)));
     for (const [handle, session] of this.#sessions) this.#drop(handle, session);

@@ -2,6 +2,7 @@
 // nodes, runs of them that send and ask for wrong keys, tensors that nobody makes. An answer or one of our errors, in
 // time, and after CleanupGraph and DeleteWorkerSession nothing of it stays.
 import * as assert from "uvu/assert";
+import type { CollectivePeer } from "../../src/collective/peer.js";
 import { UnavailableError } from "../../src/errors/index.js";
 import { workerHandlers } from "../../src/rpc/worker-service.js";
 import { Engine } from "../../src/server/engine.js";
@@ -30,6 +31,7 @@ const transfer: PeerTransfer = {
   },
 };
 const worker = {} as WorkerInterface;
+const collectives = {} as CollectivePeer;
 
 interface Target {
   readonly engine: Engine;
@@ -42,7 +44,7 @@ interface Target {
 async function open(conversation: Conversation): Promise<Target> {
   const { task, calls } = conversation;
   const connectWith = (): Connect => () => ({
-    peers: new Map(othersOf(task).map((other) => [other, { worker, transfer }])),
+    peers: new Map(othersOf(task).map((other) => [other, { worker, transfer, collectives }])),
     leave() {},
   });
   const options = { log: () => {}, newIncarnation: () => incarnationOf(conversation) };

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
+import type { CollectivePeer } from "../../src/collective/peer.js";
 import { Code, opErrorFromCode } from "../../src/errors/index.js";
 import { variantCodec } from "../../src/ops/variant-codec.js";
 import { toStatus } from "../../src/rpc/status.js";
@@ -71,11 +72,12 @@ export async function replayWorker(
 ): Promise<string[]> {
   const { task, calls, answers } = conversation;
   const connectWith = (): Connect => () => ({
-    peers: new Map(othersOf(task).map((other) => [other, { worker, transfer }])),
+    peers: new Map(othersOf(task).map((other) => [other, { worker, transfer, collectives }])),
     leave() {},
   });
   // A worker runs nothing on its peers.
   const worker = {} as WorkerInterface;
+  const collectives = {} as CollectivePeer;
   const given = new Map(answers.map((answer) => [identity(bytesOf(answer.request)), answer]));
   const transfer: PeerTransfer = {
     receive(stepId, key, signal, arrived) {

@@ -1,5 +1,6 @@
 // The shape function of every op that has a kernel.
 import { arrayShapes } from "./array.js";
+import { collectiveShapes } from "./collective.js";
 import { containerShapes } from "./containers.js";
 import type { ShapeTable } from "./context.js";
 import { controlShapes } from "./control.js";
@@ -28,6 +29,7 @@ export const allShapes: ShapeTable = {
   ...randomShapes,
   ...variableShapes,
   ...containerShapes,
+  ...collectiveShapes,
   ...tensorListShapes,
   ...sparseShapes,
 };

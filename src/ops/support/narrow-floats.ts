@@ -2,6 +2,7 @@
 // computes in float, what goes out is rounded. It takes kernels that finish at once, and knows nothing of what they do.
 import type { FileSystem } from "../../io/file-system.js";
 import type { CancellationSignal } from "../../kernel/cancellation.js";
+import type { StepCollectives } from "../../kernel/collective.js";
 import {
   type Activation,
   type CallDone,
@@ -161,6 +162,9 @@ export class FloatStep implements KernelStep {
   }
   get frameIter(): string {
     return this.#step.frameIter;
+  }
+  get collectives(): StepCollectives | null {
+    return this.#step.collectives;
   }
   get rendezvous(): StepRendezvous {
     return this.#step.rendezvous;
