@@ -1,17 +1,16 @@
-// A task behind gRPC as a member of collectives: what the others ask of it becomes calls of WorkerService.
+// Another task as a member of collectives: what the others ask of it becomes calls of WorkerService.
 import type { CollectivePeer } from "../collective/peer.js";
 import { InternalError } from "../errors/index.js";
 import { shapeToProto } from "../tensor/proto.js";
-import type { GrpcChannel } from "../transport/grpc-channel.js";
 import type { Codec } from "../wire/core.js";
 import * as wire from "../wire/worker.js";
 import { deviceFromProto, deviceToProto } from "./device-attributes.js";
 import { requestId } from "./request-id.js";
-import { unary } from "./unary.js";
+import { type Calls, unary } from "./unary.js";
 
-export function grpcCollectives(channel: GrpcChannel): CollectivePeer {
+export function remoteCollectives(calls: Calls): CollectivePeer {
   const method = <Q, R>(name: string, request: Codec<Q>, response: Codec<R>) =>
-    unary(channel, `/tensorflow.WorkerService/${name}`, request.encode, response);
+    unary(calls, `/tensorflow.WorkerService/${name}`, request.encode, response);
   const completeGroup = method("CompleteGroup", wire.CompleteGroupRequest, wire.CompleteGroupResponse);
   const completeInstance = method("CompleteInstance", wire.CompleteInstanceRequest, wire.CompleteInstanceResponse);
   const getStepSequence = method("GetStepSequence", wire.GetStepSequenceRequest, wire.GetStepSequenceResponse);

@@ -1,4 +1,4 @@
-// The other tasks of a cluster: a channel per address, a worker on it, and the road that tensors take from there.
+// The other tasks of a cluster: a channel per address, a worker on it, and the road that tensors and short calls take.
 // Clusters that share an address share its connections; they are closed when the last of those clusters is left.
 import { checkAddress, deviceNameOfTask } from "../cluster/server-def.js";
 import type { CollectivePeer } from "../collective/peer.js";
@@ -6,11 +6,12 @@ import type { Allocator } from "../memory/allocator.js";
 import { GrpcChannel } from "../transport/grpc-channel.js";
 import type { KeepAlive } from "../transport/keep-alive.js";
 import type { Connect, Peer, PeerTransfer } from "../worker/peers.js";
-import { grpcCollectives } from "./collective-peer.js";
+import { remoteCollectives } from "./collective-peer.js";
 import { DataLink } from "./data-link.js";
 import { probing } from "./probe.js";
 import { grpcTransfer } from "./recv-tensor.js";
 import { remoteWorker } from "./remote-worker.js";
+import { type Calls, grpcCalls } from "./unary.js";
 
 export interface ConnectionOptions {
   /** Where tensors of other tasks go. */
@@ -30,6 +31,7 @@ interface Road {
   readonly link: DataLink | null;
   readonly transfer: PeerTransfer;
   readonly collectives: CollectivePeer;
+  readonly calls: Calls;
   members: number;
 }
 
@@ -47,8 +49,8 @@ export class Connections {
     // All are checked before one is taken.
     for (const address of addresses.values()) checkAddress(address);
     const peers = [...addresses].map(([task, address]): [string, Peer] => {
-      const { channel, transfer, collectives } = this.#take(address);
-      const worker = remoteWorker(task, channel, this.options.allocator);
+      const { calls, transfer, collectives } = this.#take(address);
+      const worker = remoteWorker(task, calls, this.options.allocator);
       return [task, { worker, transfer, collectives }];
     });
     const leave = () => {
@@ -89,9 +91,10 @@ export class Connections {
   #build(address: string): Road {
     const { allocator, dataConnection, now, keepAlive } = this.options;
     const channel = new GrpcChannel(address, probing(keepAlive));
-    const plain = grpcTransfer(channel, this.options);
+    const plain = { ...grpcTransfer(channel, this.options), ...grpcCalls(channel) };
     const link = dataConnection ? new DataLink(channel, allocator, plain, now, keepAlive) : null;
-    const road = { channel, link, transfer: link ?? plain, collectives: grpcCollectives(channel), members: 0 };
+    const calls = link ?? plain;
+    const road = { channel, link, transfer: calls, calls, collectives: remoteCollectives(calls), members: 0 };
     this.#roads.set(address, road);
     return road;
   }

@@ -1,11 +1,12 @@
-// What travels on a data connection between two tasks: requests for tensors by key, and their answers. Numbers are
-// little-endian. Everything read here was written by a peer: it is checked, and a lie is a FrameError.
+// What travels on a data connection between two tasks: requests for tensors by key, calls of methods, and their answers.
+// Numbers are little-endian. Everything read here was written by a peer: it is checked, and a lie is a FrameError.
 //
-//   request   0         8
-//             ├ step id ┼ key, UTF-8 ─┤                                            no body
+//   request   0      1
+//   TENSOR    ├ kind ┼ step id: i64 ┼ key, UTF-8 ─┤                                no body
+//   CALL      ├ kind ┼ method path, UTF-8 ─┤                                       body: the method's request
 //   answer    0      1
 //   TENSOR    ├ kind ┼ dead: u8 ┼ dtype: u16 ┼ rank: u8 ┼ dims: i64 each ─┤        body: the elements
-//   MESSAGE   ├ kind ┤                                                             body: a RecvTensorResponse
+//   MESSAGE   ├ kind ┤                                   body: a RecvTensorResponse, or the method's response
 //   ERROR     ├ kind ┼ code: u8 ┼ payload bytes: u32 ┼ payloads ┼ text, UTF-8 ─┤  no body
 import { type OpError, opErrorFromCode } from "../errors/index.js";
 import { type DataType, dtypeSize, isKnownDtype } from "../tensor/dtype.js";
@@ -14,11 +15,16 @@ import type { Tensor } from "../tensor/tensor.js";
 import { FrameError } from "../transport/frames.js";
 import { GrpcPayloadContainer } from "../wire/core.js";
 
+export const RequestKind = { TENSOR: 0, CALL: 1 } as const;
 export const AnswerKind = { TENSOR: 0, MESSAGE: 1, ERROR: 2 } as const;
 
 export interface TensorRequest {
   readonly stepId: bigint;
   readonly key: string;
+}
+
+export interface CallRequest {
+  readonly path: string;
 }
 
 export interface TensorHead {
@@ -33,21 +39,31 @@ const decoder = new TextDecoder();
 /** Room for text in a head, which has a bound. */
 const MAX_TEXT = 64 * 1024;
 const MAX_RANK = 254;
+const KEY_AT = 9;
 const TENSOR_PREFIX = 5;
 const ERROR_PREFIX = 6;
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-export function encodeRequest({ stepId, key }: TensorRequest): Uint8Array {
-  const bytes = new Uint8Array(8 + 3 * key.length);
-  viewOf(bytes).setBigInt64(0, stepId, true);
-  const { written } = encoder.encodeInto(key, bytes.subarray(8));
-  return bytes.subarray(0, 8 + written);
+export function encodeTensorRequest({ stepId, key }: TensorRequest): Uint8Array {
+  const bytes = new Uint8Array(KEY_AT + 3 * key.length);
+  bytes[0] = RequestKind.TENSOR;
+  viewOf(bytes).setBigInt64(1, stepId, true);
+  const { written } = encoder.encodeInto(key, bytes.subarray(KEY_AT));
+  return bytes.subarray(0, KEY_AT + written);
 }
 
-export function decodeRequest(head: Uint8Array): TensorRequest {
-  if (head.length < 8) throw new FrameError("a request without a step");
-  return { stepId: viewOf(head).getBigInt64(0, true), key: decoder.decode(head.subarray(8)) };
+export function encodeCall({ path }: CallRequest): Uint8Array {
+  const bytes = new Uint8Array(1 + 3 * path.length);
+  bytes[0] = RequestKind.CALL;
+  const { written } = encoder.encodeInto(path, bytes.subarray(1));
+  return bytes.subarray(0, 1 + written);
+}
+
+export function decodeRequest(head: Uint8Array): TensorRequest | CallRequest {
+  if (head[0] === RequestKind.CALL) return { path: decoder.decode(head.subarray(1)) };
+  if (head[0] !== RequestKind.TENSOR || head.length < KEY_AT) throw new FrameError("a request for nothing");
+  return { stepId: viewOf(head).getBigInt64(1, true), key: decoder.decode(head.subarray(KEY_AT)) };
 }
 
 export function encodeTensorHead({ dtype, shape }: Tensor, dead: boolean): Uint8Array {

@@ -8,7 +8,7 @@ import type { Codec, Init, TensorProto } from "../wire/core.js";
 import * as wire from "../wire/master.js";
 import { probing } from "./probe.js";
 import { requestId } from "./request-id.js";
-import { type UnarySettings, unary } from "./unary.js";
+import { grpcCalls, type UnarySettings, unary } from "./unary.js";
 
 const TARGET = /^grpc:\/\/(.+:\d+)$/;
 const ATTEMPTS = 11;
@@ -20,11 +20,12 @@ export function remoteMaster(target: string, keepAlive: KeepAlive = KEEP_ALIVE):
   if (match === null)
     throw new InvalidArgumentError(`Could not interpret "${target.replace(/^grpc:\/\//, "")}" as a host-port pair.`);
   const channel = new GrpcChannel(match[1]!, probing(keepAlive));
+  const calls = grpcCalls(channel);
   /** Once it has answered, a master that can't be reached is gone. */
   let connected = false;
 
   function method<Q, R>(name: string, request: Codec<Q>, response: Codec<R>, patient = true) {
-    const call = unary<Init<Q>, R>(channel, `/tensorflow.MasterService/${name}`, request.encode, response);
+    const call = unary<Init<Q>, R>(calls, `/tensorflow.MasterService/${name}`, request.encode, response);
     return async (message: Init<Q>, settings: UnarySettings = {}): Promise<R> => {
       for (let attempt = 1; ; attempt++) {
         try {

@@ -1,26 +1,25 @@
-// A worker behind gRPC as a master's worker: graphs and tensors become messages here and only here. Calls wait for the
+// A worker of another task as a master's worker: graphs and tensors become messages here and only here. Calls wait for the
 // connection, fail fast or have a deadline as TensorFlow's do (PROTOCOL.md, Transport facts).
 import { InternalError, opErrorFromCode } from "../errors/index.js";
 import { exportGraph } from "../graph/export.js";
 import type { Allocator } from "../memory/allocator.js";
 import { parseDeviceSpec } from "../placement/device-name.js";
 import { tensorsFromProtos } from "../tensor/proto.js";
-import type { GrpcChannel } from "../transport/grpc-channel.js";
 import { type Codec, ConfigProto, TensorProto } from "../wire/core.js";
 import * as wire from "../wire/worker.js";
 import type { RunGraphResponse, StepSignal, WorkerInterface } from "../worker/worker-interface.js";
 import { deviceFromProto } from "./device-attributes.js";
 import { requestId } from "./request-id.js";
 import { encodeAndRelease, leavingView, named } from "./service.js";
-import { unary } from "./unary.js";
+import { type Calls, unary } from "./unary.js";
 
 const DELETE_SESSION_MS = 10_000;
 
 /** @param allocator where tensors that come with an answer go */
-export function remoteWorker(task: string, channel: GrpcChannel, allocator: Allocator): WorkerInterface {
+export function remoteWorker(task: string, calls: Calls, allocator: Allocator): WorkerInterface {
   const pathOf = (name: string) => `/tensorflow.WorkerService/${name}`;
   const method = <Q, R>(name: string, request: Codec<Q>, response: Codec<R>) =>
-    unary(channel, pathOf(name), request.encode, response);
+    unary(calls, pathOf(name), request.encode, response);
   const getStatus = method("GetStatus", wire.GetStatusRequest, wire.GetStatusResponse);
   const createWorkerSession = method(
     "CreateWorkerSession",
@@ -34,7 +33,7 @@ export function remoteWorker(task: string, channel: GrpcChannel, allocator: Allo
   );
   const registerGraph = method("RegisterGraph", wire.RegisterGraphRequest, wire.RegisterGraphResponse);
   const deregisterGraph = method("DeregisterGraph", wire.DeregisterGraphRequest, wire.DeregisterGraphResponse);
-  const runGraph = unary(channel, pathOf("RunGraph"), (bytes: Uint8Array) => bytes, wire.RunGraphResponse);
+  const runGraph = unary(calls, pathOf("RunGraph"), (bytes: Uint8Array) => bytes, wire.RunGraphResponse);
   const cleanupGraph = method("CleanupGraph", wire.CleanupGraphRequest, wire.CleanupGraphResponse);
   const cleanupAll = method("CleanupAll", wire.CleanupAllRequest, wire.CleanupAllResponse);
   const logging = method("Logging", wire.LoggingRequest, wire.LoggingResponse);

@@ -1,17 +1,19 @@
 // Errors as gRPC statuses and back. Payloads travel as a GrpcPayloadContainer in `grpc-status-details-bin`.
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
-import { type OpError, opErrorFromCode, toOpError } from "../errors/index.js";
+import { InternalError, type OpError, opErrorFromCode, toOpError } from "../errors/index.js";
 import type { RawStatus } from "../transport/grpc-listener.js";
 import { GrpcPayloadContainer, WireError } from "../wire/core.js";
 
 const DETAILS = "grpc-status-details-bin";
 /** Statuses travel in headers: TensorFlow cuts their text at this many bytes. */
 const MAX_TEXT = 3072;
-const INTERNAL = 13;
+
+/** What the caller of a method is told of its failure. */
+export const toCalled = (error: unknown): OpError =>
+  error instanceof WireError ? new InternalError("Unable to parse request") : toOpError(error);
 
 export function toStatus(error: unknown): RawStatus {
-  if (error instanceof WireError) return { code: INTERNAL, details: "Unable to parse request" };
-  const failure = toOpError(error);
+  const failure = toCalled(error);
   const status = { code: failure.code, details: cut(failure.message) };
   if (failure.payloads.size === 0) return status;
   const metadata = new Metadata();

@@ -1,6 +1,6 @@
 // One unary call of a service to another task: message out, message back, errors as OpErrors. It must not know what the
 // messages say.
-import { InternalError } from "../errors/index.js";
+import { InternalError, type OpError } from "../errors/index.js";
 import type { CallSettings, GrpcChannel } from "../transport/grpc-channel.js";
 import type { Codec } from "../wire/core.js";
 import type { StepSignal } from "../worker/worker-interface.js";
@@ -13,8 +13,26 @@ export interface UnarySettings extends CallSettings {
 
 const NOTHING: UnarySettings = {};
 
+/** A road for calls to one task. */
+export interface Calls {
+  /** @returns ends the call: then it may stay without an answer */
+  call(
+    path: string,
+    request: Uint8Array,
+    settings: CallSettings,
+    answered: (error: OpError | null, answer: Uint8Array | undefined) => void,
+  ): () => void;
+}
+
+export const grpcCalls = (channel: GrpcChannel): Calls => ({
+  call: (path, request, settings, answered) =>
+    channel.call(path, request, settings, (error, answer) =>
+      answered(error === null ? null : fromServiceError(error), answer),
+    ),
+});
+
 export function unary<Q, R>(
-  channel: GrpcChannel,
+  calls: Calls,
   path: string,
   encode: (message: Q) => Uint8Array,
   response: Codec<R>,
@@ -26,10 +44,10 @@ export function unary<Q, R>(
         reject(signal.reason);
         return;
       }
-      const stop = channel.call(path, encode(message), settings, (error, answer) => {
+      const stop = calls.call(path, encode(message), settings, (error, answer) => {
         signal?.remove(cancel);
         try {
-          if (error !== null) reject(fromServiceError(error));
+          if (error !== null) reject(error);
           else resolve(response.decode(answer!));
         } catch (broken) {
           reject(new InternalError(`${path} gave an answer that can't be read`, { cause: broken }));

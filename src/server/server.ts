@@ -111,7 +111,22 @@ export class Server implements AsyncDisposable {
     const { allocator } = engine.devices[0]!;
     const describe = (type: string, request: object) =>
       `goo.gle/debugonly  ${printText(type, request, { singleLine: true })}`;
-    const dataService = new grpc.DataService({ worker, allocator, random: node.random, now: node.now, keepAlive });
+    const workerMethods = grpc.workerHandlers({
+      worker,
+      registry,
+      hostname,
+      allocator,
+      describe,
+      recvBufMaxChunk: serverDef.defaultSessionConfig?.experimental?.recvBufMaxChunk ?? 0,
+    });
+    const dataService = new grpc.DataService({
+      worker,
+      methods: workerMethods,
+      allocator,
+      random: node.random,
+      now: node.now,
+      keepAlive,
+    });
     const listener = new grpc.GrpcListener({
       handlers: new Map([
         ...(dataConnection ? dataService.handlers : []),
@@ -120,14 +135,7 @@ export class Server implements AsyncDisposable {
           end: options.endOnRequest === true ? () => server.#stopUnattended({ graceMs: END_GRACE_MS }) : null,
         }),
         ...grpc.masterHandlers({ master, allocator, describe }),
-        ...grpc.workerHandlers({
-          worker,
-          registry,
-          hostname,
-          allocator,
-          describe,
-          recvBufMaxChunk: serverDef.defaultSessionConfig?.experimental?.recvBufMaxChunk ?? 0,
-        }),
+        ...workerMethods,
       ]),
       toStatus: grpc.toStatus,
       onDataConnection: dataService.accept,

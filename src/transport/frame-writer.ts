@@ -14,12 +14,18 @@ export interface Source {
   release(): void;
 }
 
-/** A body up to this size travels in its message's frame. */
-const INLINE_BYTES = 16 * 1024;
+/** A body up to this size travels in its message's frame: nothing else comes between. */
+export const INLINE_BYTES = 16 * 1024;
 const STAGE_BYTES = 64 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
 /** Bytes that may wait in the socket before bodies stop being added. */
 const HIGH_WATER = 4 * CHUNK_BYTES;
+
+export const bytesSource = (all: Uint8Array): Source => ({
+  bytes: all.length,
+  view: (offset, count) => all.subarray(offset, offset + count),
+  release() {},
+});
 
 interface Outgoing {
   readonly id: number;

@@ -31,6 +31,17 @@ export interface Sink {
   fail(error: Error): void;
 }
 
+/** A body that is only wanted whole. */
+export function gathered(bytes: number, end: (body: Uint8Array) => void): Sink {
+  const body = new Uint8Array(bytes);
+  return {
+    stable: true,
+    view: (offset, count) => body.subarray(offset, offset + count),
+    end: () => end(body),
+    fail() {},
+  };
+}
+
 export interface FrameEvents {
   /** A message began; `head` is valid during the call only. `null` drops the body. */
   message(id: number, head: Uint8Array, bodyBytes: number): Sink | null;
