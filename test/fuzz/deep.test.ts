@@ -2,18 +2,8 @@
 // error of ours, in time; the stack never decides. Nothing of it stays.
 import * as assert from "uvu/assert";
 import { Code, toOpError } from "../../src/errors/index.js";
-import { funcValue, stringValue, tensorValue, typesValue, typeValue } from "../../src/graph/attr-value.js";
-import { DataType } from "../../src/tensor/dtype.js";
-import {
-  type AttrValue,
-  FunctionDef,
-  GraphDef,
-  NodeDef,
-  OpDef,
-  OpDef_ArgDef,
-  TensorProto,
-  WireError,
-} from "../../src/wire/core.js";
+import { stringValue } from "../../src/graph/attr-value.js";
+import { type FunctionDef, type GraphDef, WireError } from "../../src/wire/core.js";
 import {
   CloseSessionRequest,
   CreateSessionRequest,
@@ -22,6 +12,7 @@ import {
   RunStepResponse,
 } from "../../src/wire/master.js";
 import { checkFailure } from "../support/fuzz.js";
+import { callDef, FLOAT, floatOp, floats, functionDef, graphDefOf, nodeDef } from "../support/graphs.js";
 import { InProcess } from "../support/in-process.js";
 import { suite } from "../support/suite.js";
 
@@ -30,21 +21,10 @@ const DEPTH = 20_000;
 const MESSAGES = 100_000;
 /** A step that isn't through by then is cancelled. */
 const PATIENCE_MS = 50_000;
-const FLOAT = typeValue(DataType.FLOAT);
 const task = await InProcess.create();
 const { engine } = task;
 
-const node = (name: string, op: string, input: string[], attrs: Record<string, AttrValue>): NodeDef => ({
-  ...NodeDef.create(),
-  name,
-  op,
-  input,
-  attr: new Map(Object.entries(attrs)),
-});
-const one = node("one", "Const", [], {
-  dtype: FLOAT,
-  value: tensorValue({ ...TensorProto.create(), dtype: DataType.FLOAT, floatVal: Float32Array.of(1) }),
-});
+const one = floats("one", 1);
 
 /** The value of a fetch, or the error that the step or the graph got. */
 async function outcome(graphDef: GraphDef, fetch: string, patienceMs = PATIENCE_MS): Promise<number | string> {
@@ -70,37 +50,23 @@ test("frames inside frames", async () => {
   const last = DEPTH - 1;
   for (let i = 0; i < DEPTH; i++) {
     const attrs = { T: FLOAT, frame_name: stringValue(`f${i}`) };
-    nodes.push(node(`in${i}`, "Enter", [i === 0 ? "one" : `in${i - 1}`], attrs));
+    nodes.push(nodeDef(`in${i}`, "Enter", [i === 0 ? "one" : `in${i - 1}`], attrs));
   }
   for (let i = 0; i < DEPTH; i++) {
-    nodes.push(node(`out${i}`, "Exit", [i === 0 ? `in${last}` : `out${i - 1}`], { T: FLOAT }));
+    nodes.push(nodeDef(`out${i}`, "Exit", [i === 0 ? `in${last}` : `out${i - 1}`], { T: FLOAT }));
   }
-  assert.is(await outcome({ ...GraphDef.create(), node: nodes }, `out${last}:0`), 1);
+  assert.is(await outcome(graphDefOf(nodes), `out${last}:0`), 1);
 });
-
-const call = (name: string, callee: string, input: string): NodeDef =>
-  node(name, "PartitionedCall", [input], {
-    f: funcValue({ name: callee, attr: new Map() }),
-    Tin: typesValue([DataType.FLOAT]),
-    Tout: typesValue([DataType.FLOAT]),
-  });
 
 /** `f0(one)`, where each function but the last calls the next one that many times and adds. */
 function calls(depth: number, times: 1 | 2): GraphDef {
-  const arg = (name: string) => ({ ...OpDef_ArgDef.create(), name, type: DataType.FLOAT });
   const functions = Array.from({ length: depth }, (_, i): FunctionDef => {
-    const isLast = i === depth - 1;
-    const calling = [call("a", `f${i + 1}`, "x"), call("b", `f${i + 1}`, "x")].slice(0, times);
-    const sum = node("sum", "Add", ["a:output:0", times === 1 ? "x" : "b:output:0"], { T: FLOAT });
-    return {
-      ...FunctionDef.create(),
-      signature: { ...OpDef.create(), name: `f${i}`, inputArg: [arg("x")], outputArg: [arg("y")] },
-      nodeDef: isLast ? [node("sum", "Identity", ["x"], { T: FLOAT })] : [...calling, sum],
-      ret: new Map([["y", isLast ? "sum:output:0" : "sum:z:0"]]),
-    };
+    if (i === depth - 1) return functionDef(`f${i}`, [floatOp("sum", "Identity", "x")], { y: "sum:output:0" });
+    const calling = ["a", "b"].slice(0, times).map((name) => callDef(name, `f${i + 1}`, "x"));
+    const sum = floatOp("sum", "Add", "a:output:0", times === 1 ? "x" : "b:output:0");
+    return functionDef(`f${i}`, [...calling, sum], { y: "sum:z:0" });
   });
-  const library = { function: functions, gradient: [], registeredGradients: [] };
-  return { ...GraphDef.create(), node: [one, call("call", "f0", "one")], library };
+  return graphDefOf([one, callDef("call", "f0", "one")], functions);
 }
 
 test("functions that call functions", async () => {

@@ -1,12 +1,21 @@
 // Graphs for tests of passes, written a node a line: imported, checked, placed on one CPU.
-import { tensorValue, typeValue } from "../../src/graph/attr-value.js";
+import { funcValue, tensorValue, typesValue, typeValue } from "../../src/graph/attr-value.js";
 import { FunctionLibrary } from "../../src/graph/function-library.js";
 import { Graph } from "../../src/graph/graph.js";
 import { importGraph } from "../../src/graph/import.js";
 import { createOpRegistry } from "../../src/ops/registry.js";
 import { cutSignature, type SignatureGraph } from "../../src/optimize/signature.js";
 import { DataType } from "../../src/tensor/dtype.js";
-import { type AttrValue, GraphDef, NodeDef, TensorProto, TensorShapeProto } from "../../src/wire/core.js";
+import {
+  type AttrValue,
+  FunctionDef,
+  GraphDef,
+  NodeDef,
+  OpDef,
+  OpDef_ArgDef,
+  TensorProto,
+  TensorShapeProto,
+} from "../../src/wire/core.js";
 
 export const CLIENT = { name: "/job:worker/replica:0/task:0/device:CPU:0", incarnation: 1n };
 export const FLOAT = typeValue(DataType.FLOAT);
@@ -42,6 +51,41 @@ export function ints(name: string, values: number | number[]): NodeDef {
 
 export const floatOp = (name: string, op: string, ...input: string[]): NodeDef =>
   nodeDef(name, op, input, { T: FLOAT });
+
+const argDef = (name: string): OpDef_ArgDef => ({ ...OpDef_ArgDef.create(), name, type: DataType.FLOAT });
+
+/** `name(x)` of floats, with one result per entry of `results`; control results are nodes of the body. */
+export const functionDef = (
+  name: string,
+  nodes: NodeDef[],
+  results: Record<string, string>,
+  controls: string[] = [],
+): FunctionDef => ({
+  ...FunctionDef.create(),
+  signature: {
+    ...OpDef.create(),
+    name,
+    inputArg: [argDef("x")],
+    outputArg: Object.keys(results).map(argDef),
+    controlOutput: controls,
+  },
+  nodeDef: nodes,
+  ret: new Map(Object.entries(results)),
+  controlRet: new Map(controls.map((control) => [control, control])),
+});
+
+export const callDef = (name: string, callee: string, input: string, results = 1): NodeDef =>
+  nodeDef(name, "StatefulPartitionedCall", [input], {
+    f: funcValue({ name: callee, attr: new Map() }),
+    Tin: typesValue([DataType.FLOAT]),
+    Tout: typesValue(new Array<number>(results).fill(DataType.FLOAT)),
+  });
+
+export const graphDefOf = (nodes: NodeDef[], functions: FunctionDef[] = []): GraphDef => ({
+  ...GraphDef.create(),
+  node: nodes,
+  library: { function: functions, gradient: [], registeredGradients: [] },
+});
 
 export function graphOf(nodes: NodeDef[]): Graph {
   const graph = new Graph(new FunctionLibrary(registry, "host"));

@@ -1,51 +1,19 @@
 // What a refused graph or a refused plan leaves behind: nothing. Neither nodes, nor functions, nor memory.
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "../../../src/errors/index.js";
-import { funcValue, intValue, tensorValue, typesValue, typeValue } from "../../../src/graph/attr-value.js";
+import { funcValue, intValue, typeValue } from "../../../src/graph/attr-value.js";
 import { Cancellation } from "../../../src/kernel/cancellation.js";
 import { kernel } from "../../../src/kernel/kernel.js";
 import { allKernels } from "../../../src/ops/all.js";
 import { Engine, type EngineOptions } from "../../../src/server/engine.js";
 import { DataType } from "../../../src/tensor/dtype.js";
-import {
-  type AttrValue,
-  FunctionDef,
-  GraphDef,
-  NodeDef,
-  OpDef,
-  OpDef_ArgDef,
-  OpDef_AttrDef,
-  TensorProto,
-  TensorShapeProto,
-} from "../../../src/wire/core.js";
+import { type FunctionDef, OpDef_AttrDef } from "../../../src/wire/core.js";
+import { callDef, FLOAT, floatOp, floats, functionDef, graphDefOf, nodeDef } from "../../support/graphs.js";
 import { test } from "../../support/suite.js";
 
-const FLOAT = typeValue(DataType.FLOAT);
-
-const node = (name: string, op: string, input: string[], attrs: Record<string, AttrValue> = {}): NodeDef => ({
-  ...NodeDef.create(),
-  name,
-  op,
-  input,
-  attr: new Map(Object.entries(attrs)),
-});
-
-const graphOf = (nodes: NodeDef[], functions: FunctionDef[] = []): GraphDef => ({
-  ...GraphDef.create(),
-  node: nodes,
-  library: { function: functions, gradient: [], registeredGradients: [] },
-});
-
 /** `name(x)`, as one op on it. */
-function unary(name: string, op: string): FunctionDef {
-  const arg = (argName: string) => ({ ...OpDef_ArgDef.create(), name: argName, type: DataType.FLOAT });
-  return {
-    ...FunctionDef.create(),
-    signature: { ...OpDef.create(), name, inputArg: [arg("x")], outputArg: [arg("y")] },
-    nodeDef: [node("inner", op, ["x"], { T: FLOAT })],
-    ret: new Map([["y", "inner:y:0"]]),
-  };
-}
+const unary = (name: string, op: string): FunctionDef =>
+  functionDef(name, [floatOp("inner", op, "x")], { y: "inner:y:0" });
 
 async function withEngine(body: (engine: Engine) => Promise<void>, options: EngineOptions = {}): Promise<void> {
   const engine = await Engine.open("/job:worker/replica:0/task:0", "worker", null, { log: () => {}, ...options });
@@ -67,16 +35,16 @@ const messageOf = (refused: () => unknown): string => {
 
 test("functions of a refused Extend are forgotten", async () => {
   await withEngine(async ({ master }) => {
-    const handle = await master.createSession(graphOf([node("x", "Placeholder", [], { dtype: FLOAT })]), null);
-    const broken = node("broken", "Neg", ["nowhere"], { T: FLOAT });
-    messageOf(() => master.extendSession(handle, graphOf([broken], [unary("f", "Neg")]), 0n));
+    const handle = await master.createSession(graphDefOf([nodeDef("x", "Placeholder", [], { dtype: FLOAT })]), null);
+    const broken = nodeDef("broken", "Neg", ["nowhere"], { T: FLOAT });
+    messageOf(() => master.extendSession(handle, graphDefOf([broken], [unary("f", "Neg")]), 0n));
     // Another function of that name is none too many, and what was made of the first one is gone.
-    const call = node("call", "f", ["x"]);
-    const conflict = graphOf([call, node("late", "Neg", ["nowhere"], { T: FLOAT })], [unary("f", "Exp")]);
+    const call = nodeDef("call", "f", ["x"]);
+    const conflict = graphDefOf([call, nodeDef("late", "Neg", ["nowhere"], { T: FLOAT })], [unary("f", "Exp")]);
     messageOf(() => master.extendSession(handle, conflict, 0n));
-    assert.is(master.extendSession(handle, graphOf([call], [unary("f", "Sqrt")]), 0n), 1n);
+    assert.is(master.extendSession(handle, graphDefOf([call], [unary("f", "Sqrt")]), 0n), 1n);
     assert.is(
-      messageOf(() => master.extendSession(handle, graphOf([], [unary("f", "Neg")]), 1n)),
+      messageOf(() => master.extendSession(handle, graphDefOf([], [unary("f", "Neg")]), 1n)),
       "Cannot add function 'f' because a different function with the same name already exists.",
     );
   });
@@ -84,9 +52,9 @@ test("functions of a refused Extend are forgotten", async () => {
 
 test("a library with two functions of one name adds neither", async () => {
   await withEngine(async ({ master }) => {
-    const handle = await master.createSession(graphOf([]), null);
-    messageOf(() => master.extendSession(handle, graphOf([], [unary("f", "Neg"), unary("f", "Exp")]), 0n));
-    assert.is(master.extendSession(handle, graphOf([], [unary("f", "Exp")]), 0n), 1n);
+    const handle = await master.createSession(graphDefOf([]), null);
+    messageOf(() => master.extendSession(handle, graphDefOf([], [unary("f", "Neg"), unary("f", "Exp")]), 0n));
+    assert.is(master.extendSession(handle, graphDefOf([], [unary("f", "Exp")]), 0n), 1n);
   });
 });
 
@@ -96,12 +64,9 @@ test("a function's argument that claims an absurd number of tensors is refused i
   many.signature!.attr.push({ ...OpDef_AttrDef.create(), name: "N", type: "int" });
   await withEngine(async ({ master }) => {
     for (const count of [-1n, 1n << 40n]) {
-      const call = node("call", "PartitionedCall", ["x"], {
-        f: funcValue({ name: "many", attr: new Map([["N", intValue(count)]]) }),
-        Tin: typesValue([DataType.FLOAT]),
-        Tout: typesValue([DataType.FLOAT]),
-      });
-      const graph = graphOf([node("x", "Placeholder", [], { dtype: FLOAT }), call], [many]);
+      const call = callDef("call", "many", "x");
+      call.attr.set("f", funcValue({ name: "many", attr: new Map([["N", intValue(count)]]) }));
+      const graph = graphDefOf([nodeDef("x", "Placeholder", [], { dtype: FLOAT }), call], [many]);
       const refused = await master.createSession(graph, null).catch((error: unknown) => error);
       assert.is((refused as Error).message, `Value for number_attr() ${count} < 0`);
     }
@@ -110,12 +75,12 @@ test("a function's argument that claims an absurd number of tensors is refused i
 
 test("a node with too few inputs stays until a step needs it; its graph can't be extended", async () => {
   await withEngine(async ({ master, devices }) => {
-    const graph = graphOf([
-      node("x", "Placeholder", [], { dtype: FLOAT }),
-      node("sum", "Add", ["x"], { T: FLOAT }),
-      node("shape", "Shape", [], { T: FLOAT, out_type: typeValue(DataType.INT32) }),
-      node("after", "NoOp", ["^sum"]),
-      node("still", "NoOp", []),
+    const graph = graphDefOf([
+      nodeDef("x", "Placeholder", [], { dtype: FLOAT }),
+      nodeDef("sum", "Add", ["x"], { T: FLOAT }),
+      nodeDef("shape", "Shape", [], { T: FLOAT, out_type: typeValue(DataType.INT32) }),
+      nodeDef("after", "NoOp", ["^sum"]),
+      nodeDef("still", "NoOp", []),
     ]);
     const handle = await master.createSession(graph, null);
     const run = (fetches: string[], targets: string[] = []) =>
@@ -128,7 +93,7 @@ test("a node with too few inputs stays until a step needs it; its graph can't be
     assert.is(await run([], ["still", "after"]), "Incomplete graph, missing 1 inputs for sum");
     assert.is(await run(["shape:0"]), "Incomplete graph, missing 1 inputs for shape");
     assert.match(
-      messageOf(() => master.extendSession(handle, graphOf([]), 0n)),
+      messageOf(() => master.extendSession(handle, graphDefOf([]), 0n)),
       /^NodeDef expected inputs 'float, float' do not match 1 inputs specified; Op<name=Add; .*NodeDef: {{node sum}}$/,
     );
     assert.is(devices[0]!.allocator.bytesInUse, 0);
@@ -145,16 +110,8 @@ test("a plan that can't be made gives its constants back", async () => {
     async ({ master, devices }) => {
       const { allocator } = devices[0]!;
       const before = allocator.bytesInUse;
-      const dims = [{ size: 1000n, name: "" }];
-      const shape = { ...TensorShapeProto.create(), dim: dims };
-      const value = {
-        ...TensorProto.create(),
-        dtype: DataType.FLOAT,
-        tensorShape: shape,
-        floatVal: Float32Array.of(1),
-      };
-      const constant = node("c", "Const", [], { dtype: FLOAT, value: tensorValue(value) });
-      const handle = await master.createSession(graphOf([constant, node("broken", "Fact", [])]), null);
+      const constant = floats("c", 1, [1000]);
+      const handle = await master.createSession(graphDefOf([constant, nodeDef("broken", "Fact", [])]), null);
       const refused = await master
         .runStep(handle, [], ["c:0"], ["broken"], null, new Cancellation())
         .catch((error: unknown) => error);

@@ -11,19 +11,15 @@ import { inferShapes, type ShapeInference } from "../../../src/ops/shapes/infer-
 import { DataType } from "../../../src/tensor/dtype.js";
 import { shapeToProto } from "../../../src/tensor/proto.js";
 import type { Shape } from "../../../src/tensor/shape.js";
-import { type AttrValue, GraphDef, NodeDef, TensorProto } from "../../../src/wire/core.js";
+import { type AttrValue, GraphDef, type NodeDef, TensorProto } from "../../../src/wire/core.js";
+import { nodeDef } from "../../support/graphs.js";
 import { test } from "../../support/suite.js";
 
 const registry = createOpRegistry();
 const float = typeValue(DataType.FLOAT);
 
-const node = (name: string, op: string, input: string[], attrs: Record<string, AttrValue> = { T: float }): NodeDef => ({
-  ...NodeDef.create(),
-  name,
-  op,
-  input,
-  attr: new Map(Object.entries(attrs)),
-});
+const node = (name: string, op: string, input: string[], attrs: Record<string, AttrValue> = { T: float }): NodeDef =>
+  nodeDef(name, op, input, attrs);
 
 const placeholder = (name: string, shape: Shape | null, dtype: AttrValue = float): NodeDef =>
   node(name, "Placeholder", [], { dtype, shape: shapeValue(shape) });
