@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from support.program import program
 from support.tasks import PLAIN, PS, W0, W1
+from tensorflow.python.framework import function
 
 v1 = tf.compat.v1
 
@@ -156,5 +157,30 @@ def functions(cluster, record):
         a = twice(tf.constant([1.0, 2.0]))
     with tf.device(W1):
         b = twice(a) + 1.0
+    with tf.device(PS):
+        v = v1.get_variable("v", initializer=np.float32(3), use_resource=True)
+    with tf.device(W0):
+        w = v1.get_variable("w", initializer=np.float32(5), use_resource=True)
+
+    @function.Defun(tf.resource, tf.float32, noinline=True)
+    def scaled(handle, x):
+        return x * tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
+
+    @tf.function
+    def on_part_of_a_device(x):
+        with tf.device("/device:CPU:0"):
+            y = tf.random.uniform([], name="inner")
+        return x * v + w + 0.0 * y
+
+    with tf.device(W1):
+        c = scaled(v.handle, tf.constant(2.0))
+        d = on_part_of_a_device(c)
     with v1.Session(cluster.target(), config=PLAIN) as sess:
         record("value", sess.run([a, b]))
+    # Real tasks can do this since Grappler inlines the calls.
+    with v1.Session(cluster.target()) as sess:
+        sess.run(v1.global_variables_initializer())
+        record("of variables elsewhere", sess.run([c, d]))
+        metadata = v1.RunMetadata()
+        sess.run(d, options=v1.RunOptions(output_partition_graphs=True), run_metadata=metadata)
+        record("where", sorted({n.device for graph in metadata.partition_graphs for n in graph.node if n.op == "RandomUniform"}))

@@ -9,6 +9,7 @@ import type { OpRegistry } from "../graph/op-def.js";
 import { Cancellation } from "../kernel/cancellation.js";
 import { lowerGraph } from "../optimize/lower.js";
 import type { ClientDevice, Signature } from "../optimize/signature.js";
+import { deviceWithin } from "../placement/device-name.js";
 import { type PlacementOptions, place } from "../placement/place.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
@@ -109,7 +110,7 @@ export class MasterSession {
     const functions = library.add(graphDef.library);
     try {
       importGraph(this.#graph, graphDef, registry, { hostname, incomplete });
-      lowerGraph(this.#graph, first);
+      lowerGraph(this.#graph, first, deviceWithin);
       place(this.#graph, first, placement);
     } catch (error) {
       this.#graph.truncate(first);

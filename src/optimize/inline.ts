@@ -13,7 +13,8 @@ export interface InlineOptions {
   readonly free: ReadonlySet<number>;
   /** Nodes to wait for; where the body is a branch, they are dead when it isn't taken. */
   readonly pivot: readonly Node[];
-  readonly device: string;
+  /** What a copy of a node asks for. */
+  readonly deviceOf: (node: Node) => string;
   /** The function that errors name beside the node; none for a branch or a loop's body. */
   readonly calledAs: string | null;
 }
@@ -26,7 +27,7 @@ export interface Inlined {
 }
 
 export function inlineBody(graph: Graph, body: FunctionBody, options: InlineOptions): Inlined {
-  const { prefix, args, free, pivot, device, calledAs } = options;
+  const { prefix, args, free, pivot, deviceOf, calledAs } = options;
   const copies = new Map<Node, Node>();
   const argIndex = new Map(body.args.map((node, i) => [node, i]));
   const rets = new Set(body.rets);
@@ -37,7 +38,7 @@ export function inlineBody(graph: Graph, body: FunctionBody, options: InlineOpti
   for (const node of body.graph.nodes) {
     if (argIndex.has(node) || rets.has(node)) continue;
     const name = graph.uniqueName(`${prefix}/${node.name}`);
-    const copy = graph.add(name, node.op, renamed(node, prefix, body.graph), node.requestedDevice || device);
+    const copy = graph.add(name, node.op, renamed(node, prefix, body.graph), deviceOf(node));
     const originalFuncNames = calledAs === null ? [] : [calledAs];
     copy.debugInfo = node.debugInfo ?? { originalNodeNames: [node.name], originalFuncNames };
     copies.set(node, copy);

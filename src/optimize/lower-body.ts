@@ -4,7 +4,7 @@ import type { FunctionBody } from "../graph/function-library.js";
 import { lowerGraph } from "./lower.js";
 
 export function lowerBody(body: FunctionBody): FunctionBody {
-  lowerGraph(body.graph, 0, [body.name]);
+  lowerGraph(body.graph, 0, () => "", [body.name]);
   for (const node of body.graph.nodes) node.requestedDevice = "";
   return body;
 }

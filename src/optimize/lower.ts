@@ -4,7 +4,7 @@
 // inside itself, or of one that must not be inlined, stays a call; so does what would unfold without end. Iterative: nodes made here are looked at in turn.
 import { funcAttr, funcsAttr, intAttr } from "../graph/attr.js";
 import { boolValue, funcValue, intValue, stringValue, typesValue, typeValue } from "../graph/attr-value.js";
-import type { FunctionBody } from "../graph/function-library.js";
+import type { FunctionBody, FunctionLibrary } from "../graph/function-library.js";
 import type { Graph, Node, Output } from "../graph/graph.js";
 import { baseDtype, DataType } from "../tensor/dtype.js";
 import type { AttrValue, NameAttrList } from "../wire/core.js";
@@ -22,10 +22,34 @@ const MOST_NODES = 2 ** 17;
 /** The same in the body of a call that wasn't inlined: a library has many. */
 const MOST_NODES_OF_BODY = 2 ** 12;
 
+/** Where a node of a function's body is to go that asks for a device, or doesn't, and is called on another. */
+export type DeviceWithin = (requested: string, caller: string) => string;
+
 /** @param outer functions that the graph is a body of: calls of them are recursion */
-export function lowerGraph(graph: Graph, first: number, outer: Chain = []): void {
+export function lowerGraph(graph: Graph, first: number, deviceWithin: DeviceWithin, outer: Chain = []): void {
   if (graph.library.size === 0) return;
-  new Lowering(graph, outer).run(first);
+  new Lowering(graph, deviceWithin, outer).run(first);
+}
+
+/** Nodes whose op is a function, which other masters leave in what they register. */
+export function callFunctions({ nodes, library }: Graph): void {
+  if (library.size === 0) return;
+  for (const node of nodes) {
+    const { name } = node.op;
+    if (library.has(name)) becomeCall(library, node, { name, attr: node.attrs });
+  }
+}
+
+function becomeCall({ registry }: FunctionLibrary, node: Node, callee: NameAttrList): void {
+  node.op = registry.find("StatefulPartitionedCall")!;
+  node.attrs = new Map([
+    ["f", funcValue(callee)],
+    ["Tin", typesValue(node.inputTypes)],
+    ["Tout", typesValue(node.outputTypes)],
+  ]);
+  for (const { name, defaultValue } of node.op.attrs) {
+    if (!node.attrs.has(name) && defaultValue !== null) node.attrs.set(name, defaultValue);
+  }
 }
 
 class Lowering {
@@ -39,6 +63,7 @@ class Lowering {
 
   constructor(
     readonly graph: Graph,
+    readonly deviceWithin: DeviceWithin,
     readonly outer: Chain,
   ) {
     this.#mostNodes = graph.nodes.length + (outer.length === 0 ? MOST_NODES : MOST_NODES_OF_BODY);
@@ -69,10 +94,12 @@ class Lowering {
     return this.graph.library.instantiate(name, attr);
   }
 
-  /** `_noinline`: all of it runs, whatever is taken. Not if it names devices: a nested activation has only one. */
-  #staysWhole({ name, graph }: FunctionBody): boolean {
-    const asked = this.graph.library.find(name)?.attr.get("_noinline")?.b === true;
-    return asked && graph.nodes.every(({ requestedDevice }) => requestedDevice === "");
+  /** `_noinline`: all of it runs, whatever is taken. Not if it needs several devices: a nested activation has only one. */
+  #staysWhole({ inputs }: Node, { name, graph }: FunctionBody): boolean {
+    if (this.graph.library.find(name)?.attr.get("_noinline")?.b !== true) return false;
+    const handles = inputs.filter(({ node, index }) => node.outputTypes[index] === DataType.RESOURCE);
+    const places = new Set(handles.map(({ node }) => node.requestedDevice));
+    return places.size <= 1 && graph.nodes.every(({ requestedDevice }) => requestedDevice === "");
   }
 
   #inline(
@@ -86,7 +113,8 @@ class Lowering {
   ): Inlined {
     const device = node.requestedDevice;
     const around = pivot.length > 0 ? pivot : (this.#pivots.get(node) ?? pivot);
-    const inlined = inlineBody(this.graph, body, { prefix, args, free, pivot: around, device, calledAs });
+    const deviceOf = (copied: Node) => this.deviceWithin(copied.requestedDevice, device);
+    const inlined = inlineBody(this.graph, body, { prefix, args, free, pivot: around, deviceOf, calledAs });
     const chain = [...this.#chain(node), body.name];
     for (const copy of inlined.nodes) {
       this.#chains.set(copy, chain);
@@ -109,8 +137,8 @@ class Lowering {
 
   #call(node: Node, callee: NameAttrList): void {
     const body = this.#body(node, callee);
-    if (body === null || this.#staysWhole(body)) {
-      if (!CALLS.has(node.op.name)) this.#becomeCall(node, callee);
+    if (body === null || this.#staysWhole(node, body)) {
+      if (!CALLS.has(node.op.name)) becomeCall(this.graph.library, node, callee);
       return;
     }
     // What the call waits for, its body waits for.
@@ -125,19 +153,6 @@ class Lowering {
           });
     const inlined = this.#inline(node, body, node.name, args, new Set(), controlInputs, body.name);
     this.#becomeIdentity(node, inlined.rets, [...controlInputs, ...inlined.controls]);
-  }
-
-  /** A node whose op is a function, inside that function. */
-  #becomeCall(node: Node, callee: NameAttrList): void {
-    node.op = this.graph.library.registry.find("StatefulPartitionedCall")!;
-    node.attrs = new Map([
-      ["f", funcValue(callee)],
-      ["Tin", typesValue(node.inputTypes)],
-      ["Tout", typesValue(node.outputTypes)],
-    ]);
-    for (const { name, defaultValue } of node.op.attrs) {
-      if (!node.attrs.has(name) && defaultValue !== null) node.attrs.set(name, defaultValue);
-    }
   }
 
   #branches(node: Node): void {

@@ -31,8 +31,8 @@ export interface Group {
 
 const decoder = new TextDecoder();
 
-/** They hand their handles on to nodes that have places of their own. */
-const FORWARDING = new Set(["PartitionedCall", "StatefulPartitionedCall", "IdentityN"]);
+/** What became of a call that was inlined hands its handles on to nodes that have places of their own. */
+const FORWARDING = new Set(["IdentityN"]);
 
 export class Groups {
   readonly #groups = new Map<Node, Group>();

@@ -92,6 +92,18 @@ export function specialize(spec: DeviceSpec, more: DeviceSpec): DeviceSpec {
   };
 }
 
+/**
+ * What a node of a function's body asks for: what it leaves open is as where the function is called, unless it names
+ * another job. A malformed name stays as it is, and is refused when the node is placed.
+ */
+export function deviceWithin(requested: string, caller: string): string {
+  if (requested === "" || caller === "") return requested || caller;
+  const own = parseDeviceSpec(requested);
+  const outer = parseDeviceSpec(caller);
+  if (own === null || outer === null || (own.job !== null && own.job !== outer.job)) return requested;
+  return formatDeviceSpec(specialize(outer, own));
+}
+
 /** Whether a full device name fits a constraint. */
 export function matches(constraint: DeviceSpec, device: DeviceSpec): boolean {
   return (

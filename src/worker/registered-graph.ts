@@ -4,6 +4,7 @@ import { InvalidArgumentError } from "../errors/index.js";
 import { Executable, type KernelCache } from "../executor/executable.js";
 import { FunctionRuntime } from "../executor/functions.js";
 import type { Graph } from "../graph/graph.js";
+import { callFunctions } from "../optimize/lower.js";
 import { lowerBody } from "../optimize/lower-body.js";
 import { partition } from "../placement/partition.js";
 
@@ -33,6 +34,7 @@ export class RegisteredGraph {
         throw new InvalidArgumentError(`Node '${node.name}' is missing a device specification`);
       }
     }
+    callFunctions(graph);
     const incarnationOf = (name: string) => devices.get(name)?.attributes.incarnation ?? 0n;
     const pieces = partition(graph, (node) => node.assignedDevice, { nextName, incarnationOf });
     try {

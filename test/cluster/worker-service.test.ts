@@ -13,8 +13,9 @@ import { createKey } from "../../src/rendezvous/key.js";
 import { workerHandlers } from "../../src/rpc/worker-service.js";
 import { Engine } from "../../src/server/engine.js";
 import { DataType } from "../../src/tensor/dtype.js";
-import { type AttrValue, GraphDef } from "../../src/wire/core.js";
+import { type AttrValue, FunctionDefLibrary, GraphDef } from "../../src/wire/core.js";
 import * as wire from "../../src/wire/worker.js";
+import { floatOp, functionDef } from "../support/graphs.js";
 import { test } from "../support/suite.js";
 
 const TASK = "/job:ps/replica:0/task:0";
@@ -211,6 +212,23 @@ test("a step that is cleaned up while it still runs ends, and so does who waits 
   const error = await waits;
   assert.instance(error, AbortedError);
   assert.is((error as Error).message, "Cleanup 1");
+});
+
+test("a master may leave a node whose op is a function of its library", async () => {
+  await using worker = await open();
+  const graphDef = doubling(worker.incarnation);
+  graphDef.library = {
+    ...FunctionDefLibrary.create(),
+    function: [functionDef("turn", [floatOp("n", "Neg", "x")], { r: "n:y:0" })],
+  };
+  graphDef.node.splice(1, 1, ...graphOf([["y", "turn", ["in"], { _XlaHasReferenceVars: boolValue(false) }]]).node);
+  const handle = await worker.register(graphDef);
+  const key = (name: string) => worker.key(name, DEVICE);
+  const send = [{ name: key("x"), tensor: floats(1, -2) }];
+  const { recv, statusErrorMessage } = await worker.run(handle, 1n, { send, recvKey: [key("y")] });
+  assert.is(statusErrorMessage, "");
+  const { tensor } = recv[0]!;
+  assert.equal(new Float32Array(tensor!.tensorContent!.slice().buffer), Float32Array.of(-1, 2));
 });
 
 test.run();

@@ -1,14 +1,23 @@
 // Which device a request leads to, as a real master with workers 0 and 1 and ps 0 and 1 chose (read from its partition
 // graphs).
 import * as assert from "uvu/assert";
-import { intValue, shapeValue, stringsValue, stringValue, typeValue } from "../../../src/graph/attr-value.js";
+import {
+  funcValue,
+  intValue,
+  shapeValue,
+  stringsValue,
+  stringValue,
+  typesValue,
+  typeValue,
+} from "../../../src/graph/attr-value.js";
 import { FunctionLibrary } from "../../../src/graph/function-library.js";
 import { Graph } from "../../../src/graph/graph.js";
 import { importGraph } from "../../../src/graph/import.js";
 import { createOpRegistry } from "../../../src/ops/registry.js";
 import { place } from "../../../src/placement/place.js";
 import { DataType } from "../../../src/tensor/dtype.js";
-import { type AttrValue, GraphDef, NodeDef } from "../../../src/wire/core.js";
+import { type AttrValue, GraphDef, type NodeDef } from "../../../src/wire/core.js";
+import { nodeDef } from "../../support/graphs.js";
 import { suite } from "../../support/suite.js";
 
 const test = suite("placement/place");
@@ -23,7 +32,7 @@ const node = (
   device: string,
   input: string[] = [],
   attrs: Record<string, AttrValue> = {},
-): NodeDef => ({ ...NodeDef.create(), name, op, device, input, attr: new Map(Object.entries(attrs)) });
+): NodeDef => ({ ...nodeDef(name, op, input, attrs), device });
 
 function placed(nodes: NodeDef[], allowSoftPlacement = false): Graph {
   const graph = new Graph(new FunctionLibrary(registry, "host"));
@@ -113,6 +122,17 @@ test("who takes a handle runs where it was made, whatever it asked for", () => {
   ]);
   assert.is(where(graph, "through"), full("ps:0"));
   assert.is(where(graph, "read"), full("ps:0"));
+});
+
+test("so does a call that wasn't inlined", () => {
+  const type = [DataType.RESOURCE];
+  const f = funcValue({ name: "f", attr: new Map() });
+  const attrs = { f, Tin: typesValue(type), Tout: typesValue([]) };
+  const graph = placed([
+    handle("v", "/job:ps/task:0"),
+    node("call", "StatefulPartitionedCall", "/job:worker/task:1", ["v"], attrs),
+  ]);
+  assert.is(where(graph, "call"), full("ps:0"));
 });
 
 test("an update of a reference runs where the variable is", () => {
