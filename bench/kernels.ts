@@ -257,8 +257,8 @@ async function measure({ work, contestants }: Case, rounds: number, sliceMs: num
 export async function benchKernels(
   print: (line: string) => void,
   words: readonly string[] = [],
-  rounds = 12,
-  sliceMs = 60,
+  rounds = 48,
+  sliceMs = 15,
 ): Promise<void> {
   const require = createRequire(import.meta.url);
   setWasmPaths(`${dirname(require.resolve("@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm"))}/`);

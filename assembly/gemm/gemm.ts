@@ -3,9 +3,13 @@
 import { packA, rowsOfBlock, runBlock } from "./block";
 import { gemvDot, gemvSum } from "./gemv";
 import { BLOCK_BYTES, BLOCK_K, BLOCK_ROWS, packB, packTransposedB, stepsPerBlock } from "./pack";
+import { sumRows } from "./sum-rows";
 import { EDGE_BYTES } from "./tile";
 
-/** B is packed if each of its panels serves at least this many rows of C: packing costs about one pass over B. */
+/** Up to this many rows are summed from B's rows if they are so many bytes long: C's part of them stays in L2. */
+const SUM_ROWS: i32 = 48;
+const SUM_BYTES: i32 = 1024;
+/** Otherwise B is packed if each of its panels serves at least this many rows of C: packing costs about one pass over B. */
 const PACK_B_ROWS: i32 = 25;
 /** A is packed if each of its panels serves at least this many bytes of columns. */
 const PACK_A_BYTES: i32 = 384;
@@ -44,8 +48,16 @@ export function gemm<T>(
     if (ta && ldc == size) return gemvSum<T>(a, lda, k, m, b, bStep, c, accumulate);
     if (!ta && bStep == size) return gemvDot<T>(a, lda, m, k, b, c, ldc, accumulate);
   }
+  let totalBytes = <i32>(<usize>n * size);
+  if (!tb && m <= SUM_ROWS && totalBytes >= SUM_BYTES) {
+    const whole = totalBytes & ~31;
+    sumRows<T>(m, whole, k, a, ta ? size : lda, ta ? lda : size, b, ldb, c, ldc, accumulate);
+    // What is left, narrower than a tile, is a product of its own.
+    totalBytes -= whole;
+    b += whole;
+    c += whole;
+  }
   const blockRows = rowsOfBlock<T>();
-  const totalBytes = <i32>(<usize>n * size);
   const steps = stepsPerBlock(k);
   const packsB = tb || (m >= PACK_B_ROWS && <u64>k * ldb > SMALL_B_BYTES);
   const packsA = ta ? lda >= 2048 && totalBytes >= PACK_A_BYTES : totalBytes >= PACK_A_BYTES;

@@ -3,7 +3,7 @@
 
 /** Steps of k and rows of A and bytes of columns of B that one block holds: A's block fits L2, a panel of B fits L1. */
 export const BLOCK_K: i32 = 384;
-export const BLOCK_ROWS: i32 = 96;
+export const BLOCK_ROWS: i32 = 48;
 export const BLOCK_BYTES: i32 = 2048;
 
 /** Steps of k of each block but the last: as even as they go, in fours. */
@@ -147,27 +147,62 @@ export function packColumns<T>(to: usize, from: usize, ld: usize, width: i32, k:
   }
 }
 
-/** Panels of B, 32 bytes wide, from k source rows as they lie; the last one is filled up with zeros. */
+/**
+ * Panels of B, 32 bytes wide, from k source rows as they lie; the last one is filled up with zeros. Rows are read in
+ * order, four at a time: column by column, those a power of two apart would push each other out of the cache.
+ */
 export function packB<T>(to: usize, from: usize, ld: usize, bytes: i32, k: i32): void {
-  for (; bytes >= 32; bytes -= 32) {
-    let source = from;
-    for (let i = 0; i < k; i++) {
-      v128.store(to, v128.load(source));
-      v128.store(to, v128.load(source, 16), 16);
-      source += ld;
-      to += 32;
+  const panel = (<usize>k) << 5;
+  const whole = bytes & ~31;
+  let i = 0;
+  let start = to;
+  let source = from;
+  for (; i + 4 <= k; i += 4) {
+    let r0 = source;
+    let r1 = r0 + ld;
+    let r2 = r1 + ld;
+    let r3 = r2 + ld;
+    let target = start;
+    for (let at = 0; at < whole; at += 32) {
+      v128.store(target, v128.load(r0));
+      v128.store(target, v128.load(r0, 16), 16);
+      v128.store(target, v128.load(r1), 32);
+      v128.store(target, v128.load(r1, 16), 48);
+      v128.store(target, v128.load(r2), 64);
+      v128.store(target, v128.load(r2, 16), 80);
+      v128.store(target, v128.load(r3), 96);
+      v128.store(target, v128.load(r3, 16), 112);
+      target += panel;
+      r0 += 32;
+      r1 += 32;
+      r2 += 32;
+      r3 += 32;
     }
-    from += 32;
+    start += 128;
+    source += <usize>4 * ld;
   }
-  if (bytes > 0) {
-    const zero = i32x4.splat(0);
-    for (let i = 0; i < k; i++) {
-      v128.store(to, zero);
-      v128.store(to, zero, 16);
-      for (let at = 0; at < bytes; at += 4) store<u32>(to + at, load<u32>(from + at));
-      from += ld;
-      to += 32;
+  for (; i < k; i++) {
+    let target = start;
+    for (let at = 0; at < whole; at += 32) {
+      v128.store(target, v128.load(source + at));
+      v128.store(target, v128.load(source + at, 16), 16);
+      target += panel;
     }
+    start += 32;
+    source += ld;
+  }
+  if (whole < bytes) packNarrow(to + <usize>(whole >> 5) * panel, from + whole, ld, bytes - whole, k);
+}
+
+/** A panel of B from fewer than 32 bytes of columns, filled up with zeros. */
+function packNarrow(to: usize, from: usize, ld: usize, bytes: i32, k: i32): void {
+  const zero = i32x4.splat(0);
+  for (let i = 0; i < k; i++) {
+    v128.store(to, zero);
+    v128.store(to, zero, 16);
+    for (let at = 0; at < bytes; at += 4) store<u32>(to + at, load<u32>(from + at));
+    from += ld;
+    to += 32;
   }
 }
 

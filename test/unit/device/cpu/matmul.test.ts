@@ -88,6 +88,23 @@ test("sizes across the edges of the blocks, for every tile", () => {
   }
 });
 
+test("few rows of A, around the borders of what is summed row by row", () => {
+  for (const bench of all) {
+    const next = randomizer(5);
+    for (const ta of flags)
+      for (const m of [2, 3, 8, 47, 48, 49])
+        for (const n of [255, 256, 257, 263, 264, 1024, 1031])
+          for (const k of m < 9 ? [1, 3, 4, 6, 13] : [5]) {
+            const padding = next() < 0.5 ? 0 : 3;
+            const accumulate = next() < 0.5 ? 0 : 1;
+            checkExact(bench, "f32", { ta, tb: 0, m, n, k, padding, accumulate }, next);
+            checkExact(bench, "f64", { ta, tb: 0, m, n: n >> 1, k, padding, accumulate }, next);
+          }
+    checkExact(bench, "f32", { ta: 0, tb: 0, m: 5, n: 2060, k: 1026, padding: 0, accumulate: 0 }, next);
+    checkExact(bench, "f64", { ta: 1, tb: 0, m: 4, n: 1027, k: 19, padding: 1, accumulate: 1 }, next);
+  }
+});
+
 test("integers wrap around as they do in TensorFlow", () => {
   for (const bench of all) {
     const next = randomizer(3);
@@ -96,6 +113,7 @@ test("integers wrap around as they do in TensorFlow", () => {
       [1, 0, 5, 9, 300],
       [0, 1, 1, 7, 11],
       [1, 1, 6, 1, 12],
+      [0, 0, 3, 259, 7],
     ] as const) {
       bench.reset();
       const wide = () => Math.floor((next() - 0.5) * 4294967296);
@@ -142,6 +160,7 @@ test("NaN and infinity reach exactly the rows and columns that they touch", () =
       [13, 21, 40],
       [1, 21, 40],
       [13, 1, 40],
+      [13, 261, 43],
     ] as const) {
       bench.reset();
       const a = bench.place(Float32Array, new Float32Array(m * k).fill(1));
