@@ -256,8 +256,12 @@ function flagsOf(node: Node): number {
   return (reads ? READS_REFS : 0) | (node.op.allowsUninitializedInput ? ALLOWS_UNINITIALIZED : 0);
 }
 
+/** Longer texts get no more names: a status travels in a header, and calls may be nested by the thousand. */
+const LONGEST_TEXT = 8192;
+
 /** The same error, naming the node as TensorFlow does, so that a Python client can find it in its graph. */
 export function withNode(error: OpError, name: string, origin: Node["debugInfo"]): OpError {
+  if (error.message.length > LONGEST_TEXT) return error;
   const suffix = error.message.includes("[[") ? name : locationOf(name, origin);
   return error.withMessage(`${error.message}\n\t [[${suffix}]]`);
 }

@@ -63,7 +63,7 @@ export class FunctionRuntime {
       const { reason } = caller.services.cancellation;
       if (reason !== null) throw reason;
       if (depth > MAX_DEPTH)
-        throw new InvalidArgumentError(`Function ${callee.name} calls itself more than ${MAX_DEPTH} deep`);
+        throw new InvalidArgumentError(`Calls are nested more than ${MAX_DEPTH} deep, at function ${callee.name}`);
       if (args.length !== callee.inputTypes.length) {
         throw new InvalidArgumentError(`Expects ${callee.inputTypes.length} arguments, but ${args.length} is provided`);
       }
@@ -78,10 +78,13 @@ export class FunctionRuntime {
       done(error as Error, []);
       return;
     }
-    const step = new Step(callee.executable, caller.services, args, done, depth);
     const { now, yieldThen } = caller.services;
+    const isStackFull = depth % STACKED_CALLS === 0;
+    // A call may end its caller, that one its own: what went down over the event loop comes back over it.
+    const ended: CallDone = isStackFull ? (error, outputs) => yieldThen(() => done(error, outputs)) : done;
+    const step = new Step(callee.executable, caller.services, args, ended, depth);
     // A loop of calls must not keep the event loop from serving others.
-    if (depth % STACKED_CALLS === 0 || now() > this.#sliceEnds) {
+    if (isStackFull || now() > this.#sliceEnds) {
       yieldThen(() => {
         this.#sliceEnds = now() + SLICE_MS;
         step.start();

@@ -2,7 +2,7 @@
 // error of ours, in time; the stack never decides. Nothing of it stays.
 import * as assert from "uvu/assert";
 import { Code, toOpError } from "../../src/errors/index.js";
-import { stringValue } from "../../src/graph/attr-value.js";
+import { boolValue, stringValue } from "../../src/graph/attr-value.js";
 import { type FunctionDef, type GraphDef, WireError } from "../../src/wire/core.js";
 import {
   CloseSessionRequest,
@@ -59,18 +59,28 @@ test("frames inside frames", async () => {
 });
 
 /** `f0(one)`, where each function but the last calls the next one that many times and adds. */
-function calls(depth: number, times: 1 | 2): GraphDef {
+function calls(depth: number, times: 1 | 2, attr: FunctionDef["attr"] = new Map()): GraphDef {
   const functions = Array.from({ length: depth }, (_, i): FunctionDef => {
-    if (i === depth - 1) return functionDef(`f${i}`, [floatOp("sum", "Identity", "x")], { y: "sum:output:0" });
+    if (i === depth - 1)
+      return { ...functionDef(`f${i}`, [floatOp("sum", "Identity", "x")], { y: "sum:output:0" }), attr };
     const calling = ["a", "b"].slice(0, times).map((name) => callDef(name, `f${i + 1}`, "x"));
     const sum = floatOp("sum", "Add", "a:output:0", times === 1 ? "x" : "b:output:0");
-    return functionDef(`f${i}`, [...calling, sum], { y: "sum:z:0" });
+    return { ...functionDef(`f${i}`, [...calling, sum], { y: "sum:z:0" }), attr };
   });
   return graphDefOf([one, callDef("call", "f0", "one")], functions);
 }
 
 test("functions that call functions", async () => {
   assert.is(await outcome(calls(DEPTH, 1), "call:0"), DEPTH);
+});
+
+// They aren't inlined: each is a step inside its caller's, and ends it.
+test("functions that stay calls", async () => {
+  const stays = new Map([["_noinline", boolValue(true)]]);
+  assert.is(await outcome(calls(9000, 1, stays), "call:0"), 9000);
+  const refused = String(await outcome(calls(MESSAGES, 1, stays), "call:0"));
+  assert.match(refused, /Calls are nested more than 10000 deep, at function f10000\n/);
+  assert.ok(refused.length < 10_000, `an error of ${refused.length} characters`);
 });
 
 // Nobody can wait for the end of the second one.
