@@ -26,9 +26,11 @@ MIXES = {
 _REAL = """
 import json, sys
 import tensorflow as tf
+from google.protobuf import json_format
+config = json_format.Parse(sys.argv[2], tf.compat.v1.ConfigProto())
 servers = []
 for cluster, job, task in json.loads(sys.argv[1]):
-    servers.append(tf.distribute.Server(tf.train.ClusterSpec(cluster), job, task))
+    servers.append(tf.distribute.Server(tf.train.ClusterSpec(cluster), job, task, config=config))
 print("Started server with target: all", flush=True)
 sys.stdin.read()
 """
@@ -61,17 +63,30 @@ class Cluster:
         """The same mix on other ports, none of whose tasks runs yet: for programs that end and start them."""
         return Cluster(self.ours)
 
-    def spawn(self, job, task):
-        """A process with this task alone."""
-        if (job, task) not in self.ours:
-            command = [sys.executable, "-c", _REAL, json.dumps([(self.jobs, job, task)])]
-            return servers.ServerProcess(command, servers.real_environment(), 120)
-        command = [os.environ.get("NODE", "node"), str(servers.ROOT / "dist/lib/cli/main.js"), "serve"]
-        command += ["--cluster", json.dumps(self.jobs), "--job", job, "--task", str(task)]
-        return servers.ServerProcess(command, dict(os.environ), 60)
+    def spawn(self, job, task, config=None):
+        """A process with this task alone. `config`: a ConfigProto as JSON has it."""
+        (process,) = start([(self, job, task)], config)
+        return process
 
     def targets(self):
         return [self.target(job, task) for job, task in TASKS]
+
+
+def start(tasks, config=None):
+    """Processes for `(cluster, job, task)` each: one for all real ones, one for every one of ours."""
+    config = json.dumps(config or {})
+    processes, real = [], []
+    for cluster, job, task in tasks:
+        if (job, task) not in cluster.ours:
+            real.append((cluster.jobs, job, task))
+            continue
+        command = [os.environ.get("NODE", "node"), str(servers.ROOT / "dist/lib/cli/main.js"), "serve"]
+        command += ["--cluster", json.dumps(cluster.jobs), "--job", job, "--task", str(task), "--config", config]
+        processes.append(servers.ServerProcess(command, dict(os.environ), 60))
+    if real:
+        command = [sys.executable, "-c", _REAL, json.dumps(real), config]
+        processes.append(servers.ServerProcess(command, servers.real_environment(), 120))
+    return processes
 
 
 class Clusters:
@@ -89,16 +104,7 @@ class Clusters:
 
     def _start(self):
         self.clusters = {name: Cluster(ours) for name, ours in MIXES.items()}
-        real = []
-        for name, ours in MIXES.items():
-            cluster = self.clusters[name]
-            for job, task in TASKS:
-                if (job, task) in ours:
-                    self.processes.append(cluster.spawn(job, task))
-                else:
-                    real.append((cluster.jobs, job, task))
-        command = [sys.executable, "-c", _REAL, json.dumps(real)]
-        self.processes.append(servers.ServerProcess(command, servers.real_environment(), 120))
+        self.processes = start([(cluster, job, task) for cluster in self.clusters.values() for job, task in TASKS])
 
     def log(self):
         return "".join(process.log() for process in self.processes)

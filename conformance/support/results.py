@@ -11,7 +11,7 @@ import numpy as np
 
 HOST = socket.gethostname()
 _RULES = [
-    (re.compile(r"\nAdditional GRPC error information from remote target .*?(?=\n\t \[\[|\Z)", re.S), ""),
+    (re.compile(r"\nAdditional GRPC error information from remote target .*?(?=\n\t \[\[|\nThe error could be|\Z)", re.S), ""),
     (re.compile(r"(?m)^ *File \".*\", line \d+, in .*\n"), ""),
     # What a real server's Python says of the place in its own files.
     (re.compile(r"\nTraceback \(most recent call last\):\n\n.*?\n\n(?=\n\t \[\[)", re.S), ""),

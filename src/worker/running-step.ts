@@ -110,7 +110,8 @@ export class RunningStep {
       };
       const step = new Step(part.executable, services, [], (error) => {
         if (error !== null && first === null) {
-          first = error;
+          // Who fails cancels the others, which may be through before it.
+          first = this.cancellation.reason ?? error;
           this.cancellation.cancel(error);
         }
         this.#executors--;
