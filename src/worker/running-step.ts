@@ -72,6 +72,12 @@ export class RunningStep {
     return this.#collectives;
   }
 
+  /** Fails all who wait for anything of it, and all who come. */
+  abort(error: () => Error): void {
+    this.rendezvous.abort(error);
+    this.#collectives?.buffers.abort(error());
+  }
+
   /** Starts one executor a device. */
   start(
     graph: RegisteredGraph,

@@ -118,7 +118,7 @@ export class StepTable {
     for (const [step, { since }] of this.#parked) {
       if (since > oldest) continue;
       this.remove(step.stepId);
-      step.rendezvous.abort(() => new DeadlineExceededError(`Step ${step.stepId} has not begun in time`));
+      step.abort(() => new DeadlineExceededError(`Step ${step.stepId} has not begun in time`));
       step.cleanUp();
     }
   }

@@ -224,7 +224,7 @@ export class Worker implements WorkerInterface {
     read: (at: number, bytes: number) => T,
   ): Promise<T> {
     if (this.#closing !== null) throw this.#closing;
-    const own = this.localDevice(device).attributes.incarnation;
+    const own = this.#memberDevice(device).attributes.incarnation;
     if (own !== incarnation) {
       throw new FailedPreconditionError(
         `RecvBuf expects a different device incarnation: ${incarnation} vs. ${own}. Your worker job that contains the ` +
@@ -254,6 +254,14 @@ export class Worker implements WorkerInterface {
     const local = name.slice(Math.max(0, name.indexOf("/device:")));
     const device = this.devices.find(({ attributes }) => local !== "" && attributes.name.endsWith(local));
     if (device === undefined) throw new InvalidArgumentError(`${local} unknown device.`);
+    return device;
+  }
+
+  /** Other than with tensors, a full name has to be one of this task. */
+  #memberDevice(name: string): Device {
+    if (!name.startsWith("/job:")) return this.localDevice(name);
+    const device = this.devices.find(({ attributes }) => attributes.name === name);
+    if (device === undefined) throw new InvalidArgumentError(`${name} unknown device.`);
     return device;
   }
 
@@ -306,7 +314,10 @@ export class Worker implements WorkerInterface {
   async close(reason: Error, keep: (resources: ResourceManager) => Promise<void> = nothing): Promise<void> {
     this.#closing = reason;
     this.runtime.collectives.close(toOpError(reason));
-    for (const step of this.#steps.values()) step.cancellation.cancel(reason);
+    for (const step of this.#steps.values()) {
+      step.cancellation.cancel(reason);
+      step.abort(() => reason);
+    }
     await Promise.all(this.#steps.ids().map((stepId) => this.cleanupGraph(stepId)));
     for (const [handle, session] of this.#sessions) this.#drop(handle, session);
     this.#steps.close();
