@@ -53,6 +53,12 @@ async function generatedBy(script, files) {
     : made;
 }
 
+/** The package's own declarations, as a program for Node alone reads them: without a browser's types. */
+function declarations() {
+  const strict = ["--noEmit", "--ignoreConfig", "--strict", "--module", "nodenext", "--types", "node"];
+  return run("tsc", ...strict, "--lib", "es2023,esnext.disposable", "dist/src/index.d.ts");
+}
+
 /** In order: the first makes what the others look at. */
 const checks = {
   build: () => run("scripts/ready.mjs"),
@@ -60,6 +66,7 @@ const checks = {
   biome: () => run("biome", "check", ".", "--max-diagnostics=50"),
   rooms: () => run("depcruise", ...cruised, "--output-type", "err-long"),
   knip: () => run("knip"),
+  types: declarations,
   size: () => run("scripts/size.mjs"),
   pack: packed,
   publint: () => run("publint", tarball, "--strict"),

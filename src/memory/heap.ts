@@ -47,6 +47,12 @@ export interface HeapOptions {
   readonly maximumBytes?: number;
 }
 
+/** What a heap needs of a `WebAssembly.Memory`, whose own type comes with a browser's: not every program has that. */
+export interface GrowingMemory {
+  readonly buffer: ArrayBufferLike;
+  grow(pages: number): number;
+}
+
 export class Heap {
   // Views over the whole memory, renewed when it grows: read them from the heap each time, never keep them.
   u8!: Uint8Array;
@@ -73,7 +79,7 @@ export class Heap {
    * @param base first byte that the kernels' own data doesn't use
    */
   constructor(
-    readonly memory: WebAssembly.Memory,
+    readonly memory: GrowingMemory,
     base: number,
     options: HeapOptions = {},
   ) {
