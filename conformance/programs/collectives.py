@@ -13,6 +13,8 @@ from support.results import failure
 
 v1, raw = tf.compat.v1, tf.raw_ops
 MIXES = ("master ours", "worker ours", "all ours")
+# Of what takes many clusters: those in which each side hears of the other's errors.
+MIXED = ("master ours", "worker ours")
 CONFIG = {"deviceCount": {"CPU": 2}, "experimental": {"collectiveGroupLeader": "/job:worker/replica:0/task:0"}}
 # In the order of their ranks.
 DEVICES = [f"/job:worker/task:{task}/cpu:{index}" for task in (0, 1) for index in (0, 1)]
@@ -185,7 +187,7 @@ def form(one):
     one_after_the_other(one, (0, lambda: reduce(0, ONES, keys(1))), (1, lambda: reduce(2, ONES, keys(1))))
 
 
-@program(cluster=True, deadline=200, mixes=MIXES)
+@program(cluster=True, deadline=200, mixes=MIXED)
 def misfits(cluster, record):
     with clusters(cluster, 2 * len(MISFITS)) as made:
         for name, (first, second, formed) in MISFITS.items():
@@ -196,7 +198,7 @@ def misfits(cluster, record):
                 record(f"{name}, task {members[0][0]} first", one_after_the_other(one, *members))
 
 
-@program(cluster=True, deadline=120, mixes=MIXES)
+@program(cluster=True, deadline=120, mixes=("master ours",))
 def refused(cluster, record):
     """What one member alone is told."""
     wrong = {
@@ -224,7 +226,7 @@ def refused(cluster, record):
         record("one too many", alone(one, 1, lambda: reduce(3, ONES, keys(2))))
 
 
-@program(cluster=True, deadline=120, mixes=MIXES)
+@program(cluster=True, deadline=120, mixes=("master ours", "all ours"))
 def a_member_goes(cluster, record):
     """Killed while the other waits for its bytes, and back."""
     one = cluster.fresh()
