@@ -30,8 +30,9 @@ const table = (op: string, mutable: boolean): Kernel =>
     };
   });
 
-const tableOf = (step: KernelStep): LookupTable =>
-  step.resources.resolve(typedHandleOf(step, 0, TABLE_TYPE)) as LookupTable;
+const handleOf = (step: KernelStep): ResourceHandle => typedHandleOf(step, 0, TABLE_TYPE);
+
+const tableOf = (step: KernelStep): LookupTable => step.resources.resolve(handleOf(step)) as LookupTable;
 
 function checkTypes(found: LookupTable, keys: Tensor, values: Tensor): void {
   const { keyType, valueType } = found.options;
@@ -60,6 +61,10 @@ function emit(step: KernelStep, output: number, dtype: DataType, shape: Shape, v
 
 const initialize = kernel("InitializeTableV2", "CPU", {}, () => (step) => {
   const found = tableOf(step);
+  if (found.options.mutable) {
+    const { container, name } = handleOf(step);
+    throw new InvalidArgumentError(`Table ${container} ${name} is not initializable`);
+  }
   const [keys, values] = [step.input(1), step.input(2)];
   if (keys.shape.length !== 1)
     throw new InvalidArgumentError(`Keys must be a vector, but received shape${shapeString(keys.shape)}`);
@@ -96,17 +101,14 @@ const insert = (op: string, replaces: boolean): Kernel =>
       throw new InvalidArgumentError(
         `Expected shape ${shapeString(keys.shape)} for value, got ${shapeString(values.shape)}`,
       );
-    const list = valuesOf(step, values);
-    if (replaces) found.entries.clear();
-    keysOf(step, keys).forEach((key, i) => {
-      found.entries.set(key, list[i]!);
-    });
+    if (replaces) found.replace(keysOf(step, keys), valuesOf(step, values));
+    else found.insert(keysOf(step, keys), valuesOf(step, values));
     return DONE;
   });
 
 const remove = kernel("LookupTableRemoveV2", "CPU", {}, () => (step) => {
   const found = tableOf(step);
-  for (const key of keysOf(step, step.input(1))) found.entries.delete(key);
+  found.remove(keysOf(step, step.input(1)));
   return DONE;
 });
 
@@ -119,7 +121,9 @@ const size = kernel("LookupTableSizeV2", "CPU", {}, () => (step) => {
 const bytesOf = (key: TableKey): Uint8Array => Uint8Array.from(key as string, (letter) => letter.charCodeAt(0));
 
 const exportAll = kernel("LookupTableExportV2", "CPU", {}, () => (step) => {
-  const { entries, options } = tableOf(step);
+  const found = tableOf(step);
+  found.checkExportable();
+  const { entries, options } = found;
   const keys = [...entries.keys()].map((key) => (options.keyType === DataType.STRING ? bytesOf(key) : (key as number)));
   emit(step, 0, options.keyType, [entries.size], keys);
   emit(step, 1, options.valueType, [entries.size], [...entries.values()]);

@@ -178,6 +178,37 @@ def table(key, value, mutable):
     return build
 
 
+def filled_once(imports):
+    """What an immutable table takes and refuses, filled by an op of its own or as Python's tables are, by an import."""
+
+    def build():
+        k, v = v1.placeholder(tf.string, None, "k"), v1.placeholder(tf.int64, None, "v")
+        h = raw.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, name="h")
+        fill = raw.LookupTableImportV2 if imports else raw.InitializeTableV2
+        put, insert = fill(table_handle=h, keys=k, values=v, name="put"), raw.LookupTableInsertV2(table_handle=h, keys=k, values=v, name="insert")
+        remove = raw.LookupTableRemoveV2(table_handle=h, keys=k, name="remove")
+        find = raw.LookupTableFindV2(table_handle=h, keys=k, default_value=tf.constant(-1, tf.int64), name="find")
+        size = raw.LookupTableSizeV2(table_handle=h, name="size")
+        export = tf.shape(raw.LookupTableExportV2(table_handle=h, Tkeys=tf.string, Tvalues=tf.int64, name="export").keys)
+        given = lambda keys, *values: {k: S(list(keys)), v: np.array(values, np.int64)}  # noqa: E731
+        a = {k: S(["a", "q"])}
+        steps = [({}, [size]), (a, [find]), ({}, [export]), (given("aa", 1, 2), [put]), (a, [find]), ({}, [size]), (given(""), [put]), (given("aab", 1, 1, 2), [put]), (a, [find]), ({}, [export])]
+        for more in (given("ab", 1, 2), given("a", 1), given("ab", 1, 3), given("abc", 1, 2, 3), given(""), given("ab", 1)):
+            steps += [(more, [put]), (a, [find]), ({}, [size])]
+        return steps + [(given("z", 1), [insert]), (given("zy", 1), [insert]), (a, [remove]), (a, [find])]
+
+    return build
+
+
+def mutable_imports():
+    k, v = v1.placeholder(tf.string, None, "k"), v1.placeholder(tf.int64, None, "v")
+    h = raw.MutableHashTableV2(key_dtype=tf.string, value_dtype=tf.int64, shared_name="m", name="h")
+    put, size = raw.LookupTableImportV2(table_handle=h, keys=k, values=v, name="put"), raw.LookupTableSizeV2(table_handle=h, name="size")
+    init = raw.InitializeTableV2(table_handle=h, keys=k, values=v, name="init")
+    given = lambda keys, *values: {k: S(list(keys)), v: np.array(values, np.int64)}  # noqa: E731
+    return [(given("abc", 1, 2, 3), [put]), ({}, [size]), (given("d", 4), [put]), ({}, [size]), (given("ab", 4), [put]), (given(""), [put]), ({}, [size]), (given("a", 1), [init]), (given("ab", 1), [init])]
+
+
 def barriers():
     q = raw.FIFOQueueV2(component_types=[tf.int32], shapes=[], capacity=3, shared_name="shared", name="q")
     same = raw.FIFOQueueV2(component_types=[tf.int32], shapes=[], capacity=3, shared_name="shared", name="same")
@@ -221,6 +252,9 @@ def cases(family):
             if mutable and key == value == tf.string:
                 continue
             family.program(f"{'Mutable' if mutable else ''}HashTableV2 {key.name} {value.name}", table(key, value, mutable))
+    for imports in (False, True):
+        family.program(f"HashTableV2 filled by {'an import' if imports else 'its op'}", filled_once(imports))
+    family.program("MutableHashTableV2 filled by an import", mutable_imports)
     I = lambda *v: np.array(v, i32)  # noqa: E731
     family.op("StringJoin", [[S(["a", "b"]), S("-"), S(["c", "d"])]], [[S("x"), S("y"), S("z")]], [[S(["a"]), S(["b", "c"]), S("")]], separator=":", label="")
     family.op("StringLength", [S(["", "abc", "ä"])], unit="BYTE")
