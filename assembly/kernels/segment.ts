@@ -76,6 +76,37 @@ function sorted<T>(
   }
 }
 
+/** Every row that was in a segment gets the segment's row of `grad` once more, times the segment's scale. */
+function spread<T>(
+  grad: usize, scales: usize, rows: usize, rowsWide: i32, ids: usize, idsWide: i32, y: usize, n: i32, rowsOfY: i32,
+  length: i32,
+): void {
+  const bytes = <usize>length * sizeof<T>();
+  memory.fill(y, 0, <usize>rowsOfY * bytes);
+  for (let i = 0; i < n; i++) {
+    const segment = <usize>index(ids, idsWide, i);
+    const from = grad + segment * bytes;
+    const to = y + <usize>index(rows, rowsWide, i) * bytes;
+    const scale = load<T>(scales + segment * sizeof<T>());
+    for (let k: usize = 0; k < bytes; k += sizeof<T>()) {
+      store<T>(to + k, (load<T>(to + k) + load<T>(from + k) * scale) as T);
+    }
+  }
+}
+
+export function segment_spread_f32(
+  grad: usize, scales: usize, rows: usize, rowsWide: i32, ids: usize, idsWide: i32, y: usize, n: i32, rowsOfY: i32,
+  length: i32,
+): void {
+  spread<f32>(grad, scales, rows, rowsWide, ids, idsWide, y, n, rowsOfY, length);
+}
+export function segment_spread_f64(
+  grad: usize, scales: usize, rows: usize, rowsWide: i32, ids: usize, idsWide: i32, y: usize, n: i32, rowsOfY: i32,
+  length: i32,
+): void {
+  spread<f64>(grad, scales, rows, rowsWide, ids, idsWide, y, n, rowsOfY, length);
+}
+
 // @ts-ignore: decorator
 @inline
 function identity<T>(op: i32): T {

@@ -8,6 +8,7 @@ import { shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction } from "./cpu.js";
 import { segmentCodes } from "./opcodes.js";
+import { elementsOf } from "./support/elements.js";
 import { readInt } from "./support/index-tensor.js";
 
 const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
@@ -137,8 +138,77 @@ const sparse = (name: string): Kernel =>
     },
   );
 
+/** What a segment's row of the gradient counts for, by how many rows are in the segment. */
+const SCALES: Readonly<Record<string, (count: number) => number>> = {
+  Sum: () => 1,
+  Mean: (count) => 1 / Math.max(count, 1),
+  SqrtN: (count) => 1 / Math.sqrt(Math.max(count, 1)),
+};
+
+function sizeOf(heap: Heap, count: Tensor): number {
+  if (count.shape.length > 0) throw new InvalidArgumentError("output_dim0 should be a scalar.");
+  const size = readInt(heap, count);
+  if (size < 0) throw new InvalidArgumentError(`Expected a non-negative size, got ${size}`);
+  return size;
+}
+
+/** How many rows each segment has. */
+function countRows(heap: Heap, ids: Tensor, segments: number): Float64Array {
+  if (at(heap, ids, ids.size - 1) >= segments) throw new InvalidArgumentError("Invalid number of segments");
+  const counts = new Float64Array(segments);
+  for (let i = 0; i < ids.size; i++) {
+    const id = at(heap, ids, i);
+    if (id < 0 || id >= segments) throw new InvalidArgumentError(`Segment id ${id} out of range [0, ${segments}).`);
+    counts[id]!++;
+  }
+  return counts;
+}
+
+function checkRows(heap: Heap, indices: Tensor, rows: number): void {
+  for (let i = 0; i < indices.size; i++) {
+    const row = at(heap, indices, i);
+    if (row < 0 || row >= rows) throw new InvalidArgumentError(`Index ${row} out of range [0, ${rows}).`);
+  }
+}
+
+const sparseGrad = (name: string): Kernel =>
+  kernel(`SparseSegment${name}Grad`, "CPU", { T: ["float", "double"], Tidx: INDICES, Tsegmentids: INDICES }, (node) => {
+    const compute = wasmFunction(node, "segment_spread", node.inputTypes[0]!);
+    const scaleOf = SCALES[name]!;
+    return (step) => {
+      const { heap } = step;
+      const grad = step.input(0);
+      const indices = step.input(1);
+      const ids = step.input(2);
+      if (indices.shape.length !== 1) throw new InvalidArgumentError("indices should be a vector.");
+      if (ids.shape.length !== 1) throw new InvalidArgumentError("segment_ids should be a vector.");
+      const rows = sizeOf(heap, step.input(3));
+      if (ids.size !== indices.size) throw new InvalidArgumentError("segment_ids and indices should have same size.");
+      if (grad.shape.length < 1) throw new InvalidArgumentError("Index must be less than 0, got 0");
+      const y = step.allocateOutput(0, [rows, ...grad.shape.slice(1)]);
+      if (y.size === 0) return DONE;
+      if (ids.size === 0) {
+        heap.u8.fill(0, y.ptr, y.ptr + y.bytes);
+        return DONE;
+      }
+      const counts = countRows(heap, ids, grad.shape[0]!);
+      checkRows(heap, indices, rows);
+      const scales = step.allocate(grad.dtype, [counts.length]);
+      const { view, base } = elementsOf(heap, scales);
+      counts.forEach((count, i) => {
+        view[base + i] = scaleOf(count);
+      });
+      const [wideRows, wideIds] = [Number(isWide(indices)), Number(isWide(ids))];
+      const length = y.size / rows;
+      compute(grad.ptr, scales.ptr, indices.ptr, wideRows, ids.ptr, wideIds, y.ptr, ids.size, rows, length);
+      scales.release();
+      return DONE;
+    };
+  });
+
 export const segmentKernels: readonly Kernel[] = [
   ...["Sum", "Mean", "Prod", "Min", "Max"].map(sorted),
   ...["Sum", "Prod", "Min", "Max"].map(unsorted),
   ...["Sum", "Mean", "SqrtN"].map(sparse),
+  ...["Sum", "Mean", "SqrtN"].map(sparseGrad),
 ];

@@ -257,6 +257,8 @@ export interface WasmExports {
   hash_legacy(p: number, n: number, y: number): void;
   hash_keyed(p: number, n: number, y: number, key: number): void;
   // ./kernels/segment
+  segment_spread_f32(grad: number, scales: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, rowsOfY: number, length: number): void;
+  segment_spread_f64(grad: number, scales: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, rowsOfY: number, length: number): void;
   segment_f32(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;
   unsorted_segment_f32(op: number, data: number, ids: number, wide: number, y: number, n: number, segments: number, length: number): void;
   segment_f64(op: number, data: number, rows: number, rowsWide: number, ids: number, idsWide: number, y: number, n: number, segments: number, length: number): void;

@@ -87,6 +87,14 @@ function sparseSegment({ inputs }: ShapeContext): PartialShape {
   return concatenate(vector(UNKNOWN), subshape(data, 1));
 }
 
+function sparseSegmentGrad(context: ShapeContext): PartialShape {
+  const grad = withRankAtLeast(context.inputs[0]!, 1);
+  const indices = withRank(context.inputs[1]!, 1);
+  mergeShapes(withRank(context.inputs[2]!, 1), indices);
+  withRank(context.inputs[3]!, 0);
+  return concatenate(vector(dimFrom(context, 3)), subshape(grad, 1));
+}
+
 function bincount(context: ShapeContext): PartialShape {
   withRank(context.inputs[1]!, 0);
   return vector(dimFrom(context, 1));
@@ -113,6 +121,9 @@ export const reduceShapes: ShapeTable = {
     unsortedSegment(context),
   ]),
   ...forOps("SparseSegmentSum SparseSegmentMean SparseSegmentSqrtN", (context) => [sparseSegment(context)]),
+  ...forOps("SparseSegmentSumGrad SparseSegmentMeanGrad SparseSegmentSqrtNGrad", (context) => [
+    sparseSegmentGrad(context),
+  ]),
   Bincount: (context) => [bincount(context)],
   DenseBincount: (context) => [denseBincount(context)],
   Where: ({ inputs }) => [[UNKNOWN, inputs[0]?.length ?? UNKNOWN]],

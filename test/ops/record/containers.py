@@ -206,7 +206,7 @@ def mutable_imports():
     put, size = raw.LookupTableImportV2(table_handle=h, keys=k, values=v, name="put"), raw.LookupTableSizeV2(table_handle=h, name="size")
     init = raw.InitializeTableV2(table_handle=h, keys=k, values=v, name="init")
     given = lambda keys, *values: {k: S(list(keys)), v: np.array(values, np.int64)}  # noqa: E731
-    return [(given("abc", 1, 2, 3), [put]), ({}, [size]), (given("d", 4), [put]), ({}, [size]), (given("ab", 4), [put]), (given(""), [put]), ({}, [size]), (given("a", 1), [init]), (given("ab", 1), [init])]
+    return [(given("abc", 1, 2, 3), [put]), ({}, [size]), (given("d", 4), [put]), ({}, [size]), (given(""), [put]), ({}, [size]), (given("a", 1), [init])]
 
 
 def barriers():

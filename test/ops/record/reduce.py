@@ -114,6 +114,17 @@ def cases(family):
             family.op(op, [data, np.array([0, 4, 1, 1], i32), np.array([0, 0, 1, 3], i32)],
                       [data, np.array([0, 9], i32), np.array([0, 1], i32)], [data, np.array([0, 1], i32), np.array([1, 0], i32)],
                       [data, np.array([0, 1, 2], i32), np.array([0, 1], i32)], compare=rule(dtype))
+    for op in ("SparseSegmentSumGrad", "SparseSegmentMeanGrad", "SparseSegmentSqrtNGrad"):
+        for dtype in FLOATS:
+            for ids in INTS:
+                grad = family.normal((3, 4), dtype)
+                I = lambda *v: np.array(v, ids)  # noqa: E731
+                family.op(op, [grad, I(0, 7, 3, 3, 0), I(0, 0, 1, 2, 2), i32(9)], [grad, I(0, 7, 3, 3, 0), I(0, 0, 1, 1, 1), i32(9)],
+                          [grad, I(0, 7, 3, 3, 0), I(2, 0, 1, 0, 2), i32(9)], [grad[:, 0].copy(), I(1, 1), I(0, 2), i32(2)],
+                          [grad, I(0), I(3), i32(9)], [grad, I(0, 1), I(-1, 0), i32(9)], [grad, I(9), I(0), i32(9)], [grad, I(-1), I(0), i32(9)],
+                          [grad, I(0, 1), I(0), i32(9)], [grad, I(0), I(0), i32(0)], [grad, I(0), I(0), i32(-1)], [grad, I(0), I(0), np.array([1], i32)],
+                          [grad, I(0).reshape(1, 1), I(0), i32(1)], [grad, I(0), I(0).reshape(1, 1), i32(1)], [dtype(1), I(0), I(0), i32(1)],
+                          compare=rule(dtype), label=f"{dtype.__name__} {ids.__name__}")
     for dtype in INTS + FLOATS:
         for binary in (False, True):
             size = i32(6)
