@@ -46,6 +46,8 @@ export interface Instance {
 /** More than any cluster has, few enough to fit in memory: who asks may be anybody. */
 const MOST_GROUPS = 10_000;
 const MOST_INSTANCES = 100_000;
+/** Members of a group, and requests that wait for one. */
+const MOST_MEMBERS = 10_000;
 
 export class CollectiveResolver {
   readonly #groups = new Map<number, GroupRecord>();
@@ -139,6 +141,8 @@ export class CollectiveResolver {
       record.waiters.reject(record.error);
       throw record.error;
     }
+    if (record.devices.size >= MOST_MEMBERS || record.waiters.size >= MOST_MEMBERS)
+      throw new ResourceExhaustedError("Too many members of a collective group");
     record.devices.set(device.name, device);
     if (record.group === null && record.devices.size === record.size) {
       record.group = groupOf(request.groupKey, record.deviceType, [...record.devices.values()]);

@@ -154,19 +154,23 @@ export class MasterSession {
     });
   }
 
-  async partialRunSetup(signature: Signature): Promise<string> {
-    const handle = String(this.#nextPartial++);
-    const held = this.#plans.take(signature);
-    try {
-      const plan = await held.plan;
-      const stepId = hasOwnIds(plan) ? this.context.newStepId() : await this.#nextStepId(plan, new Cancellation());
-      const run = new PartialRun(plan, this.handle, stepId);
-      this.#partialRuns.set(handle, { run, held });
-    } catch (error) {
-      this.#plans.release(held);
-      throw error;
-    }
-    return handle;
+  partialRunSetup(signature: Signature): Promise<string> {
+    const cancellation = new Cancellation();
+    return this.#track(cancellation, async () => {
+      const handle = String(this.#nextPartial++);
+      const held = this.#plans.take(signature);
+      try {
+        const plan = await held.plan;
+        const stepId = hasOwnIds(plan) ? this.context.newStepId() : await this.#nextStepId(plan, cancellation);
+        if (cancellation.reason !== null) throw cancellation.reason;
+        const run = new PartialRun(plan, this.handle, stepId);
+        this.#partialRuns.set(handle, { run, held });
+      } catch (error) {
+        this.#plans.release(held);
+        throw error;
+      }
+      return handle;
+    });
   }
 
   async partialRun(
