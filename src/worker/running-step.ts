@@ -124,7 +124,8 @@ export class RunningStep {
         if (--open === 0) resolve(first);
       });
       this.cancellation.add((reason) => step.fail(reason));
-      step.start();
+      // An executor before it may have failed at once, and ended this one.
+      if (cancellation.reason === null) step.start();
     }
     return run;
   }
