@@ -20,6 +20,8 @@ export * from "./kernels/strided";
 export * from "./kernels/cast";
 export * from "./kernels/random";
 export * from "./kernels/update";
+export * from "./kernels/update-moments";
+export * from "./kernels/update-proximal";
 export * from "./kernels/update-more";
 export * from "./kernels/hash";
 export * from "./kernels/segment";

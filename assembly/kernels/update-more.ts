@@ -1,5 +1,6 @@
-// Updates of the rarer optimizers in place, element by element: by the gradient's sign, by the largest gradient so far,
-// and towards zero. Arguments as in update.ts: arrays, how many elements, scalars.
+// Updates by the gradient's sign and by the largest gradient so far, in place, element by element. Arguments as in
+// update.ts.
+import { signOf } from "../math/sign";
 
 // @ts-ignore: decorator
 @inline
@@ -50,13 +51,6 @@ export function apply_amsgrad_f64(
   amsgrad<f64>(v, m, u, w, g, n, alpha, b1, b2, eps);
 }
 
-/** −1, 0, 1, or NaN. */
-// @ts-ignore: decorator
-@inline
-function signOf<T>(x: T): T {
-  return x > 0 ? <T>1 : x < 0 ? <T>-1 : x;
-}
-
 /** Steps `same` times the gradient where it points as its average does, `opposite` times where it points back. */
 // @ts-ignore: decorator
 @inline
@@ -81,53 +75,4 @@ export function apply_by_sign_f64(
   v: usize, m: usize, g: usize, n: i32, lr: f64, beta: f64, same: f64, even: f64, opposite: f64,
 ): void {
   bySign<f64>(v, m, g, n, lr, beta, same, even, opposite);
-}
-
-// @ts-ignore: decorator
-@inline
-function proximalAdagrad<T>(v: usize, a: usize, g: usize, n: i32, lr: T, l1: T, l2: T): void {
-  for (let i = 0; i < n; i++) {
-    const at = <usize>i * sizeof<T>();
-    const gradient = load<T>(g + at);
-    const accumulated = (load<T>(a + at) + gradient * gradient) as T;
-    store<T>(a + at, accumulated);
-    const rate = (lr / sqrt<T>(accumulated)) as T;
-    const moved = (load<T>(v + at) - gradient * rate) as T;
-    const shrunk = l1 > 0 ? ((signOf<T>(moved) * max<T>((abs<T>(moved) - rate * l1) as T, <T>0)) as T) : moved;
-    store<T>(v + at, (shrunk / (<T>1 + l2 * rate)) as T);
-  }
-}
-
-export function apply_proximal_adagrad_f32(v: usize, a: usize, g: usize, n: i32, lr: f32, l1: f32, l2: f32): void {
-  proximalAdagrad<f32>(v, a, g, n, lr, l1, l2);
-}
-export function apply_proximal_adagrad_f64(v: usize, a: usize, g: usize, n: i32, lr: f64, l1: f64, l2: f64): void {
-  proximalAdagrad<f64>(v, a, g, n, lr, l1, l2);
-}
-
-/** Dual averaging: the variable follows from the sums of all gradients and of their squares alone. */
-// @ts-ignore: decorator
-@inline
-function adagradDa<T>(v: usize, a: usize, s: usize, g: usize, n: i32, lr: T, l1: T, l2: T, steps: T): void {
-  for (let i = 0; i < n; i++) {
-    const at = <usize>i * sizeof<T>();
-    const gradient = load<T>(g + at);
-    const sum = (load<T>(a + at) + gradient) as T;
-    const squares = (load<T>(s + at) + gradient * gradient) as T;
-    store<T>(a + at, sum);
-    store<T>(s + at, squares);
-    const kept = l1 > 0 ? ((signOf<T>(sum) * max<T>((abs<T>(sum) - steps * l1) as T, <T>0)) as T) : sum;
-    store<T>(v + at, ((-lr * kept) / (l2 * (steps * lr) + sqrt<T>(squares))) as T);
-  }
-}
-
-export function apply_adagrad_da_f32(
-  v: usize, a: usize, s: usize, g: usize, n: i32, lr: f32, l1: f32, l2: f32, steps: f32,
-): void {
-  adagradDa<f32>(v, a, s, g, n, lr, l1, l2, steps);
-}
-export function apply_adagrad_da_f64(
-  v: usize, a: usize, s: usize, g: usize, n: i32, lr: f64, l1: f64, l2: f64, steps: f64,
-): void {
-  adagradDa<f64>(v, a, s, g, n, lr, l1, l2, steps);
 }

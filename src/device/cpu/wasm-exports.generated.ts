@@ -227,6 +227,7 @@ export interface WasmExports {
   apply_momentum_f64(v: number, a: number, g: number, n: number, lr: number, m: number, nesterov: number): void;
   apply_keras_momentum_f32(v: number, a: number, g: number, n: number, lr: number, m: number, nesterov: number): void;
   apply_keras_momentum_f64(v: number, a: number, g: number, n: number, lr: number, m: number, nesterov: number): void;
+  // ./kernels/update-moments
   apply_adam_f32(v: number, m: number, u: number, g: number, n: number, alpha: number, b1: number, b2: number, eps: number, nesterov: number): void;
   apply_adam_f64(v: number, m: number, u: number, g: number, n: number, alpha: number, b1: number, b2: number, eps: number, nesterov: number): void;
   apply_rms_prop_f32(v: number, ms: number, mom: number, g: number, n: number, lr: number, rho: number, m: number, eps: number): void;
@@ -237,10 +238,15 @@ export interface WasmExports {
   apply_adagrad_f64(v: number, a: number, g: number, n: number, lr: number, eps: number, update: number): void;
   apply_adadelta_f32(v: number, a: number, d: number, g: number, n: number, lr: number, rho: number, eps: number): void;
   apply_adadelta_f64(v: number, a: number, d: number, g: number, n: number, lr: number, rho: number, eps: number): void;
+  // ./kernels/update-proximal
   apply_ftrl_f32(v: number, a: number, l: number, g: number, n: number, lr: number, l1: number, l2: number, shrinkage: number, power: number, byRate: number): void;
   apply_ftrl_f64(v: number, a: number, l: number, g: number, n: number, lr: number, l1: number, l2: number, shrinkage: number, power: number, byRate: number): void;
   apply_proximal_gradient_descent_f32(v: number, g: number, n: number, lr: number, l1: number, l2: number): void;
   apply_proximal_gradient_descent_f64(v: number, g: number, n: number, lr: number, l1: number, l2: number): void;
+  apply_proximal_adagrad_f32(v: number, a: number, g: number, n: number, lr: number, l1: number, l2: number): void;
+  apply_proximal_adagrad_f64(v: number, a: number, g: number, n: number, lr: number, l1: number, l2: number): void;
+  apply_adagrad_da_f32(v: number, a: number, s: number, g: number, n: number, lr: number, l1: number, l2: number, steps: number): void;
+  apply_adagrad_da_f64(v: number, a: number, s: number, g: number, n: number, lr: number, l1: number, l2: number, steps: number): void;
   // ./kernels/update-more
   apply_ada_max_f32(v: number, m: number, u: number, g: number, n: number, rate: number, b1: number, b2: number, eps: number): void;
   apply_ada_max_f64(v: number, m: number, u: number, g: number, n: number, rate: number, b1: number, b2: number, eps: number): void;
@@ -248,10 +254,6 @@ export interface WasmExports {
   apply_amsgrad_f64(v: number, m: number, u: number, w: number, g: number, n: number, alpha: number, b1: number, b2: number, eps: number): void;
   apply_by_sign_f32(v: number, m: number, g: number, n: number, lr: number, beta: number, same: number, even: number, opposite: number): void;
   apply_by_sign_f64(v: number, m: number, g: number, n: number, lr: number, beta: number, same: number, even: number, opposite: number): void;
-  apply_proximal_adagrad_f32(v: number, a: number, g: number, n: number, lr: number, l1: number, l2: number): void;
-  apply_proximal_adagrad_f64(v: number, a: number, g: number, n: number, lr: number, l1: number, l2: number): void;
-  apply_adagrad_da_f32(v: number, a: number, s: number, g: number, n: number, lr: number, l1: number, l2: number, steps: number): void;
-  apply_adagrad_da_f64(v: number, a: number, s: number, g: number, n: number, lr: number, l1: number, l2: number, steps: number): void;
   // ./kernels/hash
   hash_fingerprint(p: number, n: number, y: number): void;
   hash_legacy(p: number, n: number, y: number): void;
