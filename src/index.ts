@@ -8,6 +8,7 @@ export { type BranchResult, type CondResult, cond } from "./client/control-flow/
 export type { LoopOptions } from "./client/control-flow/while-context.js";
 export { type LoopFunction, type WhileLoopOptions, whileLoop } from "./client/control-flow/while-loop.js";
 export type { FeedKey, Fetch, Fetched } from "./client/fetches.js";
+export { FileWriter, type FileWriterOptions } from "./client/file-writer.js";
 export type { FunctionBuilder, GraphFunction } from "./client/functions.js";
 export { type GradientOptions, gradients } from "./client/gradients/index.js";
 export { type Gradient, IndexedSlices } from "./client/gradients/indexed-slices.js";
@@ -16,6 +17,9 @@ export type { ImportOptions } from "./client/import-graph-def.js";
 export * as initializers from "./client/initializers.js";
 export type { Input, Inputs } from "./client/inputs.js";
 export {
+  FeedFnHook,
+  FinalOpsHook,
+  GlobalStepWaiterHook,
   LoggingTensorHook,
   type LoggingTensorOptions,
   NanLossDuringTrainingError,
@@ -39,6 +43,7 @@ export {
   monitoredTrainingSession,
 } from "./client/monitored/monitored-session.js";
 export type { ScaffoldOptions } from "./client/monitored/scaffold.js";
+export { SummarySaverHook, type SummarySaverOptions } from "./client/monitored/summary-saver-hook.js";
 export type { Ops } from "./client/ops.generated.js";
 export {
   type ApplyOptions,

@@ -1,11 +1,11 @@
-// The hooks that come with `tf.compat.v1.train`: stop at a step, log tensors and speed, find a loss that is no number.
-// Saving is in checkpoint-saver-hook.ts.
+// The hooks that come with `tf.compat.v1.train`: stop at a step, wait for one, log tensors and speed, find a loss that is
+// no number, feed, fetch at the end. Saving is in checkpoint-saver-hook.ts and summary-saver-hook.ts.
 import { InvalidArgumentError } from "../../errors/index.js";
 import { logLine } from "../../platform/node.js";
-import { type FeedKey, nameOf } from "../fetches.js";
+import { type FeedKey, type Fetch, nameOf } from "../fetches.js";
 import type { Graph } from "../graph.js";
 import type { Output } from "../output.js";
-import type { Session } from "../session.js";
+import type { Feeds, Session } from "../session.js";
 import type { TensorValue } from "../values.js";
 import type { Variable } from "../variable.js";
 import {
@@ -18,6 +18,10 @@ import {
   type SessionRunHook,
   type SessionRunValues,
 } from "./hooks.js";
+import { pause } from "./pause.js";
+
+/** Between two looks at the global step. */
+const WAIT_MS = 500;
 
 const scalarOf = ({ results }: SessionRunValues): number => Number((results as TensorValue).data[0]);
 
@@ -193,5 +197,53 @@ export class NanTensorHook implements SessionRunHook {
     if (this.failOnNanLoss) throw new NanLossDuringTrainingError();
     this.#log("Model diverged with loss = NaN.");
     requestStop();
+  }
+}
+
+/** Lets no step begin before the global step has come that far: for workers that are to start late. */
+export class GlobalStepWaiterHook implements SessionRunHook {
+  #step!: Variable;
+  #waited = false;
+
+  constructor(
+    readonly waitUntilStep: number,
+    readonly log: Log = logLine,
+  ) {}
+
+  begin(graph: Graph): void {
+    this.#step = globalStepFor("_GlobalStepWaiterHook", graph);
+  }
+
+  async beforeRun({ session }: SessionRunContext): Promise<undefined> {
+    if (this.#waited) return;
+    if (this.waitUntilStep > 0) this.log(`Waiting for global step ${this.waitUntilStep} before starting training.`);
+    for (let step = 0; this.waitUntilStep > 0; await pause(WAIT_MS, undefined)) {
+      step = await readStep(session, this.#step);
+      if (step >= this.waitUntilStep) break;
+    }
+    this.#waited = true;
+  }
+}
+
+/** Fetches something when all is done; `finalOpsValues` has it. */
+export class FinalOpsHook implements SessionRunHook {
+  finalOpsValues: unknown;
+
+  constructor(
+    readonly finalOps: Fetch,
+    readonly finalOpsFeeds: Feeds = [],
+  ) {}
+
+  async end(session: Session): Promise<void> {
+    this.finalOpsValues = await session.run(this.finalOps as never, this.finalOpsFeeds);
+  }
+}
+
+/** Feeds every step what a function gives. */
+export class FeedFnHook implements SessionRunHook {
+  constructor(readonly feedFn: () => Feeds | Promise<Feeds>) {}
+
+  async beforeRun(): Promise<SessionRunArgs> {
+    return { feeds: await this.feedFn() };
   }
 }

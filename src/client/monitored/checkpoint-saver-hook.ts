@@ -1,9 +1,9 @@
 // `tf.compat.v1.train.CheckpointSaverHook`: saves at the beginning, every so many steps or seconds, and at the end. Tensors
 // go from the tasks to their own disks; only the state file is this process'.
-import { AlreadyExistsError, InvalidArgumentError } from "../../errors/index.js";
-import { type FileSystem, folderOf } from "../../io/file-system.js";
+import { InvalidArgumentError } from "../../errors/index.js";
+import type { FileSystem } from "../../io/file-system.js";
 import { logLine } from "../../platform/node.js";
-import { inFolder, localFiles } from "../checkpoint-state.js";
+import { inFolder, localFiles, makeFolders } from "../checkpoint-state.js";
 import type { Graph } from "../graph.js";
 import type { Saver } from "../saver.js";
 import type { Session } from "../session.js";
@@ -76,12 +76,4 @@ export class CheckpointSaverHook implements SessionRunHook {
     log(`Saving checkpoints for ${step} into ${prefix}.`);
     await saver.save(session, prefix, { globalStep: step });
   }
-}
-
-async function makeFolders(files: FileSystem, path: string): Promise<void> {
-  if (path === "" || path === "/" || (await files.isFile(path))) return;
-  await makeFolders(files, folderOf(path));
-  await files.makeFolder(path).catch((error: Error) => {
-    if (!(error instanceof AlreadyExistsError)) throw error;
-  });
 }
