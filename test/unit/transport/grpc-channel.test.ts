@@ -68,7 +68,8 @@ test("a peer that goes away in the middle of a call", async () => {
   const waits = ask(channel, "/a/wait");
   await new Promise((resolve) => setTimeout(resolve, 50));
   between.cut("close");
-  assert.is(failure(await waits), "14 Socket closed");
+  // Whether bytes were still unread when it went decides between the two.
+  assert.match(failure(await waits), /^14 (Socket closed|recvmsg:Connection reset by peer)$/);
   channel.close();
   await listener.close();
 });
