@@ -8,6 +8,7 @@ import type { OpRegistry } from "../graph/op-def.js";
 import type { Cancellation } from "../kernel/cancellation.js";
 import type { SessionReport } from "../observe/report.js";
 import type { Signature } from "../optimize/signature.js";
+import { hexText } from "../platform/hex.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { ConfigProto, GraphDef, RunOptions } from "../wire/core.js";
 import type { Connect, Membership, Peers } from "../worker/peers.js";
@@ -313,6 +314,6 @@ export class Master {
   #newHandle(): string {
     const bytes = new Uint8Array(8);
     this.context.random(bytes);
-    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return hexText(bytes);
   }
 }

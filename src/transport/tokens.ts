@@ -1,4 +1,5 @@
 // One-time tokens: given over one road, presented on another. A token is good once, and for a short while.
+import { hexText } from "../platform/hex.js";
 
 export const TOKEN_BYTES = 32;
 const LIFE_MS = 10_000;
@@ -18,17 +19,15 @@ export class Tokens {
     const token = new Uint8Array(TOKEN_BYTES);
     this.random(token);
     if (this.#expiry.size >= MOST) this.#expiry.delete(this.#expiry.keys().next().value!);
-    this.#expiry.set(hex(token), this.now() + LIFE_MS);
+    this.#expiry.set(hexText(token), this.now() + LIFE_MS);
     return token;
   }
 
   /** Whether the token is good; it is not any more afterwards. */
   take(token: Uint8Array): boolean {
-    const key = hex(token);
+    const key = hexText(token);
     const expiry = this.#expiry.get(key);
     this.#expiry.delete(key);
     return expiry !== undefined && this.now() < expiry;
   }
 }
-
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
