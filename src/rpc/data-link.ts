@@ -1,5 +1,5 @@
-// The asking end: one data connection to another task, asked for over gRPC when its tensors are first wanted, and used
-// from the moment it is open. Until then, and where there is none to be had, tensors come by RecvTensor and calls are
+// The asking end: one data connection to another task, asked for over gRPC when there is first something for it, and
+// used from the moment it is open. Until then, and where there is none to be had, tensors come by RecvTensor and calls are
 // gRPC's: the same bytes, the same errors. Whoever breaks the rules of the connection loses it.
 import { parseHostPort } from "../cluster/server-def.js";
 import { type OpError, ResourceExhaustedError, toOpError, UnavailableError } from "../errors/index.js";
@@ -59,7 +59,7 @@ export class DataLink implements PeerTransfer, Calls {
   receive(stepId: bigint, key: string, signal: CancellationSignal, arrived: Arrived): void {
     const connection = this.#connection;
     if (connection === null) {
-      if (this.#opening === null && this.now() >= this.#retryAt) void this.#open();
+      this.#openIfDue();
       this.other.receive(stepId, key, signal, arrived);
       return;
     }
@@ -89,8 +89,9 @@ export class DataLink implements PeerTransfer, Calls {
   /** Short calls go here: through HTTP/2 each costs a step half a millisecond at either end. */
   call(...[path, request, settings, answered]: Parameters<Calls["call"]>): () => void {
     const connection = this.#connection;
-    const patient = settings.timeoutMs !== undefined || settings.waitForReady === true;
-    if (connection === null || patient || request.length > INLINE_BYTES) {
+    const isPatient = settings.timeoutMs !== undefined || settings.waitForReady === true;
+    if (connection === null || isPatient || request.length > INLINE_BYTES) {
+      if (!isPatient) this.#openIfDue();
       return this.other.call(path, request, settings, answered);
     }
     const id = this.#nextId();
@@ -109,6 +110,10 @@ export class DataLink implements PeerTransfer, Calls {
     this.#retryAt = Number.POSITIVE_INFINITY;
     this.#opening?.abort(new Error("The server is stopping"));
     this.#connection?.close(new Error("The server is stopping"));
+  }
+
+  #openIfDue(): void {
+    if (this.#connection === null && this.#opening === null && this.now() >= this.#retryAt) void this.#open();
   }
 
   async #open(): Promise<void> {
