@@ -26,7 +26,7 @@ import { ResourceManager } from "../resources/resource-manager.js";
 import type { ClusterDef, ConfigProto } from "../wire/core.js";
 import { type Connect, noPeers } from "../worker/peers.js";
 import { Worker } from "../worker/worker.js";
-import { restoreState, saveState } from "./state.js";
+import { checkPlace, restoreState, saveState } from "./state.js";
 
 export interface EngineOptions {
   /** Bytes that each device may hold. */
@@ -168,7 +168,10 @@ export class Engine {
 async function restore({ resources, devices }: Worker, options: EngineOptions, log: (text: string) => void) {
   const { checkpointOnStop: prefix } = options;
   if (prefix === undefined) return;
-  const count = await restoreState(new FileSystem(nodeFiles), prefix, resources, devices[0]!.allocator);
+  const files = new FileSystem(nodeFiles);
+  const { allocator } = devices[0]!;
+  await checkPlace(files, prefix, allocator);
+  const count = await restoreState(files, prefix, resources, allocator);
   if (count !== null) log(`Restored ${count} variables from ${prefix}`);
 }
 

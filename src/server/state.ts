@@ -29,6 +29,12 @@ interface Row {
   readonly variable: Variable;
 }
 
+/** Whether there will be a place for the state is seen when a task starts, not when it stops. @throws OpError */
+export async function checkPlace(files: FileSystem, prefix: string, { heap }: Allocator): Promise<void> {
+  const writer = await BundleWriter.create(files, prefix, heap);
+  await writer.abandon();
+}
+
 /** Nothing may run on the task meanwhile. @returns how many variables were saved */
 export async function saveState(
   files: FileSystem,

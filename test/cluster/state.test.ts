@@ -1,5 +1,5 @@
 // A task that writes its variables when it stops and begins with them when it starts.
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -82,7 +82,9 @@ test("a damaged checkpoint keeps the task from starting", async () => {
 });
 
 test("a task that can't write stops all the same, and says so", async () => {
-  const server = await start(join(home, "no/such/folder/ps"));
+  mkdirSync(join(home, "gone"));
+  const server = await start(join(home, "gone/deep/ps"));
+  rmSync(join(home, "gone"), { recursive: true });
   const session = new Session(server.target);
   await session.run(session.graph.constant(1));
   const error = await server.stop().catch((caught) => caught);
@@ -91,18 +93,26 @@ test("a task that can't write stops all the same, and says so", async () => {
   const refused = await session.run(session.graph.constant(2)).catch((caught) => caught);
   assert.instance(refused, UnavailableError);
   await session.close().catch(() => {});
-  assert.not(readdirSync(home).includes("no"));
+  assert.not(readdirSync(home).includes("gone"));
 });
 
 test("one that stops by itself says so in its log", async () => {
   const lines: string[] = [];
+  mkdirSync(join(home, "soon-gone"));
   const server = await Server.create(
     { ps: ["127.0.0.1:0"] },
-    { checkpointOnStop: join(home, "no/such/folder/ps"), endWhenIdleMs: 10, log: (line) => lines.push(line) },
+    { checkpointOnStop: join(home, "soon-gone/deep/ps"), endWhenIdleMs: 50, log: (line) => lines.push(line) },
   );
+  rmSync(join(home, "soon-gone"), { recursive: true });
   await server.join();
   await new Promise((resolve) => setImmediate(resolve));
-  assert.match(lines.join("\n"), /The server stopped with an error: .*folder/);
+  assert.match(lines.join("\n"), /The server stopped with an error: .*soon-gone/);
+});
+
+test("a folder that isn't there is missed at the start", async () => {
+  const error = await start(join(home, "no/such/folder/ps")).catch((caught) => caught);
+  assert.instance(error, NotFoundError);
+  assert.match(error.message, "no/such/folder");
 });
 
 test.run();
