@@ -11,8 +11,10 @@ import { Tensor } from "../tensor/tensor.js";
 import { wasmFunction } from "./cpu.js";
 import { binaryCodes } from "./opcodes.js";
 import { writeInts } from "./support/index-tensor.js";
+import { conversions, isNarrow, NARROW_FLOATS } from "./support/narrow-floats.js";
 
-const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
+const INTS = ["int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
+const NUMBERS = ["float", "double", ...NARROW_FLOATS, ...INTS];
 
 const resourceName = (node: KernelNode): string => node.string("shared_name") || node.name;
 
@@ -91,9 +93,33 @@ function ownValue(step: KernelStep, index: number): Tensor {
   return tensor.exclusive || tensor.values !== null || tensor.size === 0 ? tensor : copyTensor(tensor, step.device);
 }
 
+type InPlace = (step: KernelStep, value: Tensor, delta: Tensor) => void;
+
+/** Computes with each element of a value and of one of the same shape, into the value; what is narrow in float. */
+function inPlace(node: KernelNode, dtype: DataType, code: number): InPlace {
+  const narrow = isNarrow(dtype);
+  const compute = wasmFunction(node, "binary", narrow ? DataType.FLOAT : dtype);
+  if (!narrow) {
+    return (_step, { ptr, size }, delta) => {
+      if (size > 0) compute(code, ptr, delta.ptr, ptr, 1, size, 0, 0, 1, 1);
+    };
+  }
+  const convert = conversions(node, dtype);
+  return (step, { ptr, size }, delta) => {
+    if (size === 0) return;
+    const wide = step.allocate(DataType.FLOAT, [2, size]);
+    const wideDelta = wide.ptr + wide.bytes / 2;
+    convert.widen(ptr, wide.ptr, size);
+    convert.widen(delta.ptr, wideDelta, size);
+    compute(code, wide.ptr, wideDelta, wide.ptr, 1, size, 0, 0, 1, 1);
+    convert.narrow(wide.ptr, ptr, size);
+    wide.release();
+  };
+}
+
 const assignUpdate = (op: string, code: number): Kernel =>
   kernel(op, "CPU", { T: NUMBERS }, (node) => {
-    const compute = wasmFunction(node, "binary", node.inputTypes[0]!);
+    const update = inPlace(node, node.inputTypes[1]!, code);
     const source = node.inputName(0);
     return (step) => {
       const variable = step.inputRef(0);
@@ -103,7 +129,7 @@ const assignUpdate = (op: string, code: number): Kernel =>
       if (!sameShape(value.shape, delta.shape)) {
         throw new InvalidArgumentError("Parameters and update must be the same size");
       }
-      if (value.size > 0) compute(code, value.ptr, delta.ptr, value.ptr, 1, value.size, 0, 0, 1, 1);
+      update(step, value, delta);
       step.setOutputRef(0, variable);
       return DONE;
     };
@@ -243,7 +269,7 @@ const assignVariable = kernel("AssignVariableOp", "CPU", {}, (node) => {
 const updateVariable = (op: string, code: number): Kernel =>
   kernel(op, "CPU", { dtype: NUMBERS }, (node) => {
     const dtype = node.type("dtype");
-    const compute = wasmFunction(node, "binary", dtype);
+    const update = inPlace(node, dtype, code);
     return (step) => {
       const variable = readVariable(step, 0, dtype);
       const delta = step.input(1);
@@ -252,8 +278,7 @@ const updateVariable = (op: string, code: number): Kernel =>
           `Cannot update variable with shape ${shapeString(variable.value!.shape)} using a Tensor with shape ${shapeString(delta.shape)}, shapes must be equal.`,
         );
       }
-      const value = writableValue(step, variable);
-      if (value.size > 0) compute(code, value.ptr, delta.ptr, value.ptr, 1, value.size, 0, 0, 1, 1);
+      update(step, writableValue(step, variable), delta);
       return DONE;
     };
   });

@@ -10,6 +10,13 @@ def placeholder(dtype, name=None):
     return v1.placeholder(dtype, None, name)
 
 
+def three(dtype):
+    """Three values; of half and bfloat16 such that their sums are rounded."""
+    if dtype == tf.string:
+        return S(["a", "b", "c"])
+    return np.array([1.1, 2.7, 3000] if dtype.size == 2 else [1, 2, 3], dtype.as_numpy_dtype)
+
+
 def ref_program(dtype):
     def build():
         x = placeholder(dtype, "x")
@@ -18,7 +25,7 @@ def ref_program(dtype):
         loose = raw.Assign(ref=v, value=x, validate_shape=False, name="loose")
         known = raw.IsVariableInitialized(ref=v, name="known")
         read = tf.identity(v, name="read")
-        a = np.array([1, 2, 3], tf.as_dtype(dtype).as_numpy_dtype) if dtype != tf.string else S(["a", "b", "c"])
+        a = three(dtype)
         b = a[::-1].copy()
         steps = [({}, [known]), ({}, [read]), ({}, [v]), ({x: a}, [init]), ({}, [known, read]), ({}, [v])]
         if dtype.is_floating or dtype.is_integer:
@@ -40,7 +47,7 @@ def resource_program(dtype):
         read = raw.ReadVariableOp(resource=h, dtype=dtype, name="read")
         shape = raw.VariableShape(input=h, name="shape")
         destroy = raw.DestroyResourceOp(resource=h, ignore_lookup_error=False, name="destroy")
-        a = np.array([1, 2, 3], tf.as_dtype(dtype).as_numpy_dtype) if dtype != tf.string else S(["a", "b", "c"])
+        a = three(dtype)
         b = a[::-1].copy()
         steps = [({}, [known]), ({}, [read]), ({x: a}, [init]), ({}, [known, read, shape])]
         if dtype.is_floating or dtype.is_integer:
@@ -168,7 +175,7 @@ def count():
 
 
 def cases(family):
-    for dtype in (tf.float32, tf.float64, tf.int32, tf.int64, tf.bool, tf.string):
+    for dtype in (tf.float32, tf.float64, tf.half, tf.bfloat16, tf.int32, tf.int64, tf.bool, tf.string):
         family.program(f"ref {dtype.name}", ref_program(dtype))
         family.program(f"resource {dtype.name}", resource_program(dtype))
     for op in ("ScatterUpdate", "ScatterAdd", "ScatterSub", "ScatterMul", "ScatterDiv", "ScatterMin", "ScatterMax"):
