@@ -16,7 +16,7 @@ const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", 
 const startsWith = (shape: Shape, prefix: Shape): boolean => prefix.every((size, i) => size === shape[i]);
 
 /** Slices that coordinates pick: the flat number of each, in rows of `width` elements. */
-interface Slices {
+export interface Slices {
   readonly rows: number[];
   readonly width: number;
 }

@@ -2,20 +2,23 @@
 // kind exists for reference variables, which change in place, and for resource variables, which are copied first if
 // anybody else reads them.
 import { FailedPreconditionError, InvalidArgumentError, OutOfRangeError } from "../errors/index.js";
-import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
+import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { Variable } from "../resources/variable.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { retainValue, Tensor } from "../tensor/tensor.js";
 import { wasmOf } from "./cpu.js";
-import { type Combine, gatherNd, scatterRows, scatterSlices, scatterValues } from "./indexing.js";
+import { type Combine, gatherNd, type Slices, scatterRows, scatterSlices, scatterValues } from "./indexing.js";
 import { gather, masksOf, stridedView, unravel } from "./slicing.js";
 import { readInt, readInts, writeInts } from "./support/index-tensor.js";
+import { conversions, isNarrow, NARROW_FLOATS } from "./support/narrow-floats.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
+import { withTemporaries } from "./support/temporaries.js";
 import { readVariable, writableValue } from "./variables.js";
 
-const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
-const EVERY = [...NUMBERS, "bool", "string", "half", "bfloat16", "complex64", "complex128"];
+const INTS = ["int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
+const NUMBERS = ["float", "double", ...NARROW_FLOATS, ...INTS];
+const EVERY = [...NUMBERS, "bool", "string", "complex64", "complex128"];
 
 /** The value on input 0, ready to be written into, and what becomes of the output. */
 interface Target {
@@ -62,11 +65,41 @@ function refuseRow(indices: Tensor, i: number, row: number, limit: number): neve
   throw new InvalidArgumentError(`indices${place} = ${row} is not in [0, ${limit})`);
 }
 
+type Scatter = (step: KernelStep, y: Tensor, updates: Tensor, slices: Slices, how: Combine) => void;
+
+/** Updates rows of the dtype; those of narrow floats in float, and rounded after each, as a row may be named twice. */
+function scatterOf(node: KernelNode, dtype: DataType): Scatter {
+  const plain: Scatter = (step, y, updates, slices, how) => scatterRows(step.heap, y, updates, slices, how);
+  if (!isNarrow(dtype)) return plain;
+  const { widen, narrow } = conversions(node, dtype);
+  return (step, y, updates, slices, how) => {
+    if (how === "update") return plain(step, y, updates, slices, how);
+    const { rows, width } = slices;
+    if (updates.size === 0 || width === 0) return;
+    const repeated = updates.size === 1 && rows.length * width > 1;
+    withTemporaries((keep) => {
+      const there = keep(step.allocate(DataType.FLOAT, [width]));
+      const update = keep(step.allocate(DataType.FLOAT, [repeated ? 1 : width]));
+      const one: Slices = { rows: [0], width };
+      rows.forEach((row, i) => {
+        const at = y.ptr + row * width * NARROW_BYTES;
+        widen(at, there.ptr, width);
+        widen(updates.ptr + (repeated ? 0 : i * width * NARROW_BYTES), update.ptr, update.size);
+        scatterRows(step.heap, there, update, one, how);
+        narrow(there.ptr, at, width);
+      });
+    });
+  };
+}
+
+const NARROW_BYTES = dtypeSize(DataType.HALF);
+
 const scatter = (name: string, how: Combine, resource: boolean): Kernel => {
   const types = how === "update" ? EVERY : NUMBERS;
   return kernel(`${resource ? "Resource" : ""}Scatter${name}`, "CPU", { [resource ? "dtype" : "T"]: types }, (node) => {
     const type = node.type(resource ? "dtype" : "T");
-    const integers = type !== DataType.FLOAT && type !== DataType.DOUBLE;
+    const integers = type !== DataType.FLOAT && type !== DataType.DOUBLE && !isNarrow(type);
+    const update = scatterOf(node, type);
     return (step) => {
       const [indices, updates] = [step.input(1), step.input(2)];
       const { value, replace, done } = target(step, resource, updates.dtype);
@@ -81,7 +114,7 @@ const scatter = (name: string, how: Combine, resource: boolean): Kernel => {
       if (how === "div" && integers) checkDivisors(step, updates);
       const slices = { rows, width: numElements(value.shape.slice(1)) };
       if (value.values !== null) replace(scatterValues(updates, slices, value.shape, [...value.values]));
-      else scatterRows(step.heap, value, updates, slices, how);
+      else update(step, value, updates, slices, how);
       if (wrong >= 0) refuseRow(indices, wrong, named[wrong]!, limit);
       done();
       return DONE;
@@ -106,7 +139,8 @@ const scatterNd = (name: string, how: Combine, resource: boolean): Kernel =>
     `${resource ? "Resource" : ""}ScatterNd${name}`,
     "CPU",
     { T: how === "update" ? EVERY : how !== "min" && how !== "max" && resource ? [...NUMBERS, "bool"] : NUMBERS },
-    () => {
+    (node) => {
+      const update = scatterOf(node, node.type("T"));
       return (step) => {
         const [indices, updates] = [step.input(1), step.input(2)];
         const { value, replace, done } = target(step, resource, updates.dtype);
@@ -134,7 +168,7 @@ const scatterNd = (name: string, how: Combine, resource: boolean): Kernel =>
           );
         const slices = scatterSlices(step.heap, indices, value.shape);
         if (value.values !== null) replace(scatterValues(updates, slices, value.shape, [...value.values]));
-        else scatterRows(step.heap, value, updates, slices, value.dtype === DataType.BOOL ? inBooleans(how) : how);
+        else update(step, value, updates, slices, value.dtype === DataType.BOOL ? inBooleans(how) : how);
         done();
         return DONE;
       };

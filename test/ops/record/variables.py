@@ -98,24 +98,30 @@ def scatter_resource(op, dtype, ids):
     return build
 
 
-def slices():
-    v = raw.VariableV2(shape=[3, 4], dtype=tf.float32, name="v")
-    init = raw.Assign(ref=v, value=tf.constant(np.arange(12).reshape(3, 4), tf.float32), name="init")
-    assign = raw.StridedSliceAssign(ref=v, begin=[0, 1], end=[2, 3], strides=[1, 1], value=tf.ones([2, 2]), name="sliced")
-    nd = raw.ScatterNdUpdate(ref=v, indices=[[0, 0], [2, 3]], updates=[9.0, 8.0], name="nd")
-    add = raw.ScatterNdAdd(ref=v, indices=[[0], [0]], updates=tf.ones([2, 4]), name="add")
-    return [({}, [init.op]), ({}, [assign]), ({}, [nd]), ({}, [add]), ({}, [v])]
+def slices(dtype):
+    def build():
+        v = raw.VariableV2(shape=[3, 4], dtype=dtype, name="v")
+        init = raw.Assign(ref=v, value=tf.constant(np.arange(12).reshape(3, 4), dtype), name="init")
+        assign = raw.StridedSliceAssign(ref=v, begin=[0, 1], end=[2, 3], strides=[1, 1], value=tf.ones([2, 2], dtype), name="sliced")
+        nd = raw.ScatterNdUpdate(ref=v, indices=[[0, 0], [2, 3]], updates=tf.constant([9.0, 8.0], dtype), name="nd")
+        add = raw.ScatterNdAdd(ref=v, indices=[[0], [0]], updates=tf.fill([2, 4], tf.constant(0.3, dtype)), name="add")
+        return [({}, [init.op]), ({}, [assign]), ({}, [nd]), ({}, [add]), ({}, [v])]
+
+    return build
 
 
-def resource_slices():
-    h = raw.VarHandleOp(dtype=tf.float32, shape=[3, 4], shared_name="v", name="v")
-    init = raw.AssignVariableOp(resource=h, value=tf.constant(np.arange(12).reshape(3, 4), tf.float32), name="init")
-    assign = raw.ResourceStridedSliceAssign(ref=h, begin=[0, 1], end=[2, 3], strides=[1, 1], value=tf.ones([2, 2]), name="sliced")
-    nd = raw.ResourceScatterNdUpdate(ref=h, indices=[[0, 0], [2, 3]], updates=[9.0, 8.0], name="nd")
-    add = raw.ResourceScatterNdAdd(ref=h, indices=[[0], [0]], updates=tf.ones([2, 4]), name="add")
-    gather = raw.ResourceGatherNd(resource=h, indices=[[0, 0], [2, 3]], dtype=tf.float32, name="gather")
-    read = raw.ReadVariableOp(resource=h, dtype=tf.float32, name="read")
-    return [({}, [init]), ({}, [assign]), ({}, [nd]), ({}, [add]), ({}, [read, gather])]
+def resource_slices(dtype):
+    def build():
+        h = raw.VarHandleOp(dtype=dtype, shape=[3, 4], shared_name="v", name="v")
+        init = raw.AssignVariableOp(resource=h, value=tf.constant(np.arange(12).reshape(3, 4), dtype), name="init")
+        assign = raw.ResourceStridedSliceAssign(ref=h, begin=[0, 1], end=[2, 3], strides=[1, 1], value=tf.ones([2, 2], dtype), name="sliced")
+        nd = raw.ResourceScatterNdUpdate(ref=h, indices=[[0, 0], [2, 3]], updates=tf.constant([9.0, 8.0], dtype), name="nd")
+        add = raw.ResourceScatterNdAdd(ref=h, indices=[[0], [0]], updates=tf.fill([2, 4], tf.constant(0.3, dtype)), name="add")
+        gather = raw.ResourceGatherNd(resource=h, indices=[[0, 0], [2, 3]], dtype=dtype, name="gather")
+        read = raw.ReadVariableOp(resource=h, dtype=dtype, name="read")
+        return [({}, [init]), ({}, [assign]), ({}, [nd]), ({}, [add]), ({}, [read, gather])]
+
+    return build
 
 
 def shared():
@@ -179,11 +185,12 @@ def cases(family):
         family.program(f"ref {dtype.name}", ref_program(dtype))
         family.program(f"resource {dtype.name}", resource_program(dtype))
     for op in ("ScatterUpdate", "ScatterAdd", "ScatterSub", "ScatterMul", "ScatterDiv", "ScatterMin", "ScatterMax"):
-        for dtype in (tf.float32, tf.int32):
+        for dtype in (tf.float32, tf.int32, tf.half, tf.bfloat16):
             family.program(f"{op} {dtype.name}", scatter_ref(op, dtype, tf.int32 if dtype.is_floating else tf.int64))
             family.program(f"Resource{op} {dtype.name}", scatter_resource("Resource" + op, dtype, tf.int32 if dtype.is_floating else tf.int64))
-    family.program("slices of a ref variable", slices)
-    family.program("slices of a resource variable", resource_slices)
+    for dtype in (tf.float32, tf.half, tf.bfloat16):
+        family.program(f"slices of a ref variable {dtype.name}", slices(dtype))
+        family.program(f"slices of a resource variable {dtype.name}", resource_slices(dtype))
     family.program("shared ref variable", shared)
     family.program("shared resource variable", shared_resource)
     family.program("Python's ref variables", python_variables(False))
