@@ -215,6 +215,8 @@ function range(context: ShapeContext): PartialShape {
   if (delta === 0) throw refuse("Requires delta != 0");
   if (delta > 0 && start > limit) throw refuse(`Requires start <= limit when delta > 0: ${start}/${limit}`);
   if (delta < 0 && start < limit) throw refuse(`Requires start >= limit when delta < 0: ${start}/${limit}`);
+  // An int64 beyond what numbers count is known too roughly here.
+  if (Math.max(Math.abs(start), Math.abs(limit)) > Number.MAX_SAFE_INTEGER) return vector(UNKNOWN);
   return vector(Math.ceil(Math.abs((limit - start) / delta)));
 }
 

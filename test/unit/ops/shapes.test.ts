@@ -56,6 +56,21 @@ test("every shape function is of an op", () => {
   );
 });
 
+test("a range of numbers too large to count by has no shape that is known", () => {
+  const long = (name: string, value: bigint): NodeDef => {
+    const tensorShape = shapeToProto([]);
+    const proto = { ...TensorProto.create(), dtype: DataType.INT64, tensorShape, int64Val: BigInt64Array.of(value) };
+    return node(name, "Const", [], { dtype: typeValue(DataType.INT64), value: tensorValue(proto) });
+  };
+  const shapeFrom = (start: bigint): Shape | null => {
+    const range = node("r", "Range", ["a", "b", "c"], { Tidx: typeValue(DataType.INT64) });
+    const graph = graphOf(long("a", start), long("b", start + 3n), long("c", 1n), range);
+    return shapeOf(graph, inferShapes(graph, allShapes), "r");
+  };
+  assert.equal(shapeFrom(2n ** 53n - 5n), [3]);
+  assert.equal(shapeFrom(2n ** 53n), [-1]);
+});
+
 test("a refusal names the node, its inputs' shapes and the values that it looked at", () => {
   const refusal = (...nodes: NodeDef[]) => {
     try {
