@@ -77,7 +77,6 @@ const numeric: readonly Kernel[] = [
   ...selectKernels,
   ...slicingKernels,
   ...fillingKernels,
-  ...indexingKernels,
   ...miscKernels,
   ...randomChoiceKernels,
 ];
@@ -85,6 +84,7 @@ const numeric: readonly Kernel[] = [
 export const allKernels: readonly Kernel[] = [
   ...numeric,
   ...inNarrowFloats(numeric),
+  ...indexingKernels,
   ...basicKernels,
   ...shapeKernels,
   ...arrayKernels,

@@ -5,21 +5,28 @@ import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js"
 import type { Heap } from "../memory/heap.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
 import { retainValue, Tensor, type Value } from "../tensor/tensor.js";
+import { type Combine, type Scatter, type Slices, scatterOf } from "./scatter-rows.js";
 import { unravel } from "./slicing.js";
-import { type Elements, elementsOf } from "./support/elements.js";
 import { readInts } from "./support/index-tensor.js";
+import { NARROW_FLOATS } from "./support/narrow-floats.js";
 import { allocateValues, copyBytes, emitRows } from "./support/rows.js";
 import { stridesOf } from "./support/strided.js";
 
-const NUMBERS = ["float", "double", "int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
+const NUMBERS = [
+  "float",
+  "double",
+  ...NARROW_FLOATS,
+  "int32",
+  "int64",
+  "uint8",
+  "int8",
+  "int16",
+  "uint16",
+  "uint32",
+  "uint64",
+];
 
 const startsWith = (shape: Shape, prefix: Shape): boolean => prefix.every((size, i) => size === shape[i]);
-
-/** Slices that coordinates pick: the flat number of each, in rows of `width` elements. */
-export interface Slices {
-  readonly rows: number[];
-  readonly width: number;
-}
 
 /** @param refuse makes the error for the coordinates at a position of the index tensor */
 function slicesOf(
@@ -79,52 +86,6 @@ const gatherNdOp = kernel("GatherNd", "CPU", {}, () => (step) => {
   return DONE;
 });
 
-/** How an update meets the element that is there. Numbers and BigInts alike. */
-export type Combine = "update" | "add" | "sub" | "mul" | "div" | "min" | "max" | "differ";
-
-/** Combines one row of updates into a row of the target; `stride` 0 repeats one update for all of it. */
-function combineRow(
-  view: Elements["view"],
-  to: number,
-  from: number,
-  width: number,
-  stride: number,
-  how: Combine,
-): void {
-  for (let i = 0; i < width; i++) {
-    const a = view[to + i]!;
-    const b = view[from + i * stride]!;
-    if (how === "add") view[to + i] = a + b;
-    else if (how === "sub") view[to + i] = a - b;
-    else if (how === "mul") view[to + i] = a * b;
-    else if (how === "div") view[to + i] = a / b;
-    else if (how === "differ") view[to + i] = Number(a !== b);
-    else if (how === "min") view[to + i] = b < a ? b : a;
-    else view[to + i] = b > a ? b : a;
-  }
-}
-
-/** Puts rows of updates into rows of y, one after the other: where a row is named twice both count. */
-export function scatterRows(heap: Heap, y: Tensor, updates: Tensor, { rows, width }: Slices, how: Combine): void {
-  if (updates.size === 0 || width === 0) return;
-  const stride = updates.size === 1 && rows.length * width > 1 ? 0 : 1;
-  if (how === "update") {
-    const size = y.bytes / y.size;
-    const bytes = size * width;
-    rows.forEach((row, i) => {
-      const to = y.ptr + row * bytes;
-      if (stride === 1) copyBytes(heap, updates.ptr + i * bytes, to, bytes);
-      else for (let j = 0; j < width; j++) copyBytes(heap, updates.ptr, to + j * size, size);
-    });
-    return;
-  }
-  const { view, base: to } = elementsOf(heap, y);
-  const from = elementsOf(heap, updates).base;
-  rows.forEach((row, i) => {
-    combineRow(view, to + row * width, from + i * width * stride, width, stride, how);
-  });
-}
-
 /** Rows of a shape that the indices of a scatter name. @throws InvalidArgumentError with TensorFlow's text */
 export function scatterSlices(heap: Heap, indices: Tensor, shape: Shape): Slices {
   return slicesOf(
@@ -136,7 +97,12 @@ export function scatterSlices(heap: Heap, indices: Tensor, shape: Shape): Slices
   );
 }
 
-const scatterNd = kernel("ScatterNd", "CPU", { T: [...NUMBERS, "bool", "string"] }, () => (step) => {
+const scatterNd = kernel("ScatterNd", "CPU", { T: [...NUMBERS, "bool", "string"] }, (node) => {
+  const add = scatterOf(node, node.type("T"));
+  return (step) => scatterIntoZeros(step, add);
+});
+
+function scatterIntoZeros(step: KernelStep, add: Scatter): typeof DONE {
   const indices = step.input(0);
   const updates = step.input(1);
   const sizes = step.input(2);
@@ -167,9 +133,9 @@ const scatterNd = kernel("ScatterNd", "CPU", { T: [...NUMBERS, "bool", "string"]
   const y = step.allocateOutput(0, shape);
   const slices = scatterSlices(step.heap, indices, shape);
   step.heap.u8.fill(0, y.ptr, y.ptr + y.bytes);
-  scatterRows(step.heap, y, updates, slices, "add");
+  add(step, y, updates, slices, "add");
   return DONE;
-});
+}
 
 /** Strings add up to the one after the other. */
 function concatenated(a: Value, b: Value): Value {
@@ -203,42 +169,47 @@ export function scatterValues(
 }
 
 const tensorScatter = (op: string, how: Combine): Kernel =>
-  kernel(op, "CPU", how === "update" ? {} : { T: NUMBERS }, () => (step) => {
-    const tensor = step.input(0);
-    const indices = step.input(1);
-    const updates = step.input(2);
-    const { shape } = tensor;
-    if (shape.length < 1)
-      throw new InvalidArgumentError(`Output must be at least 1-D, got shape: ${shapeString(shape)}`);
-    if (indices.shape.length < 1)
-      throw new InvalidArgumentError(`Indices shape must have rank at least one. Found:${shapeString(indices.shape)}`);
-    const depth = indices.shape.at(-1)!;
-    const batch = indices.shape.length - 1;
-    if (depth > shape.length)
-      throw new InvalidArgumentError(
-        `Inner dimension of indices cannot be greater than rank of the tensor: ${depth} > ${shape.length}`,
-      );
-    if (!startsWith(updates.shape, indices.shape.slice(0, -1)))
-      throw new InvalidArgumentError(
-        `The outer ${batch} dimensions of indices.shape=${shapeString(indices.shape)} must match the outer ${batch} dimensions of updates.shape=${shapeString(updates.shape)}`,
-      );
-    const rest = shape.slice(depth);
-    if (updates.shape.length - batch !== rest.length || rest.some((size, i) => size !== updates.shape[batch + i]))
-      throw new InvalidArgumentError(
-        `The inner ${rest.length} dimensions of output.shape=${shapeString(shape)} must match the inner ${updates.shape.length - batch} dimensions of updates.shape=${shapeString(updates.shape)}`,
-      );
-    const slices = scatterSlices(step.heap, indices, shape);
-    if (tensor.values !== null) {
-      step.setOutput(0, scatterValues(updates, slices, shape, [...tensor.values]));
+  kernel(op, "CPU", how === "update" ? {} : { T: NUMBERS }, (node) => {
+    const update = scatterOf(node, node.type("T"));
+    return (step) => {
+      const tensor = step.input(0);
+      const indices = step.input(1);
+      const updates = step.input(2);
+      const { shape } = tensor;
+      if (shape.length < 1)
+        throw new InvalidArgumentError(`Output must be at least 1-D, got shape: ${shapeString(shape)}`);
+      if (indices.shape.length < 1)
+        throw new InvalidArgumentError(
+          `Indices shape must have rank at least one. Found:${shapeString(indices.shape)}`,
+        );
+      const depth = indices.shape.at(-1)!;
+      const batch = indices.shape.length - 1;
+      if (depth > shape.length)
+        throw new InvalidArgumentError(
+          `Inner dimension of indices cannot be greater than rank of the tensor: ${depth} > ${shape.length}`,
+        );
+      if (!startsWith(updates.shape, indices.shape.slice(0, -1)))
+        throw new InvalidArgumentError(
+          `The outer ${batch} dimensions of indices.shape=${shapeString(indices.shape)} must match the outer ${batch} dimensions of updates.shape=${shapeString(updates.shape)}`,
+        );
+      const rest = shape.slice(depth);
+      if (updates.shape.length - batch !== rest.length || rest.some((size, i) => size !== updates.shape[batch + i]))
+        throw new InvalidArgumentError(
+          `The inner ${rest.length} dimensions of output.shape=${shapeString(shape)} must match the inner ${updates.shape.length - batch} dimensions of updates.shape=${shapeString(updates.shape)}`,
+        );
+      const slices = scatterSlices(step.heap, indices, shape);
+      if (tensor.values !== null) {
+        step.setOutput(0, scatterValues(updates, slices, shape, [...tensor.values]));
+        return DONE;
+      }
+      let y = step.forward(0, 0, shape);
+      if (y === null) {
+        y = step.allocateOutput(0, shape);
+        step.heap.u8.copyWithin(y.ptr, tensor.ptr, tensor.ptr + tensor.bytes);
+      }
+      update(step, y, updates, slices, how);
       return DONE;
-    }
-    let y = step.forward(0, 0, shape);
-    if (y === null) {
-      y = step.allocateOutput(0, shape);
-      step.heap.u8.copyWithin(y.ptr, tensor.ptr, tensor.ptr + tensor.bytes);
-    }
-    scatterRows(step.heap, y, updates, slices, how);
-    return DONE;
+    };
   });
 
 const scatterNdNonAliasing = kernel("ScatterNdNonAliasingAdd", "CPU", {}, tensorScatter("", "add").prepare);

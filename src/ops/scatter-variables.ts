@@ -2,18 +2,18 @@
 // kind exists for reference variables, which change in place, and for resource variables, which are copied first if
 // anybody else reads them.
 import { FailedPreconditionError, InvalidArgumentError, OutOfRangeError } from "../errors/index.js";
-import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
+import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { Variable } from "../resources/variable.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { retainValue, Tensor } from "../tensor/tensor.js";
 import { wasmOf } from "./cpu.js";
-import { type Combine, gatherNd, type Slices, scatterRows, scatterSlices, scatterValues } from "./indexing.js";
+import { gatherNd, scatterSlices, scatterValues } from "./indexing.js";
+import { type Combine, scatterOf } from "./scatter-rows.js";
 import { gather, masksOf, stridedView, unravel } from "./slicing.js";
 import { readInt, readInts, writeInts } from "./support/index-tensor.js";
-import { conversions, isNarrow, NARROW_FLOATS } from "./support/narrow-floats.js";
+import { isNarrow, NARROW_FLOATS } from "./support/narrow-floats.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
-import { withTemporaries } from "./support/temporaries.js";
 import { readVariable, writableValue } from "./variables.js";
 
 const INTS = ["int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
@@ -64,35 +64,6 @@ function refuseRow(indices: Tensor, i: number, row: number, limit: number): neve
   const place = indices.shape.length === 0 ? "" : shapeString(unravel(i, indices.shape));
   throw new InvalidArgumentError(`indices${place} = ${row} is not in [0, ${limit})`);
 }
-
-type Scatter = (step: KernelStep, y: Tensor, updates: Tensor, slices: Slices, how: Combine) => void;
-
-/** Updates rows of the dtype; those of narrow floats in float, and rounded after each, as a row may be named twice. */
-function scatterOf(node: KernelNode, dtype: DataType): Scatter {
-  const plain: Scatter = (step, y, updates, slices, how) => scatterRows(step.heap, y, updates, slices, how);
-  if (!isNarrow(dtype)) return plain;
-  const { widen, narrow } = conversions(node, dtype);
-  return (step, y, updates, slices, how) => {
-    if (how === "update") return plain(step, y, updates, slices, how);
-    const { rows, width } = slices;
-    if (updates.size === 0 || width === 0) return;
-    const repeated = updates.size === 1 && rows.length * width > 1;
-    withTemporaries((keep) => {
-      const there = keep(step.allocate(DataType.FLOAT, [width]));
-      const update = keep(step.allocate(DataType.FLOAT, [repeated ? 1 : width]));
-      const one: Slices = { rows: [0], width };
-      rows.forEach((row, i) => {
-        const at = y.ptr + row * width * NARROW_BYTES;
-        widen(at, there.ptr, width);
-        widen(updates.ptr + (repeated ? 0 : i * width * NARROW_BYTES), update.ptr, update.size);
-        scatterRows(step.heap, there, update, one, how);
-        narrow(there.ptr, at, width);
-      });
-    });
-  };
-}
-
-const NARROW_BYTES = dtypeSize(DataType.HALF);
 
 const scatter = (name: string, how: Combine, resource: boolean): Kernel => {
   const types = how === "update" ? EVERY : NUMBERS;

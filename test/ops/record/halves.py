@@ -44,6 +44,11 @@ def cases(family):
             family.op(op, [n((7,), dtype), n((7,), dtype)], compare=sums)
         family.op("LeakyRelu", [n((7,), dtype)], compare=near)
         family.op("AddN", [[n((3, 4), dtype), n((3, 4), dtype), n((3, 4), dtype)]], compare=sums, label=tf.as_dtype(dtype).name)
+        # Rows named often, by updates that each alone is lost in rounding.
+        often, small = np.array([[1], [1], [0], [1], [1], [1]], i32), np.full((6, 2), 2 * UNIT[dtype] / 5, dtype)
+        for op in ("TensorScatterAdd", "TensorScatterSub", "TensorScatterMax"):
+            family.op(op, [np.ones((3, 2), dtype), often, small], [n((4, 3), dtype), np.array([[3], [0]], i32), n((2, 3), dtype)], label=tf.as_dtype(dtype).name)
+        family.op("ScatterNd", [often, np.concatenate([np.ones((1, 2), dtype), small[1:]]), np.array([3, 2], i32)], label=tf.as_dtype(dtype).name)
         family.op("TopKV2", [n((2, 6), dtype), np.array(3, i32)])
         family.op("CheckNumerics", [n((3,), dtype)], [np.array([1, np.nan], dtype)], [np.array([1, np.inf], dtype)], message="x")
         family.op("ClipByValue", [n((7,), dtype), dtype(-0.5), dtype(0.5)])
