@@ -1,7 +1,6 @@
 // Makes what the sources don't hold: wasm/ from assembly/, dist/ from the TypeScript, in it dist/lib/ as the package
-// ships it. Each step runs when a file that
-// it reads has changed or a file that it writes is gone. `npm run build` runs this; ready.mjs uses it before `npm start`
-// and `npm test`. Plain Node: nothing but the compilers has to be installed.
+// ships it. Each step runs when a file that it reads has changed or a file that it writes is gone. `npm run build` runs
+// this; ready.mjs uses it before `npm start` and `npm test`. Plain Node: nothing but the compilers has to be installed.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -22,11 +21,11 @@ const compiled = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8")).i
 const typeScript = () => compiled.flatMap((folder) => filesIn(folder, ".ts")).filter((file) => !file.endsWith(".d.ts"));
 const wasmTargets = () => Object.values(JSON.parse(readFileSync(join(root, "asconfig.json"), "utf8")).targets);
 
+const manifest = () => JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const commands = () => Object.values(manifest().bin);
+
 /** The files that package.json names: the library and the command line. */
-export function shipped() {
-  const { bin, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  return [exports["."].default, ...Object.values(bin)];
-}
+export const shipped = () => [manifest().exports["."].default, ...commands()];
 
 const kernelBuilder = ["scripts/build-wasm.mjs", "scripts/wasm-exports.mjs"];
 
@@ -68,7 +67,7 @@ function finish() {
 
 /** Commands can be executed in a checkout, as they are once installed. */
 function executable() {
-  for (const file of shipped()) chmodSync(join(root, file), 0o755);
+  for (const file of commands()) chmodSync(join(root, file), 0o755);
 }
 
 /** Names, sizes and times of the inputs: enough to see a change, and quick. */

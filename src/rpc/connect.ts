@@ -29,9 +29,9 @@ export interface ConnectionOptions {
 interface Road {
   readonly channel: GrpcChannel;
   readonly link: DataLink | null;
-  readonly transfer: PeerTransfer;
+  /** The link, or gRPC alone. */
+  readonly way: PeerTransfer & Calls;
   readonly collectives: CollectivePeer;
-  readonly calls: Calls;
   members: number;
 }
 
@@ -49,9 +49,9 @@ export class Connections {
     // All are checked before one is taken.
     for (const address of addresses.values()) checkAddress(address);
     const peers = [...addresses].map(([task, address]): [string, Peer] => {
-      const { calls, transfer, collectives } = this.#take(address);
-      const worker = remoteWorker(task, calls, this.options.allocator);
-      return [task, { worker, transfer, collectives }];
+      const { way, collectives } = this.#take(address);
+      const worker = remoteWorker(task, way, this.options.allocator);
+      return [task, { worker, transfer: way, collectives }];
     });
     const leave = () => {
       for (const address of addresses.values()) this.#give(address);
@@ -93,8 +93,8 @@ export class Connections {
     const channel = new GrpcChannel(address, probing(keepAlive));
     const plain = { ...grpcTransfer(channel, this.options), ...grpcCalls(channel) };
     const link = dataConnection ? new DataLink(channel, allocator, plain, now, keepAlive) : null;
-    const calls = link ?? plain;
-    const road = { channel, link, transfer: calls, calls, collectives: remoteCollectives(calls), members: 0 };
+    const way = link ?? plain;
+    const road = { channel, link, way, collectives: remoteCollectives(way), members: 0 };
     this.#roads.set(address, road);
     return road;
   }

@@ -2,12 +2,10 @@
 // used from the moment it is open. Until then, and where there is none to be had, tensors come by RecvTensor and calls are
 // gRPC's: the same bytes, the same errors. Whoever breaks the rules of the connection loses it.
 import { parseHostPort } from "../cluster/server-def.js";
-import { type OpError, ResourceExhaustedError, toOpError, UnavailableError } from "../errors/index.js";
+import { type OpError, ResourceExhaustedError, UnavailableError } from "../errors/index.js";
 import type { CancellationSignal } from "../kernel/cancellation.js";
 import type { Allocator } from "../memory/allocator.js";
-import { variantCodec } from "../ops/variant-codec.js";
 import { dtypeName } from "../tensor/dtype.js";
-import { tensorFromProto } from "../tensor/proto.js";
 import { shapeString } from "../tensor/shape.js";
 import { allocateTensor, type Tensor } from "../tensor/tensor.js";
 import { type DataConnection, openDataConnection, type Sink } from "../transport/data-connection.js";
@@ -17,11 +15,10 @@ import type { GrpcChannel } from "../transport/grpc-channel.js";
 import type { KeepAlive } from "../transport/keep-alive.js";
 import { socketFailure } from "../transport/socket-failure.js";
 import { TOKEN_BYTES } from "../transport/tokens.js";
-import { TensorProto } from "../wire/core.js";
-import { RecvTensorResponse } from "../wire/worker.js";
 import type { Arrived, PeerTransfer } from "../worker/peers.js";
 import { AnswerKind, decodeError, decodeTensorHead, encodeCall, encodeTensorRequest } from "./data-messages.js";
 import { OPEN_PATH } from "./data-service.js";
+import { deliver } from "./recv-tensor.js";
 import type { Calls } from "./unary.js";
 
 const OPEN_MS = 5_000;
@@ -79,7 +76,8 @@ export class DataLink implements PeerTransfer, Calls {
     };
     this.#wanted.set(id, {
       tensor: (tensor, dead, beganMs) => received(null, tensor, dead, beganMs),
-      message: (body, beganMs) => this.#decode(body, beganMs, received),
+      // Strings and variants.
+      message: (body, beganMs) => deliver(body, this.allocator, () => beganMs, received),
       failed: (error) => received(error, null, false, 0),
     });
     signal.add(cancel);
@@ -206,21 +204,6 @@ export class DataLink implements PeerTransfer, Calls {
       },
       fail: () => tensor.release(),
     };
-  }
-
-  /** Strings and variants. */
-  #decode(body: Uint8Array, beganMs: number, arrived: Arrived): void {
-    let tensor: Tensor;
-    let dead: boolean;
-    try {
-      const message = RecvTensorResponse.decode(body);
-      tensor = tensorFromProto(message.tensor ?? TensorProto.create(), this.allocator, variantCodec);
-      dead = message.isDead;
-    } catch (broken) {
-      arrived(toOpError(broken), null, false, 0);
-      return;
-    }
-    arrived(null, tensor, dead, beganMs);
   }
 
   /** What was asked for will not come; the next request takes the other road and tries for a new connection. */

@@ -3,10 +3,11 @@ import { toOpError } from "../errors/index.js";
 import type { Allocator } from "../memory/allocator.js";
 import { variantCodec } from "../ops/variant-codec.js";
 import { tensorFromProto } from "../tensor/proto.js";
+import type { Tensor } from "../tensor/tensor.js";
 import type { GrpcChannel } from "../transport/grpc-channel.js";
 import { TensorProto } from "../wire/core.js";
 import { RecvTensorRequest, RecvTensorResponse } from "../wire/worker.js";
-import type { PeerTransfer } from "../worker/peers.js";
+import type { Arrived, PeerTransfer } from "../worker/peers.js";
 import { requestId } from "./request-id.js";
 import { fromServiceError } from "./status.js";
 
@@ -17,6 +18,25 @@ export interface RecvTensorOptions {
   readonly allocator: Allocator;
   readonly now: () => number;
   readonly wallClock: () => number;
+}
+
+/** Tells of the tensor in a RecvTensorResponse, or that there is none to be read. */
+export function deliver(
+  response: Uint8Array,
+  allocator: Allocator,
+  beganMs: (sentMicros: bigint) => number,
+  arrived: Arrived,
+): void {
+  let message: RecvTensorResponse;
+  let tensor: Tensor;
+  try {
+    message = RecvTensorResponse.decode(response);
+    tensor = tensorFromProto(message.tensor ?? TensorProto.create(), allocator, variantCodec);
+  } catch (broken) {
+    arrived(toOpError(broken), null, false, 0);
+    return;
+  }
+  arrived(null, tensor, message.isDead, beganMs(message.sendStartMicros));
 }
 
 export function grpcTransfer(channel: GrpcChannel, { allocator, now, wallClock }: RecvTensorOptions): PeerTransfer {
@@ -36,20 +56,9 @@ export function grpcTransfer(channel: GrpcChannel, { allocator, now, wallClock }
           arrived(fromServiceError(error), null, false, 0);
           return;
         }
-        let tensor: ReturnType<typeof tensorFromProto>;
-        let dead: boolean;
-        let beganMs: number;
-        try {
-          const message = RecvTensorResponse.decode(answer!);
-          dead = message.isDead;
-          // The peer's clock tells, which need not be right.
-          beganMs = now() - (wallClock() - Number(message.sendStartMicros) / 1000);
-          tensor = tensorFromProto(message.tensor ?? TensorProto.create(), allocator, variantCodec);
-        } catch (broken) {
-          arrived(toOpError(broken), null, false, 0);
-          return;
-        }
-        arrived(null, tensor, dead, beganMs);
+        // The peer's clock tells, which need not be right.
+        const beganMs = (sentMicros: bigint) => now() - (wallClock() - Number(sentMicros) / 1000);
+        deliver(answer!, allocator, beganMs, arrived);
       });
       const cancel = (reason: Error) => {
         if (!open) return;
