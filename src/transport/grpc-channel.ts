@@ -119,7 +119,7 @@ export class GrpcChannel {
 
   #cancel(open: OpenCall): void {
     open.again = false;
-    open.call?.cancel();
+    cancelSoon(open);
   }
 
   #connect(): Client {
@@ -156,7 +156,7 @@ export class GrpcChannel {
     for (const open of this.#open) {
       open.again = open.patient;
       open.silent = !open.patient;
-      open.call?.cancel();
+      cancelSoon(open);
     }
     silent.close();
   }
@@ -164,6 +164,14 @@ export class GrpcChannel {
 
 /** A call whose connection went, as grpc-js tells it: the stream ends by itself, with no status or one of HTTP/2's own. */
 const LOST = /^(Connection dropped$|Stream refused by server$|Received RST_STREAM with code [02]\b)/;
+
+/**
+ * grpc-js starts a call a few microtasks after it is made, also one that was cancelled meanwhile: the peer would work on it
+ * and never hear that nobody waits. In a turn of its own a cancellation finds every call either started or held back.
+ */
+function cancelSoon({ call }: OpenCall): void {
+  setImmediate(() => call?.cancel());
+}
 
 const unavailable = (details: string): ServiceError =>
   Object.assign(new Error(details), { code: UNAVAILABLE, details, metadata: new Metadata() });

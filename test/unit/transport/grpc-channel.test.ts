@@ -155,6 +155,56 @@ test("a caller that falls silent is given up, and its call with it", async () =>
   await listener.close();
 });
 
+/** Counts the calls that wait here. */
+async function listenForWaits(): Promise<{
+  listener: GrpcListener;
+  address: string;
+  waits: { begun: number; open: number };
+}> {
+  const waits = { begun: 0, open: 0 };
+  const listener = new GrpcListener({
+    handlers: new Map([
+      ["/a/echo", async (bytes) => bytes],
+      [
+        "/a/wait",
+        (_, call) => {
+          waits.begun++;
+          waits.open++;
+          call.onCancelled(() => {
+            waits.open--;
+          });
+          return new Promise<Uint8Array>(() => {});
+        },
+      ],
+    ]),
+    toStatus: () => ({ code: 13, details: "failed" }),
+  });
+  await listener.bind("127.0.0.1", 0);
+  return { listener, address: `127.0.0.1:${listener.port}`, waits };
+}
+
+test("a call that is cancelled never goes on at the peer, however soon it is cancelled", async () => {
+  const { listener, address, waits } = await listenForWaits();
+  const channel = new GrpcChannel(address);
+  assert.instance(await ask(channel, "/a/echo"), Uint8Array);
+  const answers: string[] = [];
+  const wait = () => channel.call("/a/wait", NOTHING, {}, (error) => answers.push(failure(error)));
+  wait()();
+  const soon = wait();
+  queueMicrotask(soon);
+  const next = wait();
+  process.nextTick(next);
+  const later = wait();
+  while (waits.begun === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  later();
+  // Any call that was still on its way has arrived when a later one is answered.
+  assert.instance(await ask(channel, "/a/echo"), Uint8Array);
+  while (waits.open > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(answers, new Array(4).fill("1 Cancelled on client"));
+  channel.close();
+  await listener.close();
+});
+
 test("closing a channel ends its calls, and later ones are refused", async () => {
   const { listener, address } = await listen();
   const channel = new GrpcChannel(address);
