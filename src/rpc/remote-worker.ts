@@ -5,6 +5,7 @@ import { exportGraph } from "../graph/export.js";
 import type { Allocator } from "../memory/allocator.js";
 import { parseDeviceSpec } from "../placement/device-name.js";
 import { tensorsFromProtos } from "../tensor/proto.js";
+import type { CallSettings } from "../transport/grpc-channel.js";
 import { type Codec, ConfigProto, TensorProto } from "../wire/core.js";
 import * as wire from "../wire/worker.js";
 import type { RunGraphResponse, StepSignal, WorkerInterface } from "../worker/worker-interface.js";
@@ -14,6 +15,9 @@ import { encodeAndRelease, leavingView, named } from "./service.js";
 import { type Calls, unary } from "./unary.js";
 
 const DELETE_SESSION_MS = 10_000;
+const CLEANUP_MS = 5_000;
+/** Each of the two roads to a task may go down under one. */
+const CLEANUP_TRIES = 3;
 
 /** @param allocator where tensors that come with an answer go */
 export function remoteWorker(task: string, calls: Calls, allocator: Allocator): WorkerInterface {
@@ -108,7 +112,17 @@ export function remoteWorker(task: string, calls: Calls, allocator: Allocator): 
       }
     },
     async cleanupGraph(stepId) {
-      await cleanupGraph({ stepId });
+      // A connection that is lost need not be the task, which would hold the step until its session ends.
+      let settings: CallSettings = {};
+      for (let tries = 1; ; tries++) {
+        try {
+          await cleanupGraph({ stepId }, settings);
+          return;
+        } catch (error) {
+          if (tries === CLEANUP_TRIES) throw error;
+          settings = { waitForReady: true, timeoutMs: CLEANUP_MS };
+        }
+      }
     },
     async cleanupAll(container) {
       await cleanupAll({ container });

@@ -46,6 +46,8 @@ export interface ListenerOptions {
 /** How long sockets may take to close by themselves. */
 const PARTING_MS = 200;
 const WINDOW_BYTES = 4 * 1024 * 1024;
+/** At once and a second, of each caller. */
+const CANCELLATIONS = 100_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const UNIT_MS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1000 };
 
@@ -119,6 +121,7 @@ export class GrpcListener {
         );
       };
     }
+    allowCancellations(this.#server);
     this.#server.addService(definition as ServiceDefinition, implementation);
     refuseOthers(this.#server);
     this.#grpc = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
@@ -164,6 +167,15 @@ export class GrpcListener {
     await closed;
     clearTimeout(parting);
   }
+}
+
+/**
+ * Node hangs up on a caller that resets more than 33 streams a second: a cluster whose steps fail or time out cancels more
+ * calls than that. Node 20 has no option for it.
+ */
+function allowCancellations(server: Server): void {
+  const { commonServerOptions } = server as unknown as { readonly commonServerOptions: object };
+  Object.assign(commonServerOptions, { streamResetBurst: CANCELLATIONS, streamResetRate: CANCELLATIONS });
 }
 
 interface Http2Server {

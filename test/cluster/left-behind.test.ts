@@ -57,6 +57,29 @@ test("CleanupGraph ends a step that still runs", async () => {
   await until(() => cluster.held().steps === 0);
 });
 
+test("a task that couldn't be told of a step's end is told once it can be reached again", async () => {
+  await using cluster = await TestCluster.start({ ps: 1, worker: 1 }, ["worker/0"]);
+  const [psAddress] = cluster.jobs.ps!;
+  await using road = await TcpProxy.start(Number(psAddress!.split(":")[1]));
+  const { target } = await cluster.startTaskSeeing("worker", 0, { ps: [road.address] });
+  const { worker } = cluster.server("ps", 0).parts.engine;
+  const cleanUp = worker.cleanupGraph.bind(worker);
+  let lost = 0;
+  // The first word of the end of a step goes down with its connection.
+  worker.cleanupGraph = async (stepId) => {
+    if (lost++ > 0) return cleanUp(stepId);
+    road.cut("close");
+    return new Promise(() => {});
+  };
+  const graph = new Graph();
+  const y = graph.device("/job:ps", () => graph.ops.neg(graph.constant(1, DataType.FLOAT)));
+  await using session = new Session(target, { graph });
+  await session.run(y);
+  await until(() => lost > 0);
+  assert.is(worker.openSteps, 1);
+  await until(() => worker.openSteps === 0);
+});
+
 test("a task that couldn't be told of a session's end is told when the next one begins", async () => {
   await using cluster = await TestCluster.start({ ps: 1, worker: 1 }, ["worker/0"]);
   const [psAddress] = cluster.jobs.ps!;

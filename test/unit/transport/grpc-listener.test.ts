@@ -1,6 +1,6 @@
 // What a caller of any HTTP/2 library sees of the listener.
 import { once } from "node:events";
-import { connect } from "node:http2";
+import { connect, constants } from "node:http2";
 import * as assert from "uvu/assert";
 import { GrpcListener } from "../../../src/transport/grpc-listener.js";
 import { test } from "../../support/suite.js";
@@ -59,6 +59,30 @@ test("a deadline that passes is told as C++ servers tell it, one beyond what tim
       assert.equal(await statusOf(listener.port, "/a/later", deadline), ["0", "OK"], deadline);
     }
   } finally {
+    await listener.close();
+  }
+});
+
+/** Node 20 has a limit of its own, and no option for it. */
+const MANY = process.versions.node.startsWith("20.") ? 900 : 5_000;
+
+test(`a caller may cancel ${MANY} calls in a row`, async () => {
+  const listener = new GrpcListener({ handlers, toStatus: () => ({ code: 13, details: "" }) });
+  await listener.bind("127.0.0.1", 0);
+  const session = connect(`http://127.0.0.1:${listener.port}`);
+  try {
+    for (let i = 0; i < MANY; i++) {
+      const stream = session.request({ ":method": "POST", ":path": "/a/never", "content-type": "application/grpc" });
+      stream.end(Buffer.alloc(5));
+      // Sent, then cancelled.
+      if (i % 50 === 0) await new Promise((resolve) => session.ping(resolve));
+      else await new Promise(setImmediate);
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+    await new Promise((resolve, reject) => session.ping((error) => (error === null ? resolve(null) : reject(error))));
+    assert.not(session.closed);
+  } finally {
+    session.destroy();
     await listener.close();
   }
 });
