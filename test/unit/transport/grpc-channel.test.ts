@@ -7,7 +7,7 @@ import { TcpProxy } from "../../support/tcp-proxy.js";
 
 const NOTHING = new Uint8Array(0);
 
-const PROBE: Probe = { path: "/a/echo", timeMs: 30, timeoutMs: 60 };
+const PROBE: Probe = { path: "/a/echo", timeMs: 30, timeoutMs: 250 };
 
 const ask = (
   channel: GrpcChannel,
