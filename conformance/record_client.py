@@ -1,6 +1,6 @@
 """Records what TensorFlow's own client makes, for test/unit/client: names, devices and inputs of graphs under scopes;
 gradients of graphs (which the test imports and differentiates itself); loops and conditions; losses, variables
-and slots of optimizers.
+and slots of optimizers, of variables in slices as well.
 """
 
 import base64
@@ -17,6 +17,7 @@ import tensorflow as tf
 from tensorflow.python.framework import indexed_slices
 
 from client_flow import flow_cases
+from client_partitions import partition_cases
 
 v1 = tf.compat.v1
 v1.disable_eager_execution()
@@ -410,6 +411,7 @@ def main():
     write("training", {name: optimizer(name) for name in OPTIMIZERS})
     write("initializers", initializers())
     write("replicas", replicas())
+    write("partitions", partition_cases(tensor, META_OFF))
     flow = flow_cases(tensor, graph_text, META_OFF)
     write("control-flow", flow)
     print(f"{len(cases)} gradients, {len(flow)} loops and conditions, {len(OPTIMIZERS)} optimizers")

@@ -7,6 +7,7 @@ export { getCheckpointState, latestCheckpoint, type StateOptions } from "./clien
 export { type BranchResult, type CondResult, cond } from "./client/control-flow/cond.js";
 export type { LoopOptions } from "./client/control-flow/while-context.js";
 export { type LoopFunction, type WhileLoopOptions, whileLoop } from "./client/control-flow/while-loop.js";
+export { type EmbeddingOptions, embeddingLookup } from "./client/embedding.js";
 export type { FeedKey, Fetch, Fetched } from "./client/fetches.js";
 export { FileWriter, type FileWriterOptions } from "./client/file-writer.js";
 export type { FunctionBuilder, GraphFunction } from "./client/functions.js";
@@ -60,6 +61,15 @@ export {
   RMSPropOptimizer,
 } from "./client/optimizers.js";
 export { Operation, type OpOptions, Output } from "./client/output.js";
+export { type PartitionedOptions, PartitionedVariable } from "./client/partitioned-variable.js";
+export {
+  fixedSizePartitioner,
+  type MinMaxOptions,
+  minMaxVariablePartitioner,
+  type Partitioner,
+  type SizeOptions,
+  variableAxisSizePartitioner,
+} from "./client/partitioners.js";
 export { type ReplicaDeviceOptions, replicaDeviceSetter } from "./client/replica-device.js";
 export { type SaveOptions, Saver, type SaverOptions } from "./client/saver.js";
 export {
@@ -79,6 +89,7 @@ export {
   globalVariablesInitializer,
   localVariables,
   localVariablesInitializer,
+  type SaveSliceInfo,
   trainableVariables,
   Variable,
   type VariableOptions,

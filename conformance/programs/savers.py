@@ -182,6 +182,7 @@ def typescript(target, record):
 
     def client(*words):
         done = subprocess.run([os.environ.get("NODE", "node"), str(script), target, *words], capture_output=True, text=True, timeout=50)
+        assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
     record("saves", client("save", str(path / "m")))
@@ -199,6 +200,17 @@ def typescript(target, record):
                 sess.run([v1.assign(variables[0], variables[0] * 2), v1.assign(variables[2], 9)])
                 saver.save(sess, str(path / "back"), write_meta_graph=False, write_state=False)
         record(f"restores {prefix}", client("restore", str(path / "back")))
+        for cut in (None, 1, 3, 5):
+            with tf.Graph().as_default(), v1.variable_scope("", partitioner=None if cut is None else v1.fixed_size_partitioner(cut)):
+                table = v1.get_variable("table", [5, 2], use_resource=True)
+                saver = v1.train.Saver()
+                with v1.Session() as sess:
+                    saver.restore(sess, prefix)
+                    record(f"cut in {cut}", sess.run(tf.convert_to_tensor(table)))
+                    changed = [v1.assign(v, v * np.float32(0.1)) for v in v1.global_variables()]
+                    sess.run(changed)
+                    saver.save(sess, str(path / "table"), write_meta_graph=False, write_state=False)
+            record(f"restores what was cut in {cut}", client("restore-table", str(path / "table")))
 
 
 @program(cluster=True, deadline=120)

@@ -41,7 +41,7 @@ export class GraphFunction {
 function argument(graph: Graph, arg: Input, dtype: DataType): Output {
   if (arg instanceof Output) return arg;
   if (!isReadable(arg)) return graph.constant(arg as Feedable, dtype);
-  return arg.handle.dtype === dtype ? arg.handle : arg.value;
+  return arg.handle?.dtype === dtype ? arg.handle : arg.value;
 }
 
 /**

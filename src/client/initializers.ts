@@ -7,8 +7,19 @@ import type { Graph } from "./graph.js";
 import type { Output } from "./output.js";
 import type { Feedable } from "./values.js";
 
-/** @param dtype float when left out */
-export type Initializer = (graph: Graph, shape: Shape, dtype: DataType | undefined) => Output;
+/** Where a slice is in its variable. */
+export interface PartitionInfo {
+  readonly fullShape: Shape;
+  readonly varOffset: Shape;
+}
+
+/** @param dtype float when left out @param partition given for a slice of a variable: `shape` is the slice's */
+export type Initializer = (
+  graph: Graph,
+  shape: Shape,
+  dtype: DataType | undefined,
+  partition?: PartitionInfo,
+) => Output;
 
 export interface SeedOptions {
   /** Both 0, or none: other values in each session. */
@@ -29,8 +40,11 @@ export const ones = (): Initializer => fill(1);
 /** One number for all elements, or all of them. */
 export const constant =
   (value: Feedable): Initializer =>
-  (graph, shape, dtype) =>
-    typeof value === "number" ? fill(value)(graph, shape, dtype) : graph.constant(value, dtype);
+  (graph, shape, dtype, partition) => {
+    if (typeof value === "number") return fill(value)(graph, shape, dtype);
+    const whole = graph.constant(value, dtype);
+    return partition === undefined ? whole : graph.ops.slice(whole, partition.varOffset, shape);
+  };
 
 /** Between `from` and `to`, the latter excluded. */
 export const randomUniform =
@@ -73,8 +87,8 @@ const TRUNCATED = 0.87962566103423978;
 
 const scaled =
   (scale: number, mode: "fanIn" | "average", distribution: "uniform" | "normal", seeds: SeedOptions): Initializer =>
-  (graph, shape, dtype) => {
-    const { fanIn, fanOut } = fans(shape);
+  (graph, shape, dtype, partition) => {
+    const { fanIn, fanOut } = fans(partition?.fullShape ?? shape);
     const variance = scale / Math.max(1, mode === "fanIn" ? fanIn : (fanIn + fanOut) / 2);
     if (distribution === "normal")
       return truncatedNormal(0, Math.sqrt(variance) / TRUNCATED, seeds)(graph, shape, dtype);

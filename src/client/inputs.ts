@@ -6,10 +6,10 @@ import { DataType, dtypeName, isRef } from "../tensor/dtype.js";
 import { Output } from "./output.js";
 import { type Feedable, isFloating, toTensorValue } from "./values.js";
 
-/** Something that stands for a value and for a resource at once: a variable. */
-export interface Readable {
-  readonly value: Output;
-  readonly handle: Output;
+/** Something that stands for a value, and for a resource as well if it is one: a variable. */
+export abstract class Readable {
+  abstract readonly value: Output;
+  readonly handle?: Output;
 }
 
 /** Tensors in nested arrays are packed, as TensorFlow does. */
@@ -23,8 +23,7 @@ export interface InputMaker {
   pack(parts: readonly Output[], name: string): Output;
 }
 
-export const isReadable = (input: unknown): input is Readable =>
-  typeof input === "object" && input !== null && "handle" in input && input.handle instanceof Output;
+export const isReadable = (input: unknown): input is Readable => input instanceof Readable;
 
 /** Python's names of dtypes, which its texts have. */
 export const pythonName = (dtype: DataType): string =>
@@ -101,7 +100,7 @@ function toOutput(
   make: InputMaker,
 ): Output {
   if (input instanceof Output) return input;
-  if (isReadable(input)) return wanted === DataType.RESOURCE ? input.handle : input.value;
+  if (isReadable(input)) return (wanted === DataType.RESOURCE && input.handle) || input.value;
   if (Array.isArray(input) && dtypeOf(input) !== undefined) {
     const dtype = wanted ?? dtypeOf(input);
     const parts = (input as Inputs).map((part, i) => toOutput(part, dtype, undefined, `${name}/${i}`, make));

@@ -1,6 +1,13 @@
 // `PREFIX.meta`: the graph with its variables and its Saver, so that `tf.compat.v1.train.import_meta_graph` in Python
 // finds both again.
-import { CollectionDef, MetaGraphDef, SaverDef_CheckpointFormatVersion, VariableDef } from "../wire/io.js";
+import type { Shape } from "../tensor/shape.js";
+import {
+  CollectionDef,
+  MetaGraphDef,
+  SaverDef_CheckpointFormatVersion,
+  type SaveSliceInfoDef,
+  VariableDef,
+} from "../wire/io.js";
 import type { Graph } from "./graph.js";
 import type { Saver } from "./saver.js";
 import { GraphKeys, type Variable } from "./variable.js";
@@ -38,9 +45,17 @@ function variableCollection(variables: readonly Variable[]): CollectionDef {
       initialValueName: variable.initialValue.name,
       initializerName: variable.initializer.name,
       snapshotName: variable.value.name,
+      saveSliceInfoDef: sliceInfoDef(variable),
       isResource: true,
       trainable: variable.trainable,
     }),
   );
   return { ...CollectionDef.create(), bytesList: { value } };
+}
+
+function sliceInfoDef({ saveSliceInfo }: Variable): SaveSliceInfoDef | undefined {
+  if (saveSliceInfo === null) return undefined;
+  const { fullName, fullShape, varOffset, varShape } = saveSliceInfo;
+  const wide = (sizes: Shape) => sizes.map(BigInt);
+  return { fullName, fullShape: wide(fullShape), varOffset: wide(varOffset), varShape: wide(varShape) };
 }

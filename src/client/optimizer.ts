@@ -8,7 +8,7 @@ import { type Gradient, IndexedSlices } from "./gradients/indexed-slices.js";
 import type { Graph } from "./graph.js";
 import { type Initializer, zeros } from "./initializers.js";
 import type { Operation, Output } from "./output.js";
-import { GraphKeys, trainableVariables, Variable } from "./variable.js";
+import { GraphKeys, type SaveSliceInfo, trainableVariables, Variable } from "./variable.js";
 
 /** A number that stays, or a tensor that each step works out. */
 export type Hyper = number | Output;
@@ -136,7 +136,11 @@ export abstract class Optimizer {
     const options = { name: `${variable.name}/${this.name}`, dtype, trainable: false };
     const slot = graph.nameScope("", () =>
       graph.colocateWith(variable.handle, () => {
-        if (isFullyKnown(shape)) return new Variable(graph, initial, { ...options, shape });
+        if (isFullyKnown(shape)) {
+          const made = new Variable(graph, initial, { ...options, shape });
+          made.saveSliceInfo = sliceOfSlot(variable, made);
+          return made;
+        }
         // A shape that only a step knows: that of the initial value.
         const one = initial(graph, [], dtype);
         return new Variable(graph, graph.ops.fill(graph.ops.shape(variable.initialValue), one), options);
@@ -151,6 +155,12 @@ export abstract class Optimizer {
   protected slotOf(variable: Variable, name: string): Output {
     return this.slot(variable, name)!.handle;
   }
+}
+
+/** A slot is cut as its variable is; the whole of it has the name that it would have beside the whole variable. */
+function sliceOfSlot({ name, saveSliceInfo }: Variable, slot: Variable): SaveSliceInfo | null {
+  if (saveSliceInfo === null) return null;
+  return { ...saveSliceInfo, fullName: saveSliceInfo.fullName + slot.name.slice(name.length) };
 }
 
 /** The graph's step counter (`tf.compat.v1.train.get_or_create_global_step`). */

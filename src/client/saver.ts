@@ -10,8 +10,9 @@ import { inFolder, localFiles, removeQuietly, STATE_FILE, updateCheckpointState 
 import type { Graph } from "./graph.js";
 import { exportMetaGraph } from "./meta-graph.js";
 import type { Operation, Output } from "./output.js";
+import { PartitionedVariable } from "./partitioned-variable.js";
 import type { CallSettings, Session } from "./session.js";
-import { globalVariables, type Variable } from "./variable.js";
+import { globalVariables, type SaveSliceInfo, type Variable } from "./variable.js";
 
 export interface SaverOptions {
   /** Checkpoints that stay; the oldest go. 5 when left out, 0 keeps all. */
@@ -55,24 +56,19 @@ export class Saver {
   #kept: Kept[] = [];
   #preserved = Date.now() / 1000;
 
-  /** @param variables by their names in the checkpoint, or under their own; all global ones when left out */
+  /**
+   * @param variables by their names in the checkpoint, or under their own; all global ones when left out. Slices are
+   * saved as parts of the whole
+   * @throws InvalidArgumentError when there are none, or two of one name
+   */
   constructor(
     graph: Graph,
-    variables: readonly Variable[] | Readonly<Record<string, Variable>> = globalVariables(graph),
+    variables: readonly Saveable[] | Readonly<Record<string, Saveable>> = globalVariables(graph),
     readonly options: SaverOptions = {},
   ) {
     this.graph = graph;
-    const named = Array.isArray(variables)
-      ? (variables as readonly Variable[]).map((variable) => [variable.name, variable] as const)
-      : Object.entries(variables as Readonly<Record<string, Variable>>);
-    if (named.length === 0) throw new InvalidArgumentError("No variables to save");
-    const items = named
-      .map(([name, variable]): Item => ({ name, variable }))
-      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-    const twice = items.find(({ name }, i) => name === items[i - 1]?.name);
-    if (twice !== undefined) {
-      throw new InvalidArgumentError(`At least two variables have the same name: ${twice.name}`);
-    }
+    const items = itemsOf(variables);
+    if (items.length === 0) throw new InvalidArgumentError("No variables to save");
     const build = () => buildOps(graph, items, options.sharded ?? false);
     [this.filename, this.saved, this.restoreOp] = graph.controlDependencies(null, () =>
       graph.nameScope(options.name ?? "save", build),
@@ -152,10 +148,45 @@ async function removeCheckpoint(files: FileSystem, prefix: string): Promise<void
   await removeQuietly(files, `${prefix}.meta`);
 }
 
+type Saveable = Variable | PartitionedVariable;
+
 interface Item {
+  /** Of the whole, when it is a slice. */
   readonly name: string;
   readonly variable: Variable;
+  readonly slice: SaveSliceInfo | null;
 }
+
+/** By name, slices in the order that they were given in. */
+function itemsOf(variables: readonly Saveable[] | Readonly<Record<string, Saveable>>): Item[] {
+  const partsOf = (whole: PartitionedVariable, name: string) =>
+    whole.parts.map((variable) => ({ name, variable, slice: variable.saveSliceInfo }));
+  const items: Item[] = Array.isArray(variables)
+    ? (variables as readonly Saveable[]).flatMap((variable) => {
+        if (variable instanceof PartitionedVariable) return partsOf(variable, variable.name);
+        const slice = variable.saveSliceInfo;
+        return [{ name: slice?.fullName ?? variable.name, variable, slice }];
+      })
+    : Object.entries(variables as Readonly<Record<string, Saveable>>).flatMap(([name, variable]) =>
+        variable instanceof PartitionedVariable ? partsOf(variable, name) : [{ name, variable, slice: null }],
+      );
+  items.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  items.forEach(({ name, slice }, i) => {
+    const before = items[i - 1];
+    if (before?.name !== name || (slice !== null && before.slice !== null)) return;
+    const mixed = slice !== null || before.slice !== null;
+    throw new InvalidArgumentError(
+      mixed
+        ? `Mixing slices and non-slices with the same name: ${name}`
+        : `At least two variables have the same name: ${name}`,
+    );
+  });
+  return items;
+}
+
+/** `784 512 0,392:0,512`: the shape of the whole, then where the slice begins and how long it is, by axis. */
+const sliceSpec = ({ fullShape, varOffset, varShape }: SaveSliceInfo): string =>
+  `${fullShape.join(" ")} ${varOffset.map((offset, i) => `${offset},${varShape[i]}`).join(":")}`;
 
 type SaverOps = readonly [filename: Output, saved: Output, restore: Operation];
 
@@ -199,9 +230,12 @@ function saveShards(graph: Graph, filename: Output, shards: readonly Shard[]): O
   });
 }
 
-/** Whole tensors: the variables of this graph have no parts. */
-const noSlices = (graph: Graph, items: readonly Item[]): Output =>
-  graph.constant(new Array(items.length).fill(""), DataType.STRING, "shape_and_slices");
+const slicesOf = (graph: Graph, items: readonly Item[]): Output =>
+  graph.constant(
+    items.map(({ slice }) => (slice === null ? "" : sliceSpec(slice))),
+    DataType.STRING,
+    "shape_and_slices",
+  );
 const namesOf = (graph: Graph, items: readonly Item[]): Output =>
   graph.constant(
     items.map(({ name }) => name),
@@ -211,14 +245,14 @@ const namesOf = (graph: Graph, items: readonly Item[]): Output =>
 
 function saveOp(graph: Graph, prefix: Output, items: readonly Item[]): Operation {
   const name = graph.uniqueName("SaveV2");
-  const [names, slices] = graph.nameScope(`${name}/`, () => [namesOf(graph, items), noSlices(graph, items)]);
+  const [names, slices] = graph.nameScope(`${name}/`, () => [namesOf(graph, items), slicesOf(graph, items)]);
   const values = items.map(({ variable }) => variable.value);
   return graph.ops.saveV2(prefix, names!, slices!, values, { name: `${name}/` });
 }
 
 function restoreOp(graph: Graph, prefix: Output, items: readonly Item[]): Operation[] {
   const name = graph.uniqueName("RestoreV2");
-  const [names, slices] = graph.nameScope(`${name}/`, () => [namesOf(graph, items), noSlices(graph, items)]);
+  const [names, slices] = graph.nameScope(`${name}/`, () => [namesOf(graph, items), slicesOf(graph, items)]);
   const dtypes = items.map(({ variable }) => variable.dtype);
   const restored = graph.ops.restoreV2(prefix, names!, slices!, { dtypes, name: `${name}/` });
   return items.map(({ variable }, i) =>

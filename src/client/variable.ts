@@ -5,7 +5,7 @@ import type { DataType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import type { Graph } from "./graph.js";
 import type { Initializer } from "./initializers.js";
-import { type Input, isReadable, type Readable } from "./inputs.js";
+import { type Input, isReadable, Readable } from "./inputs.js";
 import { type Operation, Output } from "./output.js";
 import type { Feedable } from "./values.js";
 
@@ -29,10 +29,18 @@ export interface VariableOptions {
   readonly collections?: readonly string[];
 }
 
-type Value = Output | Readable | Feedable;
+export type Value = Output | Readable | Feedable;
 
-export class Variable implements Readable {
-  readonly handle: Output;
+/** Which slice of a whole variable one is (`tf.Variable.SaveSliceInfo`). */
+export interface SaveSliceInfo {
+  readonly fullName: string;
+  readonly fullShape: Shape;
+  readonly varOffset: Shape;
+  readonly varShape: Shape;
+}
+
+export class Variable extends Readable {
+  override readonly handle: Output;
   /** Assigns the initial value. */
   readonly initializer: Operation;
   readonly initialValue: Output;
@@ -42,6 +50,8 @@ export class Variable implements Readable {
   /** −1 for a dimension that changes, `null` for any shape. */
   readonly shape: Shape | null;
   readonly trainable: boolean;
+  /** A Saver saves it as this slice of a whole; `null` for a whole one. */
+  saveSliceInfo: SaveSliceInfo | null = null;
 
   /** @param initial a tensor, a plain value, or what makes one of a shape (`zeros()`, `glorotUniform()`, …) */
   constructor(
@@ -49,6 +59,7 @@ export class Variable implements Readable {
     initial: Value | Initializer,
     options: VariableOptions = {},
   ) {
+    super();
     const { trainable = true, collections = [GraphKeys.GLOBAL_VARIABLES] } = options;
     const name = graph.uniqueName(options.name ?? "Variable");
     this.trainable = trainable;

@@ -2,7 +2,7 @@
 import { DataType } from "../../tensor/dtype.js";
 import type { Output } from "../output.js";
 import { constantInts } from "../values.js";
-import type { GradientContext, GradientFunction, Gradients } from "./context.js";
+import { forAll, type GradientContext, type GradientFunction, type Gradients } from "./context.js";
 import { IndexedSlices } from "./indexed-slices.js";
 
 const int32 = ({ ops }: GradientContext, input: Output) => ops.cast(input, { dstT: DataType.INT32 });
@@ -67,10 +67,10 @@ export const gatherGradients: Gradients = {
     );
     return [ops.reshape(stitched, ops.shape(data))];
   },
-  DynamicStitch: ({ ops, x, dy }) => {
+  ...forAll(["DynamicStitch", "ParallelDynamicStitch"], ({ ops, x, dy }) => {
     const indices = x.slice(0, x.length / 2);
     return [...indices.map(() => null), ...indices.map((index) => ops.gatherV2(dy, index, 0))];
-  },
+  }),
   TopKV2: ({ ops, x, y, dy }) => {
     const [input, indices] = [x[0]!, y[1]!];
     const shape = ops.shape(input);

@@ -5,9 +5,9 @@ import type { Node } from "../../graph/graph.js";
 import { baseDtype, DataType, dtypeName } from "../../tensor/dtype.js";
 import { isExit, isLoopSwitch } from "../control-flow/context.js";
 import type { Graph } from "../graph.js";
-import { isReadable, type Readable } from "../inputs.js";
 import { Operation, type Output } from "../output.js";
 import { isFloating } from "../values.js";
+import type { Variable } from "../variable.js";
 import { arrayGradients } from "./array.js";
 import { binaryGradients } from "./binary.js";
 import { GradientContext, type Gradients } from "./context.js";
@@ -47,18 +47,18 @@ export interface GradientOptions {
 
 /**
  * The sum of dy/dx over all ys, for each x: `null` where no y depends on it, IndexedSlices where rows were gathered.
- * A variable stands for all reads of it.
+ * A variable stands for all reads of it; one in slices is asked for slice by slice (`...variable`).
  * @param gradYs what to begin with, by y; ones where `null` or left out
  * @throws NotFoundError with TensorFlow's text for an op without a gradient
  */
 export function gradients(
   ys: Output | readonly Output[],
-  xs: readonly (Output | Readable)[],
+  xs: readonly (Output | Variable)[],
   gradYs: readonly (Output | null)[] = [],
   options: GradientOptions = {},
 ): (Gradient | null)[] {
   const targets = Array.isArray(ys) ? (ys as readonly Output[]) : [ys as Output];
-  const sources = xs.map((x) => (isReadable(x) ? x.handle : x));
+  const sources = xs.map((x) => ("handle" in x ? x.handle : x));
   const [first] = targets;
   if (first === undefined) return xs.map(() => null);
   const { graph } = first;
