@@ -141,6 +141,49 @@ def traces(target, record):
         record("defaults are there", {node.name: sorted(key for key in node.attr if not key.startswith("_")) for part in parts.partition_graphs for node in part.node if node.name in ("y", "z", "w")})
 
 
+@program()
+def cost_graphs(target, record):
+    """Which steps tell what nodes cost, and what they tell: aliases and times apart, which differ from run to run."""
+    x = v1.placeholder(tf.float32, [None, 2], "x")
+    v = v1.get_variable("v", initializer=np.ones((2, 2), np.float32), use_resource=False)
+    y = tf.matmul(x, v, name="y")
+    total = tf.reduce_sum(tf.reshape(y, [-1], name="flat"), name="total")
+    with tf.control_dependencies([total]):
+        first, second = tf.split(y, 2, axis=1, name="halves")
+    text = tf.strings.as_string(total, name="text")
+
+    def metadata_of(sess, fetches, rows, **options):
+        metadata = config_pb2.RunMetadata()
+        sess.run(fetches, {x: [[1, 2]] * rows}, options=config_pb2.RunOptions(**options), run_metadata=metadata)
+        return metadata
+
+    for every, after in ((1, 0), (2, 0), (2, 1), (3, 5), (0, 1), (-1, 0)):
+        config = _switched(rewrite_options__disable_meta_optimizer=True)
+        config.graph_options.build_cost_model, config.graph_options.build_cost_model_after = every, after
+        with v1.Session(target, config=config) as sess:
+            sess.run(v.initializer)
+            told = [[field.name for field, _ in metadata_of(sess, [first, text], 1).ListFields()] for _ in range(7)]
+            record(f"every {every} after {after}", told)
+            told = [len(metadata_of(sess, y, 1).cost_graph.node) for _ in range(3)]
+            record(f"every {every} after {after}: another signature", told)
+    config.graph_options.build_cost_model = 1
+    with v1.Session(target, config=config) as sess:
+        sess.run(v.initializer)
+        # The largest values of all steps are told.
+        for rows in (2, 4, 3):
+            metadata = metadata_of(sess, [first, text], rows, trace_level=config_pb2.RunOptions.FULL_TRACE)
+        record("beside a trace", [field.name for field, _ in metadata.ListFields()])
+        nodes = metadata.cost_graph.node
+        names = [node.name for node in nodes]
+        record("ids", [node.id for node in nodes])
+        record("nodes", sorted(f"{node.name} on {node.device!r} {node.is_final}" for node in nodes))
+        record("inputs", {node.name: [f"{names[info.preceding_node]}:{info.preceding_port}" for info in node.input_info] for node in nodes})
+        record("control inputs", {node.name: sorted({names[one] for one in node.control_input}) for node in nodes})
+        record("outputs", {node.name: [(out.size, out.dtype, [dim.size for dim in out.shape.dim], out.shape.unknown_rank) for out in node.output_info] for node in nodes})
+        record("memory", {node.name: [node.persistent_memory_size, node.temporary_memory_size] for node in nodes})
+        record("costs", all(node.compute_cost > 0 for node in nodes if node.name in ("y", "total", "halves", "text")))
+
+
 def _switched(**options):
     config = v1.ConfigProto()
     for name, value in options.items():

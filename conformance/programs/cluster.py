@@ -187,6 +187,15 @@ def traces(cluster, record):
         names = {"a": "a/RandomUniform", "b": "b", "c": "c"}
         record("where", {short: any(task in device for device in ran.get(name, ())) for (short, name), task in zip(names.items(), ("/job:ps/", "/task:1", "/job:worker/replica:0/task:0"))})
         record("times", all(n.all_start_micros > 0 for d in metadata.step_stats.dev_stats for n in d.node_stats if n.node_name in names.values()))
+    costs = v1.ConfigProto()
+    costs.CopyFrom(PLAIN)
+    costs.graph_options.build_cost_model = 2
+    with v1.Session(cluster.target(), config=costs) as sess:
+        for step in range(4):
+            metadata = v1.RunMetadata()
+            sess.run(c, run_metadata=metadata)
+            told = {node.name: [node.device, node.compute_cost > 0, [[dim.size for dim in out.shape.dim] for out in node.output_info]] for node in metadata.cost_graph.node}
+            record(f"costs of step {step}", {short: told.get(name) for short, name in names.items()})
 
 
 @program(cluster=True)

@@ -59,6 +59,7 @@ export class PartialRun {
           isPartial: true,
           isLastPartialRun: last,
           recordTimeline: false,
+          recordCosts: false,
           recordPartitionGraphs: false,
         },
         this.cancellation,

@@ -9,7 +9,7 @@ import { taskOf } from "../placement/device-name.js";
 import { partition } from "../placement/partition.js";
 import { createKey } from "../rendezvous/key.js";
 import type { DataType } from "../tensor/dtype.js";
-import type { ConfigProto } from "../wire/core.js";
+import type { ConfigProto, GraphOptions } from "../wire/core.js";
 import type { WorkerInterface } from "../worker/worker-interface.js";
 
 export interface PlanPart {
@@ -31,6 +31,8 @@ export interface Plan {
   readonly feedTypes: readonly DataType[];
   /** What plans have in common whose steps take part in the same collectives; 0 without any. */
   readonly collectiveGraphKey: bigint;
+  /** Asked once of each step, in their order: whether it tells what nodes cost. */
+  readonly recordsCosts: () => boolean;
 }
 
 /** Where constants are computed while a plan is made. */
@@ -76,7 +78,14 @@ export async function makePlan(context: PlanContext, signature: Signature): Prom
     fetchKeys: signature.fetches.map(keyOf),
     feedTypes: cut.feedTypes,
     collectiveGraphKey,
+    recordsCosts: costSchedule(context.config?.graphOptions),
   };
+}
+
+/** Every n-th step after some first ones, counted as TensorFlow does. */
+function costSchedule({ buildCostModel: every = 0n, buildCostModelAfter: after = 0n }: Partial<GraphOptions> = {}) {
+  let steps = 0n;
+  return every > 0n ? () => (++steps - after) % every === 0n : () => false;
 }
 
 /** Undoes what succeeded when something fails. */

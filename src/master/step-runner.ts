@@ -1,7 +1,7 @@
 // Runs one step of a plan: all its parts at once, and afterwards every part cleans up.
 import { Cancellation } from "../kernel/cancellation.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { RunMetadata, type RunOptions, StepStats } from "../wire/core.js";
+import { CostGraphDef, RunMetadata, type RunOptions, StepStats } from "../wire/core.js";
 import type { RunGraphResponse } from "../worker/worker-interface.js";
 import type { Plan } from "./plan.js";
 import { runParts } from "./run-parts.js";
@@ -42,6 +42,7 @@ export function stepIds(random: (bytes: Uint8Array) => void): () => bigint {
 export async function runStep(plan: Plan, request: StepRequest, cancellation: Cancellation): Promise<StepResult> {
   const { stepId, sessionHandle, options } = request;
   const trace = options?.traceLevel === FULL_TRACE;
+  const costs = plan.recordsCosts();
   const inner = new Cancellation();
   const cancel = (reason: Error) => inner.cancel(reason);
   cancellation.add(cancel);
@@ -57,6 +58,7 @@ export async function runStep(plan: Plan, request: StepRequest, cancellation: Ca
         isPartial: false,
         isLastPartialRun: false,
         recordTimeline: trace,
+        recordCosts: costs,
         recordPartitionGraphs: options?.outputPartitionGraphs === true,
       },
       inner,
@@ -73,14 +75,18 @@ export async function runStep(plan: Plan, request: StepRequest, cancellation: Ca
     for (const tensor of fetches) tensor.release();
     throw cancellation.reason;
   }
-  return { fetches, metadata: metadataOf(responses, trace) };
+  return { fetches, metadata: metadataOf(responses, trace, costs) };
 }
 
-function metadataOf(responses: readonly RunGraphResponse[], trace: boolean): RunMetadata {
+function metadataOf(responses: readonly RunGraphResponse[], trace: boolean, costs: boolean): RunMetadata {
   const metadata = RunMetadata.create();
   if (trace) {
     metadata.stepStats = StepStats.create();
     for (const response of responses) metadata.stepStats.devStats.push(...(response.stepStats?.devStats ?? []));
+  }
+  if (costs) {
+    const node = responses.flatMap(({ costGraph }) => costGraph?.node ?? []);
+    if (node.length > 0) metadata.costGraph = { ...CostGraphDef.create(), node };
   }
   for (const response of responses) metadata.partitionGraphs.push(...response.partitionGraphs);
   return metadata;

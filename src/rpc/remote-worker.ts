@@ -87,6 +87,7 @@ export function remoteWorker(task: string, calls: Calls, allocator: Allocator): 
             stepId: request.stepId,
             execOpts: {
               recordTimeline: request.recordTimeline,
+              recordCosts: request.recordCosts,
               recordPartitionGraphs: request.recordPartitionGraphs,
             },
             send: named(names, protos),
@@ -139,6 +140,7 @@ function fromAnswer(answer: wire.RunGraphResponse, keys: readonly string[], allo
   return {
     recvs: tensorsFromProtos(protos, allocator),
     stepStats: answer.stepStats ?? null,
+    costGraph: answer.costGraph ?? null,
     partitionGraphs: answer.partitionGraph,
   };
 }

@@ -144,7 +144,7 @@ async function runGraph(context: WorkerServiceContext, request: RunGraphRequest,
     allocator,
   );
   const cancellation = cancelledWith(call, () => new CancelledError("RPC was cancelled by the master").asDerived());
-  const { recvs, stepStats, partitionGraphs } = await worker.runGraph(
+  const { recvs, stepStats, costGraph, partitionGraphs } = await worker.runGraph(
     {
       sessionHandle: sessionOf(request),
       graphHandle: request.graphHandle,
@@ -154,6 +154,7 @@ async function runGraph(context: WorkerServiceContext, request: RunGraphRequest,
       isPartial: request.isPartial,
       isLastPartialRun: request.isLastPartialRun,
       recordTimeline: request.execOpts?.recordTimeline ?? false,
+      recordCosts: request.execOpts?.recordCosts ?? false,
       recordPartitionGraphs: request.execOpts?.recordPartitionGraphs ?? false,
     },
     cancellation,
@@ -162,7 +163,7 @@ async function runGraph(context: WorkerServiceContext, request: RunGraphRequest,
     RunGraphResponse.encode({
       recv: named(request.recvKey, protos),
       ...(stepStats === null ? {} : { stepStats }),
-      costGraph: CostGraphDef.create(),
+      costGraph: costGraph ?? CostGraphDef.create(),
       partitionGraph: [...partitionGraphs],
     });
   return encodeAndRelease(recvs, allocator, encode, leavingView);

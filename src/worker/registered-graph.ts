@@ -7,8 +7,12 @@ import type { Graph } from "../graph/graph.js";
 import { callFunctions } from "../optimize/lower.js";
 import { lowerBody } from "../optimize/lower-body.js";
 import { partition } from "../placement/partition.js";
+import type { CostGraphDef } from "../wire/core.js";
+import { CostModel } from "./cost-model.js";
+import type { StepTrace } from "./step-trace.js";
 
 export interface DevicePart {
+  readonly graph: Graph;
   readonly device: Device;
   readonly executable: Executable;
   readonly functions: FunctionRuntime;
@@ -19,9 +23,11 @@ export type SessionKernels = Map<string, KernelCache>;
 
 export class RegisteredGraph {
   readonly parts: DevicePart[] = [];
+  /** From the first step on that was asked for costs. */
+  #costs: CostModel | null = null;
 
   constructor(
-    readonly graph: Graph,
+    graph: Graph,
     /** Whether its nodes may ask for collectives. */
     readonly hasCollectives: boolean,
     /** By the names that the session gives them. */
@@ -49,6 +55,13 @@ export class RegisteredGraph {
     }
   }
 
+  /** @param trace of a step that ran through; the costs tell of all such steps */
+  costsWith(trace: StepTrace): CostGraphDef {
+    this.#costs ??= new CostModel();
+    this.#costs.record(trace.nodes);
+    return this.#costs.toProto(this.parts.map((part) => part.graph));
+  }
+
   close(): void {
     for (const { executable, functions } of this.parts) {
       executable.close();
@@ -65,5 +78,5 @@ function compile(graph: Graph, device: Device, kernels: SessionKernels): DeviceP
   }
   const functions = new FunctionRuntime(graph.library, device, statefulKernels, lowerBody);
   const executable = new Executable(graph, { device, functions, statefulKernels });
-  return { device, executable, functions };
+  return { graph, device, executable, functions };
 }

@@ -8,6 +8,7 @@ import { Tensor } from "../tensor/tensor.js";
 import {
   AllocationDescription,
   DeviceStepStats,
+  MemoryStats,
   NodeExecStats,
   type NodeOutput,
   type StepStats,
@@ -16,7 +17,12 @@ import {
 import type { Arrived } from "./peers.js";
 
 /** Where each of TensorFlow's graphs begins: its traces show that too. */
-const SOURCE = { nodeName: "_SOURCE", timelineLabel: "_SOURCE = NoOp()" };
+export const SOURCE_NAME = "_SOURCE";
+const SOURCE = { nodeName: SOURCE_NAME, timelineLabel: `${SOURCE_NAME} = NoOp()` };
+
+/** Ops that keep what they give from step to step; a constant has it from the graph, and never allocates. */
+const CONSTANT = "Const";
+const KEEPERS = new Set([CONSTANT, "Variable", "VariableV2"]);
 
 export class StepTrace {
   readonly #devices = new Map<string, DeviceStepStats>();
@@ -40,12 +46,19 @@ export class StepTrace {
       stats = { ...DeviceStepStats.create(), device, nodeStats: [begin] };
       this.#devices.set(device, stats);
     }
+    const op = executable.ops[node]!;
+    const output = (outputs ?? []).flatMap((entry, slot) => {
+      const tensor = entry instanceof Tensor ? entry : (entry?.value ?? null);
+      return tensor === null ? [] : [describe(slot, tensor, op !== CONSTANT)];
+    });
+    const persistentMemorySize = output[0]?.tensorDescription?.allocationDescription?.requestedBytes ?? 0n;
     stats.nodeStats.push({
       ...NodeExecStats.create(),
       ...this.#times(startMs, endMs),
       nodeName: executable.names[node]!,
-      output: (outputs ?? []).flatMap((entry, slot) => (entry instanceof Tensor ? [describe(slot, entry)] : [])),
-      timelineLabel: `${executable.names[node]} = ${executable.ops[node]}(${executable.sourceNames[node]!.join(", ")})`,
+      output,
+      memoryStats: KEEPERS.has(op) ? { ...MemoryStats.create(), persistentMemorySize } : undefined,
+      timelineLabel: `${executable.names[node]} = ${op}(${executable.sourceNames[node]!.join(", ")})`,
     });
   };
 
@@ -94,26 +107,38 @@ export class StepTrace {
     };
   }
 
+  /** What was recorded of nodes alone. */
+  get nodes(): NodeExecStats[] {
+    return [...this.#devices.values()].flatMap(({ nodeStats }) => nodeStats);
+  }
+
   toProto(): StepStats {
     return { devStats: [...this.#arrivals.values(), ...this.#devices.values()] };
   }
 }
 
-function describe(slot: number, { dtype, shape, bytes }: Tensor): NodeOutput {
-  const allocation = { ...AllocationDescription.create(), requestedBytes: BigInt(bytes), allocatorName: "cpu" };
-  const tensor = {
-    ...TensorDescription.create(),
-    dtype,
-    shape: shapeToProto(shape),
-    allocationDescription: allocation,
+function describe(slot: number, tensor: Tensor, allocated: boolean): NodeOutput {
+  const requestedBytes = BigInt(ownBytes(tensor));
+  const allocationDescription = {
+    ...AllocationDescription.create(),
+    requestedBytes,
+    allocatedBytes: allocated ? requestedBytes : 0n,
+    allocatorName: "cpu",
+    ptr: BigInt(tensor.ptr),
   };
-  return { slot, tensorDescription: tensor };
+  const { dtype, shape } = tensor;
+  return {
+    slot,
+    tensorDescription: { ...TensorDescription.create(), dtype, shape: shapeToProto(shape), allocationDescription },
+  };
 }
 
 /** As TensorFlow counts: a string has 24 bytes beside its text. */
-function textBytes({ dtype, bytes, size, values }: Tensor): number {
-  if (dtype !== DataType.STRING) return bytes;
-  return (values as readonly Uint8Array[]).reduce((sum, text) => sum + text.length, 24 * size);
+const ownBytes = ({ dtype, bytes, size }: Tensor): number => (dtype === DataType.STRING ? 24 * size : bytes);
+
+function textBytes(tensor: Tensor): number {
+  if (tensor.dtype !== DataType.STRING) return tensor.bytes;
+  return (tensor.values as readonly Uint8Array[]).reduce((sum, text) => sum + text.length, ownBytes(tensor));
 }
 
 const MEBIBYTE = 1024 * 1024;

@@ -3,7 +3,7 @@
 import type { DeviceAttributes } from "../device/device.js";
 import type { Graph } from "../graph/graph.js";
 import type { Tensor } from "../tensor/tensor.js";
-import type { ClusterDef, ConfigProto, GraphDef, StepStats } from "../wire/core.js";
+import type { ClusterDef, ConfigProto, CostGraphDef, GraphDef, StepStats } from "../wire/core.js";
 
 export interface CreateWorkerSessionRequest {
   readonly sessionHandle: string;
@@ -36,6 +36,7 @@ export interface RunGraphRequest {
   readonly isPartial: boolean;
   readonly isLastPartialRun: boolean;
   readonly recordTimeline: boolean;
+  readonly recordCosts: boolean;
   readonly recordPartitionGraphs: boolean;
 }
 
@@ -43,6 +44,7 @@ export interface RunGraphResponse {
   /** In the order of `recvKeys`; one hold each passes to the caller. */
   readonly recvs: readonly Tensor[];
   readonly stepStats: StepStats | null;
+  readonly costGraph: CostGraphDef | null;
   readonly partitionGraphs: readonly GraphDef[];
 }
 

@@ -158,7 +158,9 @@ export class Worker implements WorkerInterface {
     step.siblings = session.steps;
     try {
       sendAll(request.sends, step);
-      const trace = request.recordTimeline ? new StepTrace(this.runtime.now, this.runtime.wallClock) : null;
+      const { recordTimeline, recordCosts, recordPartitionGraphs } = request;
+      const { now, wallClock } = this.runtime;
+      const trace = recordTimeline || recordCosts ? new StepTrace(now, wallClock) : null;
       // Only the first portion of a partial run starts the executors; the same step may run any number of times.
       const starts = step.ended === null || !request.isPartial;
       const ended = starts ? step.start(graph, session, this.runtime, trace) : step.ended!;
@@ -169,8 +171,9 @@ export class Worker implements WorkerInterface {
       }
       return {
         recvs: await step.takeAll(request.recvKeys).catch((error) => this.#notFetched(error, step)),
-        stepStats: trace?.toProto() ?? null,
-        partitionGraphs: request.recordPartitionGraphs ? graph.parts.map(() => exportGraph(graph.graph)) : [],
+        stepStats: recordTimeline ? trace!.toProto() : null,
+        costGraph: recordCosts ? graph.costsWith(trace!) : null,
+        partitionGraphs: recordPartitionGraphs ? graph.parts.map((part) => exportGraph(part.graph)) : [],
       };
     } finally {
       signal.remove(cancel);

@@ -26,6 +26,7 @@ const REQUEST = {
   isPartial: false,
   isLastPartialRun: false,
   recordTimeline: false,
+  recordCosts: false,
   recordPartitionGraphs: false,
 };
 
@@ -71,7 +72,7 @@ test("a failure that is another's consequence doesn't keep the cause from being 
 
 test("tensors of a part that went well are let go when another fails", async () => {
   const tensor = Tensor.ofValues(DataType.STRING, [], [new Uint8Array(0)]);
-  const fine = async () => ({ recvs: [tensor], stepStats: null, partitionGraphs: [] });
+  const fine = async () => ({ recvs: [tensor], stepStats: null, costGraph: null, partitionGraphs: [] });
   await failure(planOf({ [WORKER]: fine, [PS]: failing(new InternalError("boom")) }));
   assert.is(tensor.refs, 0);
 });
