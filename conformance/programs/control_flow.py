@@ -1,5 +1,7 @@
 """while_loop and cond in both kinds of control flow, nested, with gradients; tf.function in a v1 session."""
 
+import re
+
 import numpy as np
 import tensorflow as tf
 from support.program import program
@@ -119,6 +121,38 @@ def functions(target, record):
         record("factorial", [sess.run(f, {n: k}) for k in (0, 1, 5)])
         record("stateful", [sess.run(out, {v: k}) for k in (1, 2)])
         record("w", sess.run(w))
+
+
+@program()
+def lowered_names(target, record):
+    """What nodes are called that lowering makes of control flow and its functions, as traces show them."""
+    v1.enable_control_flow_v2()
+    x, i = v1.placeholder(tf.float32, [], "x"), v1.placeholder(tf.int32, [], "i")
+    w = v1.get_variable("w", initializer=np.float32(2), use_resource=True)
+
+    def halved(n, a):
+        return n + 1, tf.cond(a > 1.0, lambda: tf.sqrt(a, name="root") * w, lambda: tf.negative(a, name="turned"), name="inner")
+
+    ends = [
+        tf.cond(x > 0.0, lambda: tf.negative(x, name="n"), lambda: tf.multiply(x, 2.0, name="m"), name="choice"),
+        tf.while_loop(lambda n, a: n < 3, halved, [0, x], name="loop")[1],
+        tf.switch_case(i, [lambda: tf.negative(x, name="n"), lambda: tf.cond(x > 1.0, lambda: tf.exp(x, name="e"), lambda: x, name="deep")], name="cases"),
+        tf.cond(x < 0.0, lambda: tf.negative(x, name="n"), lambda: w.assign_add(x, name="more"), name="last"),
+    ]
+    config = v1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    config.graph_options.optimizer_options.opt_level = -1
+    with v1.Session(target, config=config) as sess:
+        sess.run(w.initializer)
+        for values in ({x: 4.0, i: 0}, {x: -4.0, i: 1}, {x: 2.0, i: 1}):
+            metadata = v1.RunMetadata()
+            sess.run([end.op for end in ends], values, options=v1.RunOptions(trace_level=v1.RunOptions.FULL_TRACE), run_metadata=metadata)
+            names = {node.node_name for dev in metadata.step_stats.dev_stats for node in dev.node_stats}
+            # Around a body TensorFlow has identities that ours does without.
+            inside = {name for name in names if re.search(r"/_\d+/", name) and not re.search("Func/|/(input|done_|output_|branch_executed)", name)}
+            made = {name for name in names if re.search(r"^\w+/(switch_pred|pivot_.|output|merge|LoopCond|next_iteration|exit|loop_body_control|x_switch|x|w)/_\d+$", name)}
+            record("inside", sorted(inside))
+            record("made", sorted(made))
 
 
 @program()

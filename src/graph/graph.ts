@@ -45,6 +45,7 @@ export class Graph {
   readonly nodes: Node[] = [];
   /** Made when a name is first asked for: a plan's graph is seldom asked. */
   #byName: Map<string, Node> | null = null;
+  #nextName = 0;
 
   constructor(readonly library: FunctionLibrary) {}
 
@@ -88,6 +89,19 @@ export class Graph {
     const names = this.#index();
     if (!names.has(base)) return base;
     for (let i = 1; ; i++) if (!names.has(`${base}_${i}`)) return `${base}_${i}`;
+  }
+
+  /** A name that TensorFlow's passes give: their numbers rise over the whole graph. */
+  newName(prefix: string): string {
+    for (;;) {
+      const name = `${prefix}/_${this.#nextName++}`;
+      if (!this.#index().has(name)) return name;
+    }
+  }
+
+  /** Passes by the names of nodes that TensorFlow's passes make and ours do without. */
+  skipNames(count: number): void {
+    this.#nextName += count;
   }
 
   #index(): Map<string, Node> {

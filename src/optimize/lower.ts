@@ -60,6 +60,8 @@ class Lowering {
   /** What the nodes of a branch or of a loop's body wait for when nothing else tells them whether they may run. */
   readonly #pivots = new Map<Node, readonly Node[]>();
   readonly #mostNodes: number;
+  /** Nodes that TensorFlow puts around the bodies of branches and loops, once all of a level are lowered. */
+  #unmade = 0;
 
   constructor(
     readonly graph: Graph,
@@ -70,17 +72,23 @@ class Lowering {
   }
 
   run(first: number): void {
-    const { nodes } = this.graph;
-    for (let i = first; i < nodes.length; i++) {
-      const node = nodes[i]!;
-      if (!node.isComplete) continue;
-      const { name } = node.op;
-      if (CALLS.has(name)) this.#call(node, funcAttr(node, "f"));
-      else if (BRANCHES.has(name)) this.#branches(node);
-      else if (LOOPS.has(name)) this.#loop(node);
-      else if (this.graph.library.has(name)) this.#call(node, { name, attr: node.attrs });
+    const { graph } = this;
+    for (let i = first; i < graph.nodes.length; ) {
+      const level = graph.nodes.length;
+      while (i < level) this.#lower(graph.nodes[i++]!);
+      graph.skipNames(this.#unmade);
+      this.#unmade = 0;
     }
     this.#linkResults(first);
+  }
+
+  #lower(node: Node): void {
+    if (!node.isComplete) return;
+    const { name } = node.op;
+    if (CALLS.has(name)) this.#call(node, funcAttr(node, "f"));
+    else if (BRANCHES.has(name)) this.#branches(node);
+    else if (LOOPS.has(name)) this.#loop(node);
+    else if (this.graph.library.has(name)) this.#call(node, { name, attr: node.attrs });
   }
 
   #chain(node: Node): Chain {
@@ -123,14 +131,42 @@ class Lowering {
     return inlined;
   }
 
+  /** A branch, or a part of a loop: what in it waits for nothing else waits for `pivot`. */
+  #inlineBody(
+    node: Node,
+    body: FunctionBody,
+    prefix: string,
+    args: readonly Output[],
+    free: ReadonlySet<number>,
+    pivot: Node,
+  ): Inlined {
+    // What TensorFlow has around it: what its inputs and its outputs wait for, and an identity of each.
+    this.#unmade += 2 + body.args.length + body.rets.length;
+    return this.#inline(node, body, prefix, args, free, [pivot]);
+  }
+
+  /** What an input is called in the names of nodes that hand it on: an argument of the body around it is `input`. */
+  #sourceName(node: Node, { node: source }: Output): string {
+    return this.#chains.get(source) === this.#chains.get(node) ? source.name : "input";
+  }
+
+  /** What TensorFlow's lowering makes of a node too, under the name that it has there. */
+  #make(node: Node, suffix: string, op: string, attrs: Record<string, AttrValue>, inputs: readonly Output[]): Node {
+    return this.#put(node, this.graph.newName(`${node.name}/${suffix}`), op, attrs, inputs);
+  }
+
   #add(node: Node, suffix: string, op: string, attrs: Record<string, AttrValue>, inputs: readonly Output[]): Node {
+    return this.#put(node, this.graph.uniqueName(`${node.name}/${suffix}`), op, attrs, inputs);
+  }
+
+  #put(node: Node, name: string, op: string, attrs: Record<string, AttrValue>, inputs: readonly Output[]): Node {
     const { graph } = this;
     const definition = graph.library.registry.find(op)!;
     const all = new Map(Object.entries(attrs));
-    for (const { name, defaultValue } of definition.attrs) {
-      if (!all.has(name) && defaultValue !== null) all.set(name, defaultValue);
+    for (const { name: attr, defaultValue } of definition.attrs) {
+      if (!all.has(attr) && defaultValue !== null) all.set(attr, defaultValue);
     }
-    const added = graph.add(graph.uniqueName(`${node.name}/${suffix}`), definition, all, node.requestedDevice);
+    const added = graph.add(name, definition, all, node.requestedDevice);
     added.inputs.push(...inputs);
     return added;
   }
@@ -166,39 +202,46 @@ class Lowering {
     const chooser = isCase ? selector : this.#condition(node, selector);
     const choose = (suffix: string, input: Output): Node =>
       isCase
-        ? this.#add(node, suffix, "_SwitchN", { T: typeOf(input), num_outs: intValue(callees.length) }, [
+        ? this.#make(node, suffix, "_SwitchN", { T: typeOf(input), num_outs: intValue(callees.length) }, [
             input,
             chooser,
           ])
-        : this.#add(node, suffix, "Switch", { T: typeOf(input) }, [input, chooser]);
-    const pivots = choose("pivot_switch", chooser);
-    pivots.controlInputs.push(...node.controlInputs);
-    const switches = inputs.map((input, i) => {
-      const added = choose(`switch_${i}`, input);
+        : this.#make(node, suffix, "Switch", { T: typeOf(input) }, [input, chooser]);
+    // In the order in which TensorFlow names them.
+    const prefixOf = (branch: string) => this.graph.newName(`${node.name}/${branch}`);
+    const prefixes = isCase ? bodies.map((_, b) => prefixOf(`branch${b}`)) : ["then", "else"].map(prefixOf).reverse();
+    const switchPred = choose(isCase ? "branch_index" : "switch_pred", chooser);
+    switchPred.controlInputs.push(...node.controlInputs);
+    const pivots = bodies.map((_, b) =>
+      this.#make(node, isCase ? `pivot_${b}` : b === 0 ? "pivot_f" : "pivot_t", "Identity", { T: typeOf(chooser) }, [
+        { node: switchPred, index: b },
+      ]),
+    );
+    const switches = inputs.map((input) => {
+      const added = choose(this.#sourceName(node, input), input);
       added.controlInputs.push(...node.controlInputs);
       return added;
     });
     const branches = bodies.map((body, b) => {
-      const name = isCase ? `branch_${b}` : b === 0 ? "else" : "then";
-      const pivot = this.#add(node, `pivot_${name}`, "Identity", { T: typeOf(chooser) }, [{ node: pivots, index: b }]);
+      const pivot = pivots[b]!;
       const args = switches.map((added) => ({ node: added, index: b }));
-      const inlined = this.#inline(node, body!, `${node.name}/${name}`, args, new Set(), [pivot]);
-      const done = this.#add(node, `${name}_done`, "Identity", { T: typeOf(chooser) }, [{ node: pivot, index: 0 }]);
+      const inlined = this.#inlineBody(node, body!, prefixes[b]!, args, new Set(), pivot);
+      const done = this.#add(node, `done_${b}`, "Identity", { T: typeOf(chooser) }, [{ node: pivot, index: 0 }]);
       done.controlInputs.push(...inlined.controls);
       return { ...inlined, done };
     });
     const merge = (suffix: string, outputs: readonly Output[]): Output => ({
-      node: this.#add(node, suffix, "Merge", { T: typeOf(outputs[0]!), N: intValue(outputs.length) }, outputs),
+      node: this.#make(node, suffix, "Merge", { T: typeOf(outputs[0]!), N: intValue(outputs.length) }, outputs),
       index: 0,
     });
     const results = node.outputTypes.map((_, i) =>
       merge(
-        `merge_${i}`,
+        isCase ? "merge" : "output",
         branches.map(({ rets }) => rets[i]!),
       ),
     );
     const done = merge(
-      "done",
+      "branch_executed",
       branches.map((branch) => ({ node: branch.done, index: 0 })),
     );
     this.#becomeIdentity(node, results, [done.node]);
@@ -225,47 +268,65 @@ class Lowering {
     const invariant = body.rets.map((ret, i) => ret.inputs[0]!.node === body.args[i]);
     if (invariant.every(Boolean) && invariant.length > 0) invariant[0] = false;
     const free = new Set(invariant.flatMap((is, i) => (is ? [i] : [])));
+    const { graph } = this;
+    /** By variable; TensorFlow has these for invariants too, but for resources. */
+    const turning = (suffixOf: (i: number) => string, op: string, inputsOf: (i: number) => Output[]) =>
+      enters.map(({ outputTypes: [type] }, i) => {
+        if (invariant[i]) {
+          if (type !== DataType.RESOURCE) graph.skipNames(1);
+          return null;
+        }
+        const attrs: Record<string, AttrValue> = { T: typeValue(type!) };
+        if (op === "Merge") attrs.N = intValue(2);
+        return this.#make(node, suffixOf(i), op, attrs, inputsOf(i));
+      });
+    // In the order in which TensorFlow names them.
+    const condPrefix = graph.newName(`${node.name}/cond`);
+    const bodyPrefix = graph.newName(`${node.name}/body`);
     const enters = node.inputs.map((input, i) => {
       const attrs = { T: typeOf(input), ...frame, is_constant: boolValue(invariant[i]!) };
-      const enter = this.#add(node, `enter_${i}`, "Enter", attrs, [input]);
+      const enter = this.#make(node, "enter", "Enter", attrs, [input]);
       enter.controlInputs.push(...node.controlInputs);
       return enter;
     });
-    const heads = enters.map((enter, i) =>
-      invariant[i]
-        ? enter
-        : this.#add(node, `merge_${i}`, "Merge", { T: typeValue(enter.outputTypes[0]!), N: intValue(2) }, [
-            { node: enter, index: 0 },
-          ]),
+    const merges = turning(
+      () => "merge",
+      "Merge",
+      (i) => [{ node: enters[i]!, index: 0 }],
     );
-    const turning = heads.filter((_, i) => !invariant[i]);
-    const inFrame = heads.map((head) => ({ node: head, index: 0 }));
-    const test = this.#inline(node, cond, `${node.name}/cond`, inFrame, free, turning.slice(0, 1));
-    const loopCond = this.#add(node, "loop_cond", "LoopCond", {}, [this.#condition(node, test.rets[0]!)]);
+    const inFrame = enters.map((enter, i) => ({ node: merges[i] ?? enter, index: 0 }));
+    const first = merges.find((merge) => merge !== null)!;
+    const test = this.#inlineBody(node, cond, condPrefix, inFrame, free, first);
+    const loopCond = this.#make(node, "LoopCond", "LoopCond", {}, [this.#condition(node, test.rets[0]!)]);
     loopCond.controlInputs.push(...test.controls);
-    const goOn: Output = { node: loopCond, index: 0 };
-    const switches = heads.map((head, i) =>
-      invariant[i]
-        ? null
-        : this.#add(node, `switch_${i}`, "Switch", { T: typeValue(head.outputTypes[0]!) }, [
-            { node: head, index: 0 },
-            goOn,
-          ]),
+    const switches = turning(
+      (i) => `${this.#sourceName(node, node.inputs[i]!)}_switch`,
+      "Switch",
+      (i) => [inFrame[i]!, { node: loopCond, index: 0 }],
     );
     const args = switches.map((added, i) => (added === null ? inFrame[i]! : { node: added, index: 1 }));
     const driver = switches.find((added) => added !== null)!;
-    const pivot = this.#add(node, "body_pivot", "Identity", { T: typeValue(driver.outputTypes[0]!) }, [
+    const pivot = this.#make(node, "loop_body_control", "Identity", { T: typeValue(driver.outputTypes[0]!) }, [
       { node: driver, index: 1 },
     ]);
-    const turn = this.#inline(node, body, `${node.name}/body`, args, free, [pivot]);
-    const results = switches.map((added, i): Output => {
-      if (added === null) return node.inputs[i]!;
-      const attrs = { T: typeValue(added.outputTypes[0]!) };
-      const next = this.#add(node, `next_${i}`, "NextIteration", attrs, [turn.rets[i]!]);
-      next.controlInputs.push(...turn.controls);
-      heads[i]!.inputs.push({ node: next, index: 0 });
-      return { node: this.#add(node, `exit_${i}`, "Exit", attrs, [{ node: added, index: 0 }]), index: 0 };
+    const exits = turning(
+      () => "exit",
+      "Exit",
+      (i) => [{ node: switches[i]!, index: 0 }],
+    );
+    // TensorFlow's node that tells whether the loop was executed.
+    graph.skipNames(1);
+    const turn = this.#inlineBody(node, body, bodyPrefix, args, free, pivot);
+    const nexts = turning(
+      () => "next_iteration",
+      "NextIteration",
+      (i) => [turn.rets[i]!],
+    );
+    nexts.forEach((next, i) => {
+      next?.controlInputs.push(...turn.controls);
+      if (next !== null) merges[i]!.inputs.push({ node: next, index: 0 });
     });
+    const results = exits.map((exit, i) => (exit === null ? node.inputs[i]! : { node: exit, index: 0 }));
     this.#becomeIdentity(node, results, []);
   }
 
