@@ -337,3 +337,14 @@ def session_use(target, record):
         far = tf.constant(2.0, name="far")
     with v1.Session(target) as sess:
         record.raises("unplaceable though not fetched", lambda: sess.run(c))
+
+
+@program()
+def variable_of_two_dtypes(target, record):
+    floats = tf.raw_ops.VariableV2(shape=[2], dtype=tf.float32, shared_name="both", name="floats")
+    ints = tf.raw_ops.VariableV2(shape=[2], dtype=tf.int32, shared_name="both", name="ints")
+    with v1.Session(target) as sess:
+        sess.run(v1.assign(floats, [1.0, 2.0]))
+        record.raises("assigned", lambda: sess.run(v1.assign(ints, [1, 2])))
+        record.raises("read", lambda: sess.run(tf.identity(ints)))
+        record("still there", sess.run(tf.identity(floats)))

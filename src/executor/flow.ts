@@ -1,7 +1,8 @@
 // How values travel in a step: along edges into the slots of their consumers, into and out of the frames of loops, and
 // as deadness where a branch wasn't taken. Follows TensorFlow's executor. What a node does is the step's business.
 import { InternalError, InvalidArgumentError } from "../errors/index.js";
-import { baseDtype, dtypeName } from "../tensor/dtype.js";
+import { baseDtype, dtypeName, makeRef } from "../tensor/dtype.js";
+import { Tensor } from "../tensor/tensor.js";
 import type { Executable } from "./executable.js";
 import { type Entry, type Frame, Iteration } from "./frames.js";
 import * as layout from "./layout.js";
@@ -277,8 +278,9 @@ export abstract class Flow {
 
   private refuseOutput(node: number, index: number, outputs: (Entry | null)[]): void {
     const { executable } = this;
-    const found = dtypeName(outputs[index]!.dtype);
-    const declared = dtypeName(baseDtype(executable.outputTypes[node]![index]!));
+    const entry = outputs[index]!;
+    const found = dtypeName(entry instanceof Tensor ? entry.dtype : makeRef(entry.dtype));
+    const declared = dtypeName(executable.outputTypes[node]![index]!);
     for (let i = 0; i < outputs.length; i++) {
       outputs[i]?.release();
       outputs[i] = null;

@@ -1,5 +1,5 @@
 // Variables: reference ops (VariableV2, Assign, …) and resource ops (VarHandleOp, ReadVariableOp, …).
-import { FailedPreconditionError, InternalError, InvalidArgumentError, NotFoundError } from "../errors/index.js";
+import { FailedPreconditionError, InvalidArgumentError, NotFoundError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { ResourceHandle } from "../kernel/resource.js";
 import { wrongType } from "../resources/resource-types.js";
@@ -26,16 +26,9 @@ const variableV2 = (op: string): Kernel =>
     let cached: Variable | null = null;
     return (step) => {
       if (cached === null || cached.dead) {
-        const found = step.resources.findOrCreate(container, name, Variable.referenceType, () =>
+        cached = step.resources.findOrCreate(container, name, Variable.referenceType, () =>
           Variable.reference(name, dtype),
         );
-        if (found.dtype !== dtype) {
-          throw new InternalError(
-            `Output 0 of type ${dtypeName(found.dtype)}_ref does not match declared output type ${dtypeName(dtype)}_ref ` +
-              `for node {{node ${node.name}}}`,
-          );
-        }
-        cached = found;
       }
       step.setOutputRef(0, cached);
       return DONE;
