@@ -176,6 +176,15 @@ def record(engine, name):
     return entries, problems, len(packed)
 
 
+def scope_line(op, families):
+    """As the formatter has it: a list that makes its line too long has a line for each item."""
+    line = f"  {json.dumps(op)}: {json.dumps(families)}"
+    if len(line) < 120:
+        return line
+    items = ",\n".join(f"    {json.dumps(family)}" for family in families)
+    return f"  {json.dumps(op)}: [\n{items}\n  ]"
+
+
 def main(words):
     names = [name for name in FAMILIES if not words or name in words]
     DATA.mkdir(parents=True, exist_ok=True)
@@ -201,8 +210,7 @@ def main(words):
     finally:
         engine.close()
     scope = {op: sorted(families) for op, families in sorted(scope.items()) if families}
-    lines = ",\n".join(f"  {json.dumps(op)}: {json.dumps(families)}" for op, families in scope.items())
-    scope_file.write_text("{\n" + lines + "\n}\n")
+    scope_file.write_text("{\n" + ",\n".join(scope_line(op, families) for op, families in scope.items()) + "\n}\n")
     return 0
 
 

@@ -3,13 +3,14 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import type { KernelNode, KernelStep } from "../kernel/kernel.js";
 import type { AccumulatorOptions, Sum } from "../resources/accumulator.js";
-import { type DataType, dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { fitsPartialShape, partialShapeString, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { type WasmFunction, wasmFunction } from "./cpu.js";
 import { scratch } from "./matmul.js";
 import { binaryCodes } from "./opcodes.js";
+import { inPlace } from "./support/in-place.js";
 import { readInts, writeInts } from "./support/index-tensor.js";
+import { conversions, isNarrow } from "./support/narrow-floats.js";
 import { copyBytes } from "./support/rows.js";
 
 export interface Gradients {
@@ -21,22 +22,21 @@ export interface Gradients {
 
 const mismatch = (text: string): InvalidArgumentError => new InvalidArgumentError(`Shape mismatch: ${text}`);
 
-/** `tensor`'s rows from `at` on divided by a count, in place. */
-function divide(
-  step: KernelStep,
-  compute: WasmFunction,
-  tensor: Tensor,
-  at: number,
-  size: number,
-  count: number,
-): void {
-  const block = scratch(step, 8);
-  const bytes = dtypeSize(tensor.dtype);
-  if (bytes === 4) step.heap.f32[block.ptr >>> 2] = count;
-  else step.heap.f64[block.ptr / 8] = count;
-  const ptr = tensor.ptr + at * bytes;
-  if (size > 0) compute(binaryCodes.RealDiv!, ptr, block.ptr, ptr, 1, size, 0, 0, 1, 0);
-  block.release();
+type Divide = (step: KernelStep, ptr: number, size: number, count: number) => void;
+
+/** Elements divided by a count, in place. */
+function divider(node: KernelNode, dtype: DataType): Divide {
+  const update = inPlace(node, dtype, binaryCodes.RealDiv!);
+  const convert = isNarrow(dtype) ? conversions(node, dtype) : null;
+  return (step, ptr, size, count) => {
+    const block = scratch(step, 16);
+    const wide = block.ptr + (convert === null ? 0 : 8);
+    if (dtype === DataType.DOUBLE) step.heap.f64[wide / 8] = count;
+    else step.heap.f32[wide >>> 2] = count;
+    convert?.narrow(wide, block.ptr, 1);
+    update(step, ptr, block.ptr, size, 0);
+    block.release();
+  };
 }
 
 /** The tensor for writing, held once more: itself if only the sum holds it. */
@@ -48,7 +48,8 @@ function writable(step: KernelStep, tensor: Tensor): Tensor {
 }
 
 export function denseGradients(node: KernelNode, dtype: DataType): Gradients {
-  const compute = wasmFunction(node, "binary", dtype);
+  const grow = inPlace(node, dtype, binaryCodes.Add!);
+  const divide = divider(node, dtype);
   return {
     add(step, options, sum) {
       const gradient = step.input(2);
@@ -61,13 +62,13 @@ export function denseGradients(node: KernelNode, dtype: DataType): Gradients {
       if (before === null) return gradient.retain();
       const next = writable(step, before);
       before.release();
-      if (next.size > 0) compute(binaryCodes.Add!, next.ptr, gradient.ptr, next.ptr, 1, next.size, 0, 0, 1, 1);
+      grow(step, next.ptr, gradient.ptr, next.size);
       return next;
     },
     emit(step, options, sum, count) {
       const mean = writable(step, sum as Tensor);
       step.setOutput(0, mean);
-      if (options.averages) divide(step, compute, mean, 0, mean.size, count);
+      if (options.averages) divide(step, mean.ptr, mean.size, count);
     },
   };
 }
@@ -122,7 +123,8 @@ function checkValues(found: Shape, expected: Shape | null, first: boolean): void
 }
 
 export function sparseGradients(node: KernelNode, dtype: DataType): Gradients {
-  const compute = wasmFunction(node, "binary", dtype);
+  const grow = inPlace(node, dtype, binaryCodes.Add!);
+  const divide = divider(node, dtype);
   const knowsShape = node.has("has_known_shape") && node.bool("has_known_shape");
   const merge = (step: KernelStep, a: Rows, b: Rows): Rows => {
     const indices: number[] = [];
@@ -142,8 +144,8 @@ export function sparseGradients(node: KernelNode, dtype: DataType): Gradients {
     sources.forEach(([from, other], row) => {
       const y = values.ptr + row * bytes;
       const [x, z] = [a.values.ptr + from * bytes, b.values.ptr + other * bytes];
-      if (from < 0 || other < 0) copyBytes(step.heap, from < 0 ? z : x, y, bytes);
-      else if (width > 0) compute(binaryCodes.Add!, z, x, y, 1, width, 0, 0, 1, 1);
+      copyBytes(step.heap, other < 0 ? x : z, y, bytes);
+      if (from >= 0 && other >= 0) grow(step, y, x, width);
     });
     return new Rows(indices, values, counts);
   };
@@ -166,7 +168,7 @@ export function sparseGradients(node: KernelNode, dtype: DataType): Gradients {
       const width = indices.length === 0 ? 0 : mean.size / indices.length;
       if (options.averages)
         counts.forEach((count, row) => {
-          divide(step, compute, mean, row * width, width, count);
+          divide(step, mean.ptr + row * width * dtypeSize(dtype), width, count);
         });
       writeInts(step.heap, step.allocateOutput(0, [indices.length]), indices);
       const shape = [options.shape?.[0] ?? -1, ...mean.shape.slice(1)];

@@ -12,7 +12,7 @@ import { readInt, writeInts } from "./support/index-tensor.js";
 import { matchSignature } from "./support/signature.js";
 import { suspendUntil } from "./support/wait.js";
 
-const FLOATS = ["float", "double"];
+const FLOATS = ["float", "double", "half"];
 
 const create = (op: string, sparse: boolean): Kernel =>
   kernel(op, "CPU", { dtype: FLOATS }, (node) => {

@@ -8,13 +8,13 @@ import { copyTensor } from "../tensor/copy.js";
 import { DataType, dtypeName } from "../tensor/dtype.js";
 import { fitsPartialShape, partialShapeString, sameShape, shapeString } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
-import { wasmFunction } from "./cpu.js";
 import { binaryCodes } from "./opcodes.js";
+import { inPlace } from "./support/in-place.js";
 import { writeInts } from "./support/index-tensor.js";
-import { conversions, isNarrow, NARROW_FLOATS } from "./support/narrow-floats.js";
+import { NARROW_FLOATS } from "./support/narrow-floats.js";
 
 const INTS = ["int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
-const NUMBERS = ["float", "double", ...NARROW_FLOATS, ...INTS];
+const NUMBERS = ["float", "double", ...NARROW_FLOATS, ...INTS, "complex64", "complex128"];
 
 const resourceName = (node: KernelNode): string => node.string("shared_name") || node.name;
 
@@ -86,30 +86,6 @@ function ownValue(step: KernelStep, index: number): Tensor {
   return tensor.exclusive || tensor.values !== null || tensor.size === 0 ? tensor : copyTensor(tensor, step.device);
 }
 
-type InPlace = (step: KernelStep, value: Tensor, delta: Tensor) => void;
-
-/** Computes with each element of a value and of one of the same shape, into the value; what is narrow in float. */
-function inPlace(node: KernelNode, dtype: DataType, code: number): InPlace {
-  const narrow = isNarrow(dtype);
-  const compute = wasmFunction(node, "binary", narrow ? DataType.FLOAT : dtype);
-  if (!narrow) {
-    return (_step, { ptr, size }, delta) => {
-      if (size > 0) compute(code, ptr, delta.ptr, ptr, 1, size, 0, 0, 1, 1);
-    };
-  }
-  const convert = conversions(node, dtype);
-  return (step, { ptr, size }, delta) => {
-    if (size === 0) return;
-    const wide = step.allocate(DataType.FLOAT, [2, size]);
-    const wideDelta = wide.ptr + wide.bytes / 2;
-    convert.widen(ptr, wide.ptr, size);
-    convert.widen(delta.ptr, wideDelta, size);
-    compute(code, wide.ptr, wideDelta, wide.ptr, 1, size, 0, 0, 1, 1);
-    convert.narrow(wide.ptr, ptr, size);
-    wide.release();
-  };
-}
-
 const assignUpdate = (op: string, code: number): Kernel =>
   kernel(op, "CPU", { T: NUMBERS }, (node) => {
     const update = inPlace(node, node.inputTypes[1]!, code);
@@ -122,7 +98,7 @@ const assignUpdate = (op: string, code: number): Kernel =>
       if (!sameShape(value.shape, delta.shape)) {
         throw new InvalidArgumentError("Parameters and update must be the same size");
       }
-      update(step, value, delta);
+      update(step, value.ptr, delta.ptr, value.size);
       step.setOutputRef(0, variable);
       return DONE;
     };
@@ -271,7 +247,8 @@ const updateVariable = (op: string, code: number): Kernel =>
           `Cannot update variable with shape ${shapeString(variable.value!.shape)} using a Tensor with shape ${shapeString(delta.shape)}, shapes must be equal.`,
         );
       }
-      update(step, writableValue(step, variable), delta);
+      const value = writableValue(step, variable);
+      update(step, value.ptr, delta.ptr, value.size);
       return DONE;
     };
   });

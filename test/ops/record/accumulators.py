@@ -84,12 +84,12 @@ def synchronous(make, resource):
 
 def cases(family):
     for form in ("", "Resource"):
-        for dtype in (tf.float32, tf.float64):
+        for dtype in (tf.float32, tf.float64, tf.float16):
             for reduction in ("MEAN", "SUM"):
                 family.program(f"{form}ConditionalAccumulator {dtype.name} {reduction}", dense(form, dtype, [2, 3], reduction))
         family.program(f"{form}ConditionalAccumulator of any rows", dense(form, tf.float32, [None, 3], "MEAN"))
         family.program(f"{form}ConditionalAccumulator of any shape", dense(form, tf.float32, None, "MEAN"))
-    for dtype in (tf.float32, tf.float64):
+    for dtype in (tf.float32, tf.float64, tf.float16):
         for reduction in ("MEAN", "SUM"):
             for known in (False, True):
                 family.program(f"SparseConditionalAccumulator {dtype.name} {reduction}{' known' if known else ''}", sparse(dtype, [5, 2], reduction, known))
