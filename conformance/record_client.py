@@ -17,6 +17,7 @@ import tensorflow as tf
 from tensorflow.python.framework import indexed_slices
 
 from client_flow import flow_cases
+from client_functions import function_cases
 from client_partitions import partition_cases
 
 v1 = tf.compat.v1
@@ -411,6 +412,7 @@ def main():
     write("training", {name: optimizer(name) for name in OPTIMIZERS})
     write("initializers", initializers())
     write("replicas", replicas())
+    write("functions", function_cases(tensor, META_OFF))
     write("partitions", partition_cases(tensor, META_OFF))
     flow = flow_cases(tensor, graph_text, META_OFF)
     write("control-flow", flow)

@@ -59,24 +59,36 @@ export function defineFunction(
   const args = inputTypes.map((dtype, i) => body.placeholder(dtype, null, `arg_${i}`));
   const built = build(body, ...args);
   const results = built instanceof Output ? [built] : built;
-  const definition = functionDef(name, args, results, body.runtime.nodes);
-  const { library } = graph.runtime;
-  if (library.has(name)) throw new InvalidArgumentError(`A function named '${name}' is in the graph already`);
-  library.add({ function: [definition], gradient: [], registeredGradients: [] });
-  const outputTypes = results.map(({ dtype }) => dtype);
-  return new GraphFunction(graph, name, inputTypes, outputTypes, definition.signature!.isStateful);
+  const isArg = new Set(args.map(({ node }) => node));
+  const nodes = body.runtime.nodes.filter((node) => !isArg.has(node));
+  return addFunction(graph, { name, args, results, nodes });
 }
 
-function functionDef(
-  name: string,
-  args: readonly Output[],
-  results: readonly Output[],
-  nodes: readonly Node[],
-): FunctionDef {
-  const isArg = new Set(args.map(({ node }) => node));
-  const inner = nodes.filter((node) => !isArg.has(node));
-  const source = (from: Source): string => (isArg.has(from.node) ? from.node.name : outputPath(from));
-  const stateful = inner.filter(({ op }) => op.isStateful).map((node) => node.name);
+/** Nodes of a graph that make a function, and the tensors that are its arguments and results. */
+export interface FunctionParts {
+  readonly name: string;
+  readonly args: readonly Output[];
+  readonly results: readonly Output[];
+  /** All that the results need beside the arguments. */
+  readonly nodes: readonly Node[];
+}
+
+/** @throws InvalidArgumentError for a name that a function has already */
+export function addFunction(graph: Graph, parts: FunctionParts): GraphFunction {
+  const { name, args, results } = parts;
+  const { library } = graph.runtime;
+  if (library.has(name)) throw new InvalidArgumentError(`A function named '${name}' is in the graph already`);
+  const definition = functionDef(parts);
+  library.add({ function: [definition], gradient: [], registeredGradients: [] });
+  const types = (outputs: readonly Output[]) => outputs.map(({ dtype }) => dtype);
+  return new GraphFunction(graph, name, types(args), types(results), definition.signature!.isStateful);
+}
+
+function functionDef({ name, args, results, nodes }: FunctionParts): FunctionDef {
+  const inner = new Set(nodes);
+  const ofArg = new Map(args.map((output, i) => [output.name, `arg_${i}`]));
+  const source = (from: Source): string => ofArg.get(`${from.node.name}:${from.index}`) ?? outputPath(from);
+  const stateful = nodes.filter(({ op }) => op.isStateful).map((node) => node.name);
   const arg = (text: string, type: DataType) => ({ ...OpDef_ArgDef.create(), name: text, type });
   const ofResult = results.map((_, i) => `result_${i}`);
   return {
@@ -84,16 +96,16 @@ function functionDef(
     signature: {
       ...OpDef.create(),
       name,
-      inputArg: args.map(({ node, dtype }) => arg(node.name, dtype)),
+      inputArg: args.map(({ dtype }, i) => arg(`arg_${i}`, dtype)),
       outputArg: results.map(({ dtype }, i) => arg(ofResult[i]!, dtype)),
       controlOutput: stateful,
       isStateful: stateful.length > 0,
     },
-    nodeDef: inner.map((node) => ({
+    nodeDef: nodes.map((node) => ({
       ...exportNode(node),
       input: [
         ...node.inputs.map(source),
-        ...node.controlInputs.filter((control) => !isArg.has(control)).map((control) => `^${control.name}`),
+        ...node.controlInputs.filter((control) => inner.has(control)).map((control) => `^${control.name}`),
       ],
     })),
     ret: new Map(results.map((result, i) => [ofResult[i]!, source(result)])),

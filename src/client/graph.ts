@@ -1,6 +1,6 @@
 // Builds graphs: `graph.ops` has a function for each op of TensorFlow, blocks (`nameScope`, `device`,
 // `controlDependencies`, …) say what goes for the ops made inside. Names, devices and inputs are as Python makes them.
-import { InvalidArgumentError, NotFoundError } from "../errors/index.js";
+import { FailedPreconditionError, InvalidArgumentError, NotFoundError } from "../errors/index.js";
 import { stringsValue, stringValue } from "../graph/attr-value.js";
 import { checkAttrs, checkName } from "../graph/check-node.js";
 import { exportNode } from "../graph/export.js";
@@ -8,8 +8,10 @@ import { FunctionLibrary } from "../graph/function-library.js";
 import { type Node, Graph as RuntimeGraph } from "../graph/graph.js";
 import { GRAPH_DEF_VERSION, importGraph } from "../graph/import.js";
 import type { OpDef } from "../graph/op-def.js";
+import { flattenTypes } from "../graph/types.js";
 import { createOpRegistry, opNames } from "../ops/registry.js";
 import { allShapes } from "../ops/shapes/all.js";
+import type { HandleShape } from "../ops/shapes/context.js";
 import { inOrder, ShapeInference } from "../ops/shapes/infer-shapes.js";
 import type { DataType } from "../tensor/dtype.js";
 import { type AttrValue, GraphDef, VersionDef } from "../wire/core.js";
@@ -51,10 +53,15 @@ export class Graph {
 
   /** In how many functions' bodies it is. @internal */
   readonly depth: number;
+  /** Functions whose gradients are being built, by name, and what was made for calls of them meanwhile. @internal */
+  readonly openGradients: Map<string, GraphFunction | null>;
+  /** Nodes that sessions have. */
+  #sent = 0;
 
   /** @param outer the graph that this one is a function's body of; it has the same functions */
   constructor(outer: Graph | null = null) {
     this.depth = outer === null ? 0 : outer.depth + 1;
+    this.openGradients = outer?.openGradients ?? new Map();
     const library = outer?.runtime.library ?? new FunctionLibrary(createOpRegistry(), "localhost");
     this.runtime = new RuntimeGraph(library);
     this.#shapes = new ShapeInference(allShapes, this.runtime.library);
@@ -282,6 +289,54 @@ export class Graph {
   /** What its ops say of a tensor's shape: −1 for an unknown dimension, `null` for an unknown rank. */
   shapeOf(output: Output): PartialShape {
     return this.#shapes.shape(output);
+  }
+
+  /** What is known of what a resource or variant holds. @internal */
+  handleOf(output: Output): readonly HandleShape[] | null {
+    return this.#shapes.handle(output);
+  }
+
+  /** @internal */
+  setHandle(output: Output, handle: readonly HandleShape[] | null): void {
+    this.#shapes.setHandle(output, handle);
+  }
+
+  /** A session has all nodes that there are now: they stay as they are. @internal */
+  markSent(): void {
+    this.#sent = Math.max(this.#sent, this.runtime.nodes.length);
+  }
+
+  /**
+   * Gives a node other attributes and further inputs, and so further outputs; one that a session has is copied.
+   * @throws FailedPreconditionError for a copy that would do again what the node does
+   * @internal
+   */
+  rewrite(node: Node, attrs: Readonly<Record<string, AttrInput>>, inputs: readonly Output[] = []): Operation {
+    let changed = node;
+    if (node.id < this.#sent) {
+      if (node.op.isStateful) {
+        throw new FailedPreconditionError(
+          `Operation '${node.name}' has to be changed for its gradient, but a session has it already. Ask for the ` +
+            "gradient before the graph is run, or run it in a new session",
+        );
+      }
+      changed = this.runtime.add(this.#names.unique(node.name), node.op, node.attrs, node.requestedDevice);
+      changed.inputs.push(...node.inputs);
+      changed.controlInputs.push(...node.controlInputs);
+      const context = this.controlFlowOf(node);
+      if (context !== null) this.setControlFlow(changed, context);
+    }
+    const { op } = node;
+    const kinds = new Map(op.attrs.map(({ name, type }) => [name, type]));
+    const given = Object.entries(attrs).map(
+      ([name, value]) => [name, attrValue(name, kinds.get(name)!, value)] as const,
+    );
+    changed.attrs = new Map([...node.attrs, ...given]);
+    changed.inputTypes = flattenTypes(op.inputs, changed.attrs);
+    changed.outputTypes = flattenTypes(op.outputs, changed.attrs);
+    for (const { node: source, index } of inputs) changed.inputs.push({ node: source, index });
+    this.#shapes.add(changed);
+    return new Operation(this, changed);
   }
 
   /** What else is known of a tensor's shape than its ops say. @internal */

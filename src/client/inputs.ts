@@ -86,10 +86,12 @@ function dtypeOf(input: Input): DataType | undefined {
   return undefined;
 }
 
-/** The default of a type attribute counts where a plain value can be had in it. */
+/** The default of a type attribute counts where a plain value can be had in it; an empty one that is no float is a shape. */
 function preferredOf(op: OpDef, arg: ArgDef): DataType | undefined {
-  if (arg.typeAttr === "") return undefined;
-  return op.attrs.find(({ name }) => name === arg.typeAttr)?.defaultValue?.type;
+  const attr = arg.typeAttr === "" ? undefined : op.attrs.find(({ name }) => name === arg.typeAttr);
+  if (attr === undefined || attr.defaultValue !== null) return attr?.defaultValue?.type;
+  const allowed = (attr.allowed ?? []) as readonly DataType[];
+  return allowed.includes(DataType.FLOAT) ? undefined : allowed[0];
 }
 
 function toOutput(

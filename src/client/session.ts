@@ -199,6 +199,7 @@ export class Session implements AsyncDisposable {
 
   async #sync(master: MasterClient): Promise<string> {
     const total = this.graph.runtime.nodes.length;
+    this.graph.markSent();
     if (this.#handle === null) {
       if (this.#closed !== null) throw closedError();
       this.#handle = await master.createSession(this.graph.exportGraphDef(), this.#config, this.#ended);

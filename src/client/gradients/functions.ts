@@ -1,117 +1,237 @@
-// Gradients of calls and of branches that are functions: a function is made that computes the body again and goes
-// backwards through it, and called in place of the first. Loops of functions (While) have none here yet.
+// Gradients of calls, and of branches that are functions (If, Case): a node of the same kind calls the functions of the
+// gradients. The first node is changed to give what they need of its bodies, so that nothing is computed twice; only a
+// function that calls itself is computed again by its gradient. Loops are in while.ts.
 import { UnimplementedError } from "../../errors/index.js";
-import { exportNode } from "../../graph/export.js";
+import type { Node } from "../../graph/graph.js";
 import { DataType } from "../../tensor/dtype.js";
-import { GraphDef, type NameAttrList, type NodeDef } from "../../wire/core.js";
-import { freeName, type GraphFunction } from "../functions.js";
-import type { Graph } from "../graph.js";
+import type { AttrValue, NameAttrList } from "../../wire/core.js";
+import type { AttrInput } from "../attributes.js";
+import { freeName, GraphFunction } from "../functions.js";
 import type { Output } from "../output.js";
 import { isFloating } from "../values.js";
+import { type Argument, argumentOf, Body, type GradientsOf } from "./body.js";
 import { forAll, type GradientContext, type GradientFunction, type Gradients } from "./context.js";
-import { type Gradient, toDense } from "./indexed-slices.js";
+import type { Gradient } from "./indexed-slices.js";
+import { whileGradient } from "./while.js";
 
-/** `gradients`, which this file serves. */
-export type GradientsOf = (
-  ys: readonly Output[],
-  xs: readonly Output[],
-  gradYs: readonly Output[],
-) => (Gradient | null)[];
-
-/** A function that calls itself has no end of gradients. */
-const MAX_DEPTH = 16;
-
-/** The body of a function as nodes of a graph, on these arguments. */
-function expand(graph: Graph, { name, attr }: NameAttrList, args: readonly Output[]): Output[] {
-  const body = graph.runtime.library.instantiate(name, attr);
-  const plumbing = new Set([...body.args, ...body.rets]);
-  const node: NodeDef[] = body.graph.nodes.filter((each) => !plumbing.has(each)).map((each) => exportNode(each));
-  const used = new Set(node.flatMap(({ input }) => input.map((text) => text.replace(/:\d+$/, ""))));
-  const mapped = body.args.flatMap((arg, i) => (used.has(arg.name) ? [[arg.name, args[i]!] as const] : []));
-  graph.importGraphDef({ ...GraphDef.create(), node }, { name: "", inputMap: Object.fromEntries(mapped) });
-  return body.rets.map((ret) => {
-    const { node: source, index } = ret.inputs[0]!;
-    const arg = body.args.indexOf(source);
-    return arg >= 0 ? args[arg]! : graph.find(source.name).output(index);
-  });
+/** Ops that call one of their functions. */
+interface Kind {
+  /** The op where one of the functions has state, and where none has. */
+  readonly types: readonly [stateful: string, stateless: string];
+  /** Inputs before those of the functions. */
+  readonly first: number;
+  readonly functionsOf: (node: Node) => readonly NameAttrList[];
+  readonly attrs: (names: readonly string[]) => Readonly<Record<string, AttrInput>>;
+  /** Its functions can't be others. */
+  readonly isFixed?: boolean;
 }
 
-/** @returns the function, and which inputs it gives gradients of */
-function gradientFunction(
-  graph: Graph,
-  f: NameAttrList,
-  inputs: readonly Output[],
-  wanted: readonly number[],
-  gradientsOf: GradientsOf,
-): { readonly made: GraphFunction; readonly of: readonly number[] } {
-  if (graph.depth >= MAX_DEPTH) {
-    throw new UnimplementedError(`Gradients of a function that calls itself are not supported ('${f.name}')`);
-  }
-  const { argTypes, retTypes } = graph.runtime.library.instantiate(f.name, f.attr);
-  const seeds = retTypes.filter(isFloating);
-  let of: number[] = [];
-  const name = freeName(graph.runtime.library, `${f.name}_grad`);
-  const made = graph.function(name, [...argTypes, ...seeds], (body, ...args) => {
-    const xs = args.slice(0, inputs.length);
-    const ys = expand(body, f, xs);
-    const found = gradientsOf(
-      ys.filter(({ dtype }) => isFloating(dtype)),
-      wanted.map((i) => xs[i]!),
-      args.slice(inputs.length),
-    );
-    // What nothing is known of but that it is a resource has no zeros either.
-    of = wanted.filter((i, j) => found[j] !== null || argTypes[i] !== DataType.RESOURCE);
-    return of.map((i) => {
-      const grad = found[wanted.indexOf(i)] ?? null;
-      return grad === null ? body.ops.zerosLike(xs[i]!) : toDense(grad);
-    });
-  });
-  return { made, of };
+const CALL: Kind = {
+  types: ["StatefulPartitionedCall", "PartitionedCall"],
+  first: 0,
+  functionsOf: ({ attrs }) => [attrs.get("f")!.func!],
+  attrs: ([f]) => ({ f: f! }),
+};
+
+/** An op that has a function's name: TensorFlow computes the function again, too. */
+const BY_NAME: Kind = { ...CALL, functionsOf: ({ op, attrs }) => [{ name: op.name, attr: attrs }], isFixed: true };
+
+const IF: Kind = {
+  types: ["If", "StatelessIf"],
+  first: 1,
+  functionsOf: ({ attrs }) => [attrs.get("then_branch")!.func!, attrs.get("else_branch")!.func!],
+  attrs: ([onTrue, onFalse]) => ({ then_branch: onTrue!, else_branch: onFalse! }),
+};
+
+const CASE: Kind = {
+  types: ["Case", "StatelessCase"],
+  first: 1,
+  functionsOf: ({ attrs }) => attrs.get("branches")!.list!.func,
+  attrs: (branches) => ({ branches: [...branches] }),
+};
+
+/** A tensor of one of the bodies, which the node is to give. */
+interface Inner {
+  readonly body: number;
+  readonly tensor: Output;
 }
 
+const carries = (dtype: DataType): boolean =>
+  isFloating(dtype) || dtype === DataType.RESOURCE || dtype === DataType.VARIANT;
+
+/** Inputs of the functions that a gradient is wanted of. */
 const wantedOf = ({ wanted, x }: GradientContext, first: number): number[] =>
-  x.slice(first).flatMap(({ dtype }, i) => {
-    const carries = isFloating(dtype) || dtype === DataType.RESOURCE;
-    return wanted[i + first] && carries ? [i] : [];
-  });
+  x.slice(first).flatMap(({ dtype }, i) => (wanted[i + first] && carries(dtype) ? [i] : []));
 
-const seedsOf = (context: GradientContext): Output[] =>
-  context.y.flatMap(({ dtype }, i) => (isFloating(dtype) ? [context.grad(i)] : []));
+class BranchGradient {
+  readonly inputs: readonly Output[];
+  readonly wanted: readonly number[];
+  /** Outputs that something came back for, and what. */
+  readonly seeded: readonly number[];
+  readonly seeds: readonly Output[];
 
-/** By input, from gradients of some of them. */
-function spread(context: GradientContext, first: number, of: readonly number[], grads: readonly Output[]) {
-  return context.x.map((_, i) => grads[of.indexOf(i - first)] ?? null);
+  constructor(
+    readonly context: GradientContext,
+    readonly kind: Kind,
+    readonly functions: readonly NameAttrList[],
+    readonly gradientsOf: GradientsOf,
+  ) {
+    this.inputs = context.x.slice(kind.first);
+    this.wanted = wantedOf(context, kind.first);
+    this.seeded = context.grads.flatMap((grad, i) => (grad === null ? [] : [i]));
+    this.seeds = this.seeded.map((i) => context.grad(i));
+  }
+
+  build(): (Gradient | null)[] {
+    const { openGradients } = this.context.graph;
+    const names = this.functions.map(({ name }) => name);
+    if (this.kind.isFixed || names.some((name) => openGradients.has(name))) return this.#again();
+    for (const name of names) openGradients.set(name, null);
+    try {
+      return this.#once();
+    } finally {
+      for (const name of names) openGradients.delete(name);
+    }
+  }
+
+  /** Takes what the gradients need out of the bodies. */
+  #once(): (Gradient | null)[] {
+    const { functions, inputs, wanted, seeded, seeds, gradientsOf, context } = this;
+    const known = inputs.map((input) => argumentOf(input));
+    const made = functions.map((f) => new Body(context.graph, f, known));
+    const found = made.map((body) =>
+      body.differentiate(
+        seeded,
+        seeds.map((seed) => argumentOf(seed)),
+        wanted,
+        gradientsOf,
+      ),
+    );
+    const of = wanted.filter((_, i) => found.some((grads) => grads[i] !== null));
+    if (of.length === 0) return [];
+    const grads = made.map((body, k) =>
+      of.map((i) => found[k]![wanted.indexOf(i)] ?? this.#zeros(body, i, found, wanted.indexOf(i))),
+    );
+    const cuts = made.map((body, k) => body.cut(grads[k]!));
+    const inner = cuts.flatMap((cut, k) => cut.inner.map((tensor): Inner => ({ body: k, tensor })));
+    const args = [...new Set(cuts.flatMap((cut) => cut.args))].sort((a, b) => a - b);
+    const backwards = made.map((body, k) => {
+      const own = inner.map((each) => (each.body === k ? each.tensor : body.unused(each.tensor.dtype)));
+      const taken = [...args.map((i) => body.args[i]!), ...own, ...body.seeds];
+      return body.backwards(taken, grads[k]!, cuts[k]!.nodes);
+    });
+    const given = [...args.map((i) => inputs[i]!), ...this.#outputsFor(made, inner), ...seeds];
+    return this.#spread(of, this.#call(backwards, given));
+  }
+
+  /** Computes the bodies again: for functions that the gradients being built come from. */
+  #again(): (Gradient | null)[] {
+    const { context, functions, inputs, wanted, seeds } = this;
+    const known = inputs.map((input) => argumentOf(input));
+    const backwards = functions.map((f) => this.#recomputed(f, known));
+    return this.#spread(wanted, this.#call(backwards, [...inputs, ...seeds]), context);
+  }
+
+  /** A function of arguments and seeds, known by its name before it is done: its body may call it. */
+  #recomputed(f: NameAttrList, known: readonly Argument[]): GraphFunction {
+    const { wanted, seeded, seeds, gradientsOf, context } = this;
+    const { graph } = context;
+    const key = `${f.name} of ${wanted} by ${seeded}`;
+    const done = graph.openGradients.get(key);
+    if (done) return done;
+    const name = freeName(graph.runtime.library, `${f.name}_grad`);
+    const types = wanted.map((i) => {
+      const { dtype, handle } = known[i]!;
+      if (dtype !== DataType.RESOURCE) return dtype;
+      const [held] = handle ?? [];
+      if (held === undefined) throw context.unsupported("a variable that a function takes which calls itself");
+      return held.dtype;
+    });
+    const inputTypes = [...known, ...seeds].map(({ dtype }) => dtype);
+    graph.openGradients.set(key, new GraphFunction(graph, name, inputTypes, types, true));
+    try {
+      const body = new Body(graph, f, known);
+      const seedArgs = seeds.map((seed) => argumentOf(seed, null));
+      const found = body.differentiate(seeded, seedArgs, wanted, gradientsOf);
+      const grads = wanted.map((i, j) => found[j] ?? body.zeros(i)!);
+      return body.backwards([...body.args, ...body.seeds], grads, null, name);
+    } finally {
+      graph.openGradients.delete(key);
+    }
+  }
+
+  /** Outputs of the node for tensors of its bodies, added to it where it doesn't give them yet. */
+  #outputsFor(bodies: readonly Body[], inner: readonly Inner[]): Output[] {
+    const { graph, node, y } = this.context;
+    const at = ({ body, tensor }: Inner) => bodies[body]!.rets.findIndex((ret) => ret.name === tensor.name);
+    const missing = inner.filter((each) => at(each) < 0);
+    if (missing.length === 0) return inner.map((each) => y[at(each)]!);
+    const names = bodies.map((body, k) => {
+      const more = missing.map((each) => (each.body === k ? each.tensor : absent(body, each.tensor.dtype)));
+      return body.forwards([], more).name;
+    });
+    const attrs: Record<string, AttrInput> = {
+      ...this.kind.attrs(names),
+      Tout: [...node.outputTypes, ...missing.map(({ tensor }) => tensor.dtype)],
+    };
+    const shapes = node.attrs.get("output_shapes")?.list?.shape ?? [];
+    if (shapes.length > 0) attrs.output_shapes = withUnknown(node.attrs.get("output_shapes")!, missing.length);
+    const { outputs } = graph.rewrite(node, attrs);
+    return inner.map((each) => outputs[at(each) < 0 ? y.length + missing.indexOf(each) : at(each)]!);
+  }
+
+  #call(functions: readonly GraphFunction[], args: readonly Output[]): Output[] {
+    const { context, kind } = this;
+    const [stateful, stateless] = kind.types;
+    const [first] = functions as readonly [GraphFunction];
+    const attrs = { ...kind.attrs(functions.map(({ name }) => name)), Tout: [...first.outputTypes] };
+    const type = functions.some(({ isStateful }) => isStateful) ? stateful : stateless;
+    return context.graph.op(type, [...context.x.slice(0, kind.first), args], attrs).outputs;
+  }
+
+  /** In the branch that an input has no part in. */
+  #zeros(body: Body, input: number, found: readonly (readonly (Output | null)[])[], place: number): Output {
+    const zeros = body.zeros(input);
+    if (zeros !== null) return zeros;
+    const { dtype } = found.find((grads) => grads[place] !== null)![place]!;
+    const { ops } = body.graph;
+    return ops.fill(ops.variableShape(body.args[input]!), body.graph.constant(0, dtype));
+  }
+
+  /** By input, from gradients of some of them. */
+  #spread(of: readonly number[], grads: readonly Output[], { x } = this.context): (Output | null)[] {
+    return x.map((_, i) => grads[of.indexOf(i - this.kind.first)] ?? null);
+  }
 }
+
+/** What stands for a tensor that another branch would have given. */
+function absent({ graph }: Body, dtype: DataType): Output {
+  if (dtype === DataType.VARIANT) return graph.ops.emptyTensorList(-1, -1, { elementDtype: DataType.FLOAT });
+  if (dtype === DataType.RESOURCE)
+    throw new UnimplementedError("Gradients of a branch that makes a resource are missing");
+  return graph.constant({ dtype, shape: [0], data: [] as never }, dtype);
+}
+
+/** @param shapes an attribute of shapes */
+export const withUnknown = (shapes: AttrValue, count: number): AttrValue => {
+  const list = shapes.list!;
+  const unknown = Array.from({ length: count }, () => ({ dim: [], unknownRank: true }));
+  return { ...shapes, list: { ...list, shape: [...list.shape, ...unknown] } };
+};
+
+const through =
+  (kind: Kind, gradientsOf: GradientsOf): GradientFunction =>
+  (context) =>
+    new BranchGradient(context, kind, kind.functionsOf(context.node), gradientsOf).build();
+
+/** For ops that have the name of a function. */
+export const calledByName = (gradientsOf: GradientsOf): GradientFunction => through(BY_NAME, gradientsOf);
 
 export function functionGradients(gradientsOf: GradientsOf): Gradients {
-  const call: GradientFunction = (context) => {
-    const { graph, x } = context;
-    const { made, of } = gradientFunction(graph, context.attr("f").func!, x, wantedOf(context, 0), gradientsOf);
-    return spread(context, 0, of, made.call([...x, ...seedsOf(context)]));
-  };
-  const choose: GradientFunction = (context) => {
-    const { graph, node, x } = context;
-    const inputs = x.slice(1);
-    const wanted = wantedOf(context, 1);
-    if (wanted.some((i) => inputs[i]!.dtype === DataType.RESOURCE)) throw context.unsupported("a variable");
-    const [onTrue, onFalse] = ["then_branch", "else_branch"].map(
-      (branch) => gradientFunction(graph, context.attr(branch).func!, inputs, wanted, gradientsOf).made,
-    ) as [GraphFunction, GraphFunction];
-    const stateful = onTrue.isStateful || onFalse.isStateful;
-    const made = graph.op(
-      stateful ? "If" : node.op.name,
-      [x[0]!, [...inputs, ...seedsOf(context)]],
-      { then_branch: onTrue.name, else_branch: onFalse.name, Tout: [...onTrue.outputTypes] },
-      { name: "If" },
-    );
-    return spread(context, 1, wanted, made.outputs);
-  };
-  const loop: GradientFunction = (context) => {
-    throw context.unsupported("functions for its condition and body");
-  };
   return {
-    ...forAll(["PartitionedCall", "StatefulPartitionedCall"], call),
-    ...forAll(["If", "StatelessIf"], choose),
-    ...forAll(["While", "StatelessWhile"], loop),
+    ...forAll(CALL.types, through(CALL, gradientsOf)),
+    ...forAll(IF.types, through(IF, gradientsOf)),
+    ...forAll(CASE.types, through(CASE, gradientsOf)),
+    ...forAll(["While", "StatelessWhile"], whileGradient(gradientsOf)),
   };
 }

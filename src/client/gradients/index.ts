@@ -10,25 +10,30 @@ import { isFloating } from "../values.js";
 import type { Variable } from "../variable.js";
 import { arrayGradients } from "./array.js";
 import { binaryGradients } from "./binary.js";
+import type { GradientsOf } from "./body.js";
 import { GradientContext, type Gradients } from "./context.js";
 import { controlFlowGradients } from "./control-flow.js";
 import { einsumGradients } from "./einsum.js";
-import { functionGradients } from "./functions.js";
+import { calledByName, functionGradients } from "./functions.js";
 import { gatherGradients } from "./gather.js";
 import { dtypeOf, type Gradient, sumOf } from "./indexed-slices.js";
+import { listGradients } from "./lists.js";
 import { Loops } from "./loops.js";
 import { matMulGradients } from "./matmul.js";
 import { nnGradients } from "./nn.js";
 import { reduceGradients } from "./reduce.js";
 import { unaryGradients } from "./unary.js";
 
+const inFunctions: GradientsOf = (ys, xs, gradYs) => gradients(ys, xs, gradYs);
+
 const registry: Gradients = {
   ...arrayGradients,
   ...binaryGradients,
   ...controlFlowGradients,
   ...einsumGradients,
-  ...functionGradients((ys, xs, gradYs) => gradients(ys, xs, gradYs)),
+  ...functionGradients(inFunctions),
   ...gatherGradients,
+  ...listGradients,
   ...matMulGradients,
   ...nnGradients,
   ...reduceGradients,
@@ -192,7 +197,8 @@ class Walk {
   }
 
   #addGradients(node: Node, grads: readonly (Gradient | null)[], loops: Loops): void {
-    const gradient = registry[node.op.name];
+    const isFunction = this.graph.runtime.library.has(node.op.name);
+    const gradient = isFunction ? calledByName(inFunctions) : registry[node.op.name];
     if (gradient === undefined) throw noGradient(node);
     const wanted = node.inputs.map((input) => this.#pending.has(input.node));
     const zeros = (index: number) => {

@@ -61,6 +61,11 @@ export class ShapeInference implements Known {
     this.#nodes.set(node, { ...inferred, shapes: inferred.shapes.with(index, shape) });
   }
 
+  /** Says of a handle what its op doesn't. */
+  setHandle({ node, index }: Output, handle: readonly HandleShape[] | null): void {
+    this.#nodes.get(node)!.handles[index] = handle;
+  }
+
   values({ node, index }: Output): Values {
     return this.#nodes.get(node)?.values[index] ?? null;
   }

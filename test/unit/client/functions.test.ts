@@ -7,7 +7,6 @@ import {
   InvalidArgumentError,
   type Output,
   Session,
-  UnimplementedError,
   Variable,
 } from "../../../src/index.js";
 import { test } from "../../support/suite.js";
@@ -82,9 +81,20 @@ test("functions are branches of If and bodies of While", async () => {
   assert.equal(small.outputTypes, [BOOL]);
   const loop = ops.statelessWhile([0, x], { cond: small.name, body: next.name });
   assert.equal(numbers(await session.run(loop, [[x, 3]])), [4, 48]);
-  assert.throws(
-    () => gradients(loop[1]!, [x]),
-    (error: Error) => error instanceof UnimplementedError,
+  assert.equal(numbers(await session.run(gradients(loop[1]!, [x]) as Output[], [[x, 3]])), [16]);
+  // An op may have a function's name.
+  const named = graph.op("cube", [x, w]).output();
+  assert.equal(
+    numbers(
+      await session.run(
+        [named, ...(gradients(named, [x]) as Output[])],
+        [
+          [x, 2],
+          [w, 1],
+        ],
+      ),
+    ),
+    [8, 12],
   );
 });
 
