@@ -30,8 +30,12 @@ export {
   StopAtStepHook,
   type StopAtStepOptions,
 } from "./client/monitored/basic-hooks.js";
-export { CheckpointSaverHook, type CheckpointSaverOptions } from "./client/monitored/checkpoint-saver-hook.js";
-export { Coordinator, type QueueRunner, startQueueRunner } from "./client/monitored/coordinator.js";
+export {
+  CheckpointSaverHook,
+  type CheckpointSaverListener,
+  type CheckpointSaverOptions,
+} from "./client/monitored/checkpoint-saver-hook.js";
+export { addQueueRunner, Coordinator, QueueRunner, startQueueRunners } from "./client/monitored/coordinator.js";
 export type {
   SessionRunArgs,
   SessionRunContext,
@@ -43,6 +47,7 @@ export {
   type MonitoredSessionOptions,
   monitoredTrainingSession,
 } from "./client/monitored/monitored-session.js";
+export { ProfilerHook, type ProfilerOptions } from "./client/monitored/profiler-hook.js";
 export type { ScaffoldOptions } from "./client/monitored/scaffold.js";
 export { SummarySaverHook, type SummarySaverOptions } from "./client/monitored/summary-saver-hook.js";
 export type { Ops } from "./client/ops.generated.js";
@@ -80,6 +85,7 @@ export {
   type SessionHost,
   type SessionOptions,
 } from "./client/session.js";
+export * as summary from "./client/summary.js";
 export { SyncReplicasOptimizer, type SyncReplicasOptions } from "./client/sync-replicas.js";
 export { reportUninitializedVariables } from "./client/uninitialized.js";
 export { type Feedable, type TensorValue, toTensorValue } from "./client/values.js";

@@ -4,8 +4,10 @@ import { FailedPreconditionError } from "../errors/index.js";
 import type { File, FileSystem } from "../io/file-system.js";
 import { frameRecord } from "../io/record.js";
 import { machineName } from "../platform/node.js";
+import { GraphDef, RunMetadata } from "../wire/core.js";
 import { Event, type SessionLog, Summary } from "../wire/io.js";
 import { inFolder, localFiles, makeFolders } from "./checkpoint-state.js";
+import type { Graph } from "./graph.js";
 import type { TensorValue } from "./values.js";
 
 export interface FileWriterOptions {
@@ -28,12 +30,17 @@ export class FileWriter {
     this.#add({ fileVersion: "brain.Event:2", sourceMetadata });
   }
 
+  /** Begins a new file, in a folder that is made if it isn't there. @throws OpError as the file system gives it */
   static async open(logdir: string, options: FileWriterOptions = {}): Promise<FileWriter> {
     const files = options.files ?? (await localFiles());
     await makeFolders(files, logdir);
     const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, "0");
-    const name = `events.out.tfevents.${seconds}.${machineName()}${options.filenameSuffix ?? ""}`;
-    return new FileWriter(await files.open(inFolder(logdir, name), "w"));
+    const base = inFolder(logdir, `events.out.tfevents.${seconds}.${machineName()}`);
+    const suffix = options.filenameSuffix ?? "";
+    let name = base + suffix;
+    // Another writer may have begun in the same second.
+    for (let i = 1; await files.isFile(name); i++) name = `${base}.${i}${suffix}`;
+    return new FileWriter(await files.open(name, "w"));
   }
 
   /** @param summary as an op makes it, or the message */
@@ -44,6 +51,17 @@ export class FileWriter {
 
   addSessionLog(sessionLog: SessionLog, globalStep: number): void {
     this.#add({ sessionLog, step: BigInt(globalStep) });
+  }
+
+  /** For TensorBoard's view of the graph. */
+  addGraph(graph: Graph, globalStep = 0): void {
+    this.#add({ graphDef: GraphDef.encode(graph.exportGraphDef()), step: BigInt(globalStep) });
+  }
+
+  /** What a traced step took: its tag is what the view of the graph lists. */
+  addRunMetadata(metadata: RunMetadata, tag: string, globalStep = 0): void {
+    const taggedRunMetadata = { tag, runMetadata: RunMetadata.encode(metadata) };
+    this.#add({ taggedRunMetadata, step: BigInt(globalStep) });
   }
 
   flush(): Promise<void> {

@@ -5,7 +5,7 @@ import { InvalidArgumentError } from "../errors/index.js";
 import { DataType } from "../tensor/dtype.js";
 import { type Gradient, IndexedSlices } from "./gradients/indexed-slices.js";
 import type { Graph } from "./graph.js";
-import type { QueueRunner } from "./monitored/coordinator.js";
+import { QueueRunner } from "./monitored/coordinator.js";
 import type { SessionRunHook } from "./monitored/hooks.js";
 import { SyncReplicasHook } from "./monitored/sync-replicas-hook.js";
 import type { ApplyOptions, ComputeOptions, GradientAndVariable, Optimizer } from "./optimizer.js";
@@ -100,7 +100,7 @@ export class SyncReplicasOptimizer {
         const enqueue = graph.controlDependencies([update], () =>
           enqueueSteps(tokens, globalStep, Math.max(this.#total, this.#replicas)),
         );
-        return [train, tokens, runnerOf(tokens, enqueue)] as const;
+        return [train, tokens, new QueueRunner(tokens, [enqueue])] as const;
       });
       const stepped = made.map(({ setGlobalStep }) => setGlobalStep(globalStep));
       const chiefInitOp = graph.group([localStepInitOp, ...stepped]);
@@ -170,12 +170,6 @@ function enqueueSteps(queue: Output, globalStep: Variable, count: number): Opera
   const tokens = ops.fill(dims!, step!, { name: `${name}/` });
   return ops.queueEnqueueManyV2(queue, [tokens], { name: `${QUEUE}_EnqueueMany` });
 }
-
-const runnerOf = (queue: Output, enqueueOp: Operation): QueueRunner => {
-  const close = (cancelPendingEnqueues: boolean) =>
-    queue.graph.ops.queueCloseV2(queue, { cancelPendingEnqueues, name: `${QUEUE}_Close` });
-  return { enqueueOps: [enqueueOp], closeOp: close(false), cancelOp: close(true) };
-};
 
 function accumulate(variable: Variable, gradient: Gradient, localStep: Variable, count: number): Accumulator {
   return gradient instanceof IndexedSlices

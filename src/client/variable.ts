@@ -15,6 +15,9 @@ export const GraphKeys = {
   LOCAL_VARIABLES: "local_variables",
   TRAINABLE_VARIABLES: "trainable_variables",
   GLOBAL_STEP: "global_step",
+  QUEUE_RUNNERS: "queue_runners",
+  SUMMARIES: "summaries",
+  SUMMARY_OP: "summary_op",
 } as const;
 
 export interface VariableOptions {

@@ -2,7 +2,9 @@
 // no number, feed, fetch at the end. Saving is in checkpoint-saver-hook.ts and summary-saver-hook.ts.
 import { InvalidArgumentError } from "../../errors/index.js";
 import { logLine } from "../../platform/node.js";
+import { Summary_Value } from "../../wire/io.js";
 import { type FeedKey, type Fetch, nameOf } from "../fetches.js";
+import type { FileWriter } from "../file-writer.js";
 import type { Graph } from "../graph.js";
 import type { Output } from "../output.js";
 import type { Feeds, Session } from "../session.js";
@@ -74,6 +76,8 @@ export interface StepCounterOptions {
   /** 100 unless one of both is given. */
   readonly everyNSteps?: number;
   readonly everyNSecs?: number;
+  /** Gets the speed as a summary too, `global_step/sec`. */
+  readonly summaryWriter?: FileWriter | undefined;
   readonly log?: Log;
 }
 
@@ -81,11 +85,13 @@ export interface StepCounterOptions {
 export class StepCounterHook implements SessionRunHook {
   readonly #timer: SecondOrStepTimer;
   readonly #log: Log;
+  readonly #writer: FileWriter | undefined;
   #step!: Variable;
 
-  constructor({ everyNSteps, everyNSecs, log = logLine }: StepCounterOptions = {}) {
+  constructor({ everyNSteps, everyNSecs, summaryWriter, log = logLine }: StepCounterOptions = {}) {
     const everySteps = everyNSteps ?? (everyNSecs === undefined ? 100 : undefined);
     this.#timer = new SecondOrStepTimer({ everySteps, everySecs: everyNSecs });
+    this.#writer = summaryWriter;
     this.#log = log;
   }
 
@@ -99,8 +105,13 @@ export class StepCounterHook implements SessionRunHook {
 
   async afterRun({ session }: SessionRunContext, values: SessionRunValues): Promise<void> {
     if (!this.#timer.isDue(scalarOf(values) + 1)) return;
-    const since = this.#timer.update(await readStep(session, this.#step));
-    if (since !== null) this.#log(`global_step/sec: ${Number((since.steps / since.seconds).toPrecision(6))}`);
+    const step = await readStep(session, this.#step);
+    const since = this.#timer.update(step);
+    if (since === null) return;
+    const tag = `${this.#step.name}/sec`;
+    const simpleValue = since.steps / since.seconds;
+    this.#writer?.addSummary({ value: [{ ...Summary_Value.create(), tag, simpleValue }] }, step);
+    this.#log(`${tag}: ${Number(simpleValue.toPrecision(6))}`);
   }
 }
 

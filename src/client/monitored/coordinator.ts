@@ -1,17 +1,34 @@
 // What runs beside the steps of a monitored session (`tf.train.Coordinator` and `QueueRunner`): loops that end together,
 // when one of them fails or the session is closed. What made them end is kept for who asks.
 import { CancelledError, OutOfRangeError } from "../../errors/index.js";
-import type { Operation } from "../output.js";
+import type { Graph } from "../graph.js";
+import type { Operation, Output } from "../output.js";
 import type { Session } from "../session.js";
+import { GraphKeys } from "../variable.js";
 
-/** Ops that fill a queue, each in a loop of its own. */
-export interface QueueRunner {
-  readonly enqueueOps: readonly Operation[];
+/** Ops that fill a queue, each in a loop of its own; the same op several times for several loops. */
+export class QueueRunner {
   /** Run when all loops have come to their end. */
   readonly closeOp: Operation;
   /** Run when they are told to stop: wakes who waits at the queue. */
   readonly cancelOp: Operation;
+
+  /** @param queue the handle that an op of a queue gives */
+  constructor(
+    queue: Output,
+    readonly enqueueOps: readonly Operation[],
+  ) {
+    const name = `${queue.node.name.split("/").at(-1)}_Close`;
+    const close = (cancelPendingEnqueues: boolean) =>
+      queue.graph.ops.queueCloseV2(queue, { cancelPendingEnqueues, name });
+    this.closeOp = close(false);
+    this.cancelOp = close(true);
+  }
 }
+
+/** Monitored sessions of the graph run it, and who calls `startQueueRunners`. */
+export const addQueueRunner = (graph: Graph, runner: QueueRunner): void =>
+  graph.addToCollection(GraphKeys.QUEUE_RUNNERS, runner);
 
 export class Coordinator {
   readonly #stopping = new AbortController();
@@ -55,6 +72,12 @@ export class Coordinator {
     while (this.#work.size > 0) await Promise.all(this.#work);
     clearTimeout(timer);
   }
+}
+
+/** Runs all queue runners of the session's graph. */
+export function startQueueRunners(session: Session, coordinator: Coordinator): void {
+  const runners = session.graph.collection<QueueRunner>(GraphKeys.QUEUE_RUNNERS);
+  for (const runner of runners) startQueueRunner(runner, session, coordinator);
 }
 
 /** Runs the loops of a queue runner until its queue is closed or the coordinator says stop. */

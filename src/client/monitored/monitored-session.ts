@@ -11,14 +11,16 @@ import type { FileSystem } from "../../io/file-system.js";
 import { logLine } from "../../platform/node.js";
 import type { ConfigProto, RunMetadata, RunOptions } from "../../wire/core.js";
 import { type FeedKey, type Fetch, type Fetched, nameOf } from "../fetches.js";
+import { FileWriter } from "../file-writer.js";
 import type { Graph } from "../graph.js";
 import { type CallSettings, type Feeds, type RunSettings, Session, type SessionHost } from "../session.js";
 import { StepCounterHook } from "./basic-hooks.js";
 import { CheckpointSaverHook } from "./checkpoint-saver-hook.js";
-import { Coordinator } from "./coordinator.js";
+import { Coordinator, startQueueRunners } from "./coordinator.js";
 import type { Log, SessionRunArgs, SessionRunContext, SessionRunHook } from "./hooks.js";
 import { pause } from "./pause.js";
 import { completeScaffold, prepareSession, type Scaffold, type ScaffoldOptions, waitForModel } from "./scaffold.js";
+import { SummarySaverHook } from "./summary-saver-hook.js";
 
 export interface MonitoredSessionOptions extends CallSettings {
   readonly graph: Graph;
@@ -34,7 +36,14 @@ export interface MonitoredSessionOptions extends CallSettings {
   /** 600 unless one of both is given; 0 for no checkpoints. */
   readonly saveCheckpointSecs?: number;
   readonly saveCheckpointSteps?: number;
-  /** How often the chief logs its speed, where there is a `checkpointDir`: 100; 0 for never. */
+  /** How often the chief saves `scaffold.summaryOp`, all summaries of the graph: every 100 steps unless one of both is given; 0 for never. */
+  readonly saveSummariesSteps?: number;
+  readonly saveSummariesSecs?: number;
+  /** Where summaries are saved: `checkpointDir` unless told otherwise; nowhere without either. */
+  readonly summaryDir?: string | undefined;
+  /** Whether the graph is written beside the checkpoints; true unless told otherwise. */
+  readonly saveGraphDef?: boolean;
+  /** How often the chief logs and saves its speed, where there is a `summaryDir`: 100; 0 for never. */
   readonly logStepCountSteps?: number;
   readonly config?: ConfigProto | undefined;
   /** How long a worker waits for the chief: 7200. */
@@ -66,10 +75,13 @@ export class MonitoredSession implements AsyncDisposable {
   #closed: Promise<void> | null = null;
   #failed = false;
 
-  private constructor(readonly options: MonitoredSessionOptions) {
+  private constructor(
+    readonly options: MonitoredSessionOptions,
+    readonly summaryWriter: FileWriter | undefined,
+  ) {
     const { graph, scaffold = {}, files } = options;
     this.#log = options.log ?? logLine;
-    this.#hooks = allHooks(options, this.#log, () => this.#scaffold.saver);
+    this.#hooks = allHooks(options, this.#log, () => this.#scaffold, summaryWriter);
     for (const hook of this.#hooks) hook.begin?.(graph);
     this.#scaffold = completeScaffold(graph, scaffold, files);
   }
@@ -79,9 +91,17 @@ export class MonitoredSession implements AsyncDisposable {
    * @throws DeadlineExceededError when it waited too long, OpError as the master gives it
    */
   static async open(options: MonitoredSessionOptions): Promise<MonitoredSession> {
-    const monitored = new MonitoredSession(options);
-    monitored.#open = await monitored.#create(options.signal);
-    return monitored;
+    const { isChief = true, checkpointDir, summaryDir = checkpointDir, files } = options;
+    const writes = isChief && summaryDir !== undefined;
+    const writer = writes ? await FileWriter.open(summaryDir, files === undefined ? {} : { files }) : undefined;
+    try {
+      const monitored = new MonitoredSession(options, writer);
+      monitored.#open = await monitored.#create(options.signal);
+      return monitored;
+    } catch (error) {
+      await writer?.close();
+      throw error;
+    }
   }
 
   get graph(): Graph {
@@ -153,6 +173,14 @@ export class MonitoredSession implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    try {
+      await this.#finish();
+    } finally {
+      await this.summaryWriter?.close();
+    }
+  }
+
+  async #finish(): Promise<void> {
     if (this.#open === null) return;
     const { session, coordinator } = this.#open;
     try {
@@ -179,6 +207,7 @@ export class MonitoredSession implements AsyncDisposable {
       const coordinator = new Coordinator();
       try {
         await this.#prepare(session, signal, everyMs);
+        startQueueRunners(session, coordinator);
         for (const hook of this.#hooks) await hook.afterCreateSession?.(session, coordinator);
         return { session, coordinator, stopRequested: false };
       } catch (error) {
@@ -238,16 +267,30 @@ export async function monitoredTrainingSession(
 }
 
 /** Those that the options ask for, in TensorFlow's order. */
-function allHooks(options: MonitoredSessionOptions, log: Log, saver: () => Scaffold["saver"]): SessionRunHook[] {
+function allHooks(
+  options: MonitoredSessionOptions,
+  log: Log,
+  scaffold: () => Scaffold,
+  summaryWriter: FileWriter | undefined,
+): SessionRunHook[] {
   const { isChief = true, hooks = [], chiefOnlyHooks = [], checkpointDir, logStepCountSteps = 100, files } = options;
   if (!isChief) return [...hooks];
   const all = [...chiefOnlyHooks];
+  if (summaryWriter !== undefined) {
+    if (logStepCountSteps > 0) all.push(new StepCounterHook({ everyNSteps: logStepCountSteps, summaryWriter, log }));
+    const { saveSummariesSecs: saveSecs, saveSummariesSteps } = options;
+    const saveSteps = saveSummariesSteps ?? (saveSecs === undefined ? 100 : undefined);
+    if ((saveSteps ?? 0) > 0 || (saveSecs ?? 0) > 0) {
+      all.push(new SummarySaverHook({ saveSteps, saveSecs, summaryOp: () => scaffold().summaryOp, summaryWriter }));
+    }
+  }
   if (checkpointDir !== undefined) {
-    if (logStepCountSteps > 0) all.push(new StepCounterHook({ everyNSteps: logStepCountSteps, log }));
-    const { saveCheckpointSteps: saveSteps, saveCheckpointSecs } = options;
+    const { saveGraphDef = true, saveCheckpointSteps: saveSteps, saveCheckpointSecs } = options;
     const saveSecs = saveCheckpointSecs ?? (saveSteps === undefined ? 600 : undefined);
     if ((saveSteps ?? 0) > 0 || (saveSecs ?? 0) > 0) {
-      all.push(new CheckpointSaverHook(checkpointDir, { saveSteps, saveSecs, saver, files, log }));
+      const saver = () => scaffold().saver;
+      const more = { saveGraphDef, summaryWriter, files, log };
+      all.push(new CheckpointSaverHook(checkpointDir, { saveSteps, saveSecs, saver, ...more }));
     }
   }
   return [...all, ...hooks];

@@ -7,8 +7,9 @@ import type { Graph } from "../graph.js";
 import type { Operation, Output } from "../output.js";
 import { Saver } from "../saver.js";
 import type { CallSettings, Feeds, Session } from "../session.js";
+import { mergeAll } from "../summary.js";
 import { reportUninitializedVariables } from "../uninitialized.js";
-import { globalVariables, globalVariablesInitializer, localVariablesInitializer } from "../variable.js";
+import { GraphKeys, globalVariables, globalVariablesInitializer, localVariablesInitializer } from "../variable.js";
 import { pause } from "./pause.js";
 
 export interface ScaffoldOptions {
@@ -24,6 +25,8 @@ export interface ScaffoldOptions {
   readonly readyForLocalInitOp?: Output;
   /** Of all global variables, sharded, unless told otherwise. */
   readonly saver?: Saver;
+  /** What is saved every so many steps: all summaries of the graph, merged, unless told otherwise. */
+  readonly summaryOp?: Output;
 }
 
 export interface Scaffold extends ScaffoldOptions {
@@ -33,9 +36,19 @@ export interface Scaffold extends ScaffoldOptions {
   readonly readyForLocalInitOp: Output;
 }
 
+/** What is there already, or was made for the graph before. */
+function summaryOpOf(graph: Graph): { readonly summaryOp?: Output } {
+  const known = graph.collection<Output>(GraphKeys.SUMMARY_OP)[0];
+  const summaryOp = known ?? mergeAll(graph);
+  if (summaryOp === null) return {};
+  if (known === undefined) graph.addToCollection(GraphKeys.SUMMARY_OP, summaryOp);
+  return { summaryOp };
+}
+
 /** Adds the ops that aren't given. */
 export function completeScaffold(graph: Graph, given: ScaffoldOptions, files?: FileSystem): Scaffold {
   return graph.nameScope("", () => ({
+    ...(given.summaryOp === undefined ? summaryOpOf(graph) : {}),
     ...given,
     initOp: given.initOp ?? globalVariablesInitializer(graph),
     readyOp: given.readyOp ?? reportUninitializedVariables(graph),

@@ -19,27 +19,26 @@ import {
 } from "./hooks.js";
 
 export interface SummarySaverOptions {
-  readonly saveSteps?: number;
-  readonly saveSecs?: number;
-  /** A scalar string, or several. */
-  readonly summaryOp: Output | readonly Output[];
+  readonly saveSteps?: number | undefined;
+  readonly saveSecs?: number | undefined;
+  /** A scalar string, or several; a monitored session hands in its own. */
+  readonly summaryOp: Output | readonly Output[] | (() => Output | undefined);
   /** Where to write: a folder, in which the hook makes a file that it closes; or a writer of the caller's. */
-  readonly outputDir?: string;
-  readonly summaryWriter?: FileWriter;
+  readonly outputDir?: string | undefined;
+  readonly summaryWriter?: FileWriter | undefined;
 }
 
 export class SummarySaverHook implements SessionRunHook {
   readonly #timer: SecondOrStepTimer;
-  readonly #summaries: readonly Output[];
+  #summaries: readonly Output[] = [];
   #step!: Variable;
   #writer: FileWriter | null = null;
   #nextStep: number | null = null;
   #asked = false;
 
   constructor(readonly options: SummarySaverOptions) {
-    const { saveSteps, saveSecs, summaryOp, outputDir, summaryWriter } = options;
+    const { saveSteps, saveSecs, outputDir, summaryWriter } = options;
     this.#timer = new SecondOrStepTimer({ everySteps: saveSteps, everySecs: saveSecs }, ["save_steps", "save_secs"]);
-    this.#summaries = [summaryOp].flat();
     if ((outputDir === undefined) === (summaryWriter === undefined)) {
       throw new InvalidArgumentError("exactly one of output_dir and summary_writer should be provided.");
     }
@@ -50,7 +49,8 @@ export class SummarySaverHook implements SessionRunHook {
   }
 
   async afterCreateSession(): Promise<void> {
-    const { summaryWriter, outputDir } = this.options;
+    const { summaryOp, summaryWriter, outputDir } = this.options;
+    this.#summaries = [typeof summaryOp === "function" ? (summaryOp() ?? []) : summaryOp].flat();
     this.#writer ??= summaryWriter ?? (await FileWriter.open(outputDir!));
   }
 
