@@ -7,6 +7,7 @@ import { basicKernels } from "./basic.js";
 import { binaryKernels } from "./binary.js";
 import { bincountKernels } from "./bincount.js";
 import { blockKernels } from "./blocks.js";
+import { castKernels } from "./cast.js";
 import { checkpointKernels } from "./checkpoint.js";
 import { collectiveKernels } from "./collective.js";
 import { complexKernels } from "./complex.js";
@@ -75,6 +76,7 @@ const numeric: readonly Kernel[] = [
   ...resizeKernels,
   ...sparseKernels,
   ...selectKernels,
+  ...castKernels,
   ...slicingKernels,
   ...fillingKernels,
   ...miscKernels,

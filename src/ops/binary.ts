@@ -148,7 +148,7 @@ const GRADIENTS = ["TanhGrad", "SigmoidGrad", "SqrtGrad", "RsqrtGrad", "Reciproc
 /** Gradients of activations: shapes are equal. */
 const ACTIVATION_GRADIENTS = ["EluGrad", "SeluGrad", "SoftplusGrad", "SoftsignGrad"];
 
-function checkCounts(a: Tensor, b: Tensor): void {
+export function checkCounts(a: Tensor, b: Tensor): void {
   if (a.size === b.size) return;
   throw new InvalidArgumentError(
     `The two arguments to a cwise op must have same number of elements, got ${a.size} and ${b.size}`,

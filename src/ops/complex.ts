@@ -1,20 +1,13 @@
-// Complex numbers put together, taken apart, measured, added and multiplied. In the heap the real part lies before the imaginary one.
+// Complex numbers put together, taken apart, measured and compared, and every function of one or two of them that works
+// element by element (support/complex-functions.ts).
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
-import type { Heap } from "../memory/heap.js";
-import { DataType } from "../tensor/dtype.js";
 import { shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { forEachPair } from "./binary.js";
+import { checkCounts, forEachPair } from "./binary.js";
 import { broadcastShape, planBroadcast } from "./support/broadcast.js";
-
-const COMPLEX = ["complex64", "complex128"];
-
-/** Parts of a tensor's elements, real or complex: the view and where they start. */
-function partsOf(heap: Heap, { dtype, ptr }: Tensor): { view: Float32Array | Float64Array; base: number } {
-  const single = dtype === DataType.FLOAT || dtype === DataType.COMPLEX64;
-  return single ? { view: heap.f32, base: ptr / 4 } : { view: heap.f64, base: ptr / 8 };
-}
+import { COMPLEX, partsOf } from "./support/complex.js";
+import { COMPLEX_BINARY, COMPLEX_GRADIENTS, COMPLEX_UNARY } from "./support/complex-functions.js";
 
 const complex = kernel("Complex", "CPU", { T: ["float", "double"] }, () => (step) => {
   const [re, im] = [step.input(0), step.input(1)];
@@ -50,25 +43,6 @@ const conj = kernel("Conj", "CPU", { T: COMPLEX }, () => (step) => {
   return DONE;
 });
 
-/** A complex number from two: its parts, which must be read before they are asked for again. */
-type Pair = readonly [re: number, im: number];
-type Combine = (a: number, b: number, c: number, d: number) => Pair;
-
-const sum: Combine = (a, b, c, d) => [a + c, b + d];
-const quotient: Combine = (a, b, c, d) => {
-  const size = c * c + d * d;
-  return [(a * c + b * d) / size, (b * c - a * d) / size];
-};
-
-const COMBINED: Readonly<Record<string, Combine>> = {
-  Add: sum,
-  AddV2: sum,
-  Sub: (a, b, c, d) => [a - c, b - d],
-  Mul: (a, b, c, d) => [a * c - b * d, a * d + b * c],
-  Div: quotient,
-  RealDiv: quotient,
-};
-
 function planOf(a: Tensor, b: Tensor) {
   if (broadcastShape(a.shape, b.shape) === null)
     throw new InvalidArgumentError(`Incompatible shapes: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`);
@@ -77,7 +51,7 @@ function planOf(a: Tensor, b: Tensor) {
 
 const combine = (op: string): Kernel =>
   kernel(op, "CPU", { T: COMPLEX }, () => {
-    const apply = COMBINED[op]!;
+    const apply = COMPLEX_BINARY[op]!;
     return (step) => {
       const [left, right] = [step.input(0), step.input(1)];
       const plan = planOf(left, right);
@@ -93,14 +67,51 @@ const combine = (op: string): Kernel =>
     };
   });
 
-const CHANGED: Readonly<Record<string, (re: number, im: number) => Pair>> = {
-  Neg: (re, im) => [-re, -im],
-  Square: (re, im) => [re * re - im * im, 2 * re * im],
-};
+/** Of a result and its gradient: as many of the one as of the other, whatever their shapes. */
+const gradient = (op: string): Kernel =>
+  kernel(op, "CPU", { T: COMPLEX }, () => {
+    const apply = COMPLEX_GRADIENTS[op]!;
+    return (step) => {
+      const [left, right] = [step.input(0), step.input(1)];
+      checkCounts(left, right);
+      const y = step.allocateOutput(0, left.shape);
+      const [a, b, c] = [partsOf(step.heap, left), partsOf(step.heap, right), partsOf(step.heap, y)];
+      for (let i = 0; i < 2 * y.size; i += 2) {
+        const [at, from] = [a.base + i, b.base + i];
+        const [re, im] = apply(a.view[at]!, a.view[at + 1]!, b.view[from]!, b.view[from + 1]!);
+        c.view[c.base + i] = re;
+        c.view[c.base + i + 1] = im;
+      }
+      return DONE;
+    };
+  });
+
+/** May be told to give a scalar for shapes that don't fit. */
+const equality = (op: string): Kernel =>
+  kernel(op, "CPU", { T: COMPLEX }, (node) => {
+    const lenient = !node.bool("incompatible_shape_error");
+    const differ = Number(op === "NotEqual");
+    return (step) => {
+      const [left, right] = [step.input(0), step.input(1)];
+      if (lenient && broadcastShape(left.shape, right.shape) === null) {
+        step.heap.u8[step.allocateOutput(0, []).ptr] = differ;
+        return DONE;
+      }
+      const plan = planOf(left, right);
+      const y = step.allocateOutput(0, plan.shape);
+      const [a, b] = [partsOf(step.heap, left), partsOf(step.heap, right)];
+      forEachPair(plan, (i, j, k) => {
+        const [at, from] = [a.base + 2 * i, b.base + 2 * j];
+        const same = a.view[at] === b.view[from] && a.view[at + 1] === b.view[from + 1];
+        step.heap.u8[y.ptr + k] = Number(same) ^ differ;
+      });
+      return DONE;
+    };
+  });
 
 const change = (op: string): Kernel =>
   kernel(op, "CPU", { T: COMPLEX }, () => {
-    const apply = CHANGED[op]!;
+    const apply = COMPLEX_UNARY[op]!;
     return (step) => {
       const x = step.input(0);
       const y = step.forwardOrAllocate(0, 0, x.shape);
@@ -121,6 +132,9 @@ export const complexKernels: readonly Kernel[] = [
   measure("ComplexAbs", Math.hypot),
   measure("Angle", (re, im) => Math.atan2(im, re)),
   conj,
-  ...Object.keys(COMBINED).map(combine),
-  ...Object.keys(CHANGED).map(change),
+  equality("Equal"),
+  equality("NotEqual"),
+  ...Object.keys(COMPLEX_BINARY).map(combine),
+  ...Object.keys(COMPLEX_GRADIENTS).map(gradient),
+  ...Object.keys(COMPLEX_UNARY).map(change),
 ];

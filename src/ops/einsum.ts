@@ -8,6 +8,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { product } from "./matmul.js";
 import { reduceCodes } from "./opcodes.js";
+import { COMPLEX, partCount, partType } from "./support/complex.js";
 import { ELLIPSIS, type Equation, expand, isBroadcast, parseEquation } from "./support/einsum-equation.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 
@@ -121,7 +122,7 @@ function einsum(node: KernelNode): (step: KernelStep) => typeof DONE {
   const size = dtypeSize(dtype);
   const wasm = wasmOf(node);
   const multiply = product(node);
-  const reduce = wasmFunction(node, "reduce", dtype);
+  const reduce = wasmFunction(node, "reduce", partType(dtype));
   return (step) => {
     const { operands, sizes, broadcast } = read(step, equation, count);
     // TensorFlow leaves out labels that no operand has.
@@ -154,7 +155,7 @@ function einsum(node: KernelNode): (step: KernelStep) => typeof DONE {
       const from = layOut(one, [...rest, ...labels]);
       const ptr = allocate(shape);
       if (numElements(shape) > 0)
-        reduce(reduceCodes.Sum!, from, ptr, numElements(shape), numElements(sizesOf(labels)), 1);
+        reduce(reduceCodes.Sum!, from, ptr, numElements(shape), numElements(sizesOf(labels)), partCount(dtype));
       return operand(ptr, rest, shape);
     };
     try {
@@ -211,5 +212,5 @@ function einsum(node: KernelNode): (step: KernelStep) => typeof DONE {
 }
 
 export const einsumKernels: readonly Kernel[] = [
-  kernel("Einsum", "CPU", { T: ["float", "double", "int32", "int64"] }, einsum),
+  kernel("Einsum", "CPU", { T: ["float", "double", "int32", "int64", ...COMPLEX] }, einsum),
 ];

@@ -6,10 +6,12 @@ import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { broadcastShape } from "./support/broadcast.js";
+import { COMPLEX, isComplex, partsOf, partType } from "./support/complex.js";
 import { elementsOf } from "./support/elements.js";
+import { withTemporaries } from "./support/temporaries.js";
 
-const TYPES = ["float", "double", "int32", "int64"];
-const REALS = [...TYPES, "int8", "uint8", "int16", "uint16", "uint32", "uint64"];
+const TYPES = ["float", "double", "int32", "int64", ...COMPLEX];
+const REALS = ["float", "double", "int32", "int64", "int8", "uint8", "int16", "uint16", "uint32", "uint64"];
 
 /** A block for the length of a call. */
 export function scratch(step: KernelStep, bytes: number): Block {
@@ -20,22 +22,26 @@ export function scratch(step: KernelStep, bytes: number): Block {
 }
 
 /** One product of dense row-major matrices at these addresses. */
-export function product(node: KernelNode) {
-  const wasm = wasmOf(node);
+type Product = (
+  step: KernelStep,
+  ta: boolean,
+  tb: boolean,
+  m: number,
+  n: number,
+  k: number,
+  a: number,
+  b: number,
+  c: number,
+) => void;
+
+/** @param adjoint whether transposed matrices are conjugated, too */
+export function product(node: KernelNode, adjoint = false): Product {
   const dtype = node.inputTypes[0]!;
+  if (isComplex(dtype)) return complexProduct(node, dtype, adjoint);
+  const wasm = wasmOf(node);
   const gemm = wasmFunction(node, "gemm", dtype);
   const size = dtypeSize(dtype);
-  return (
-    step: KernelStep,
-    ta: boolean,
-    tb: boolean,
-    m: number,
-    n: number,
-    k: number,
-    a: number,
-    b: number,
-    c: number,
-  ): void => {
+  return (step, ta, tb, m, n, k, a, b, c) => {
     if (m === 0 || n === 0) return;
     if (k === 0) {
       step.heap.u8.fill(0, c, c + m * n * size);
@@ -44,6 +50,45 @@ export function product(node: KernelNode) {
     const block = scratch(step, wasm.gemm_scratch_bytes(m, n, k, size));
     gemm(Number(ta), Number(tb), m, n, k, a, ta ? m : k, b, tb ? k : n, c, n, 0, block.ptr);
     block.release();
+  };
+}
+
+/**
+ * A product of real matrices twice as wide: the rows of A as their parts lie, times B with each row once as it lies and
+ * once multiplied by i, are the rows of C as their parts lie.
+ */
+function complexProduct(node: KernelNode, dtype: DataType, adjoint: boolean): Product {
+  const wasm = wasmOf(node);
+  const gemm = wasmFunction(node, "gemm", partType(dtype));
+  const size = dtypeSize(partType(dtype));
+  return (step, ta, tb, m, n, k, a, b, c) => {
+    if (m === 0 || n === 0) return;
+    withTemporaries((keep) => {
+      const take = (bytes: number): number => keep(scratch(step, bytes)).ptr;
+      const right = take(4 * k * n * size);
+      const left = ta ? take(2 * m * k * size) : a;
+      const work = take(wasm.gemm_scratch_bytes(m, 2 * n, 2 * k, size));
+      const { view, base: to } = partsOf(step.heap, { dtype, ptr: right });
+      const [x, y, turned] = [a / size, b / size, left / size];
+      for (let p = 0; p < k; p++)
+        for (let j = 0; j < n; j++) {
+          const from = y + 2 * (tb ? j * k + p : p * n + j);
+          const at = to + 2 * (2 * p * n + j);
+          const im = tb && adjoint ? -view[from + 1]! : view[from + 1]!;
+          view[at] = view[from]!;
+          view[at + 1] = im;
+          view[at + 2 * n] = -im;
+          view[at + 2 * n + 1] = view[from]!;
+        }
+      for (let i = 0; ta && i < m; i++)
+        for (let p = 0; p < k; p++) {
+          const [from, at] = [x + 2 * (p * m + i), turned + 2 * (i * k + p)];
+          view[at] = view[from]!;
+          view[at + 1] = adjoint ? -view[from + 1]! : view[from + 1]!;
+        }
+      if (k === 0) step.heap.u8.fill(0, c, c + 2 * m * n * size);
+      else gemm(0, 0, m, 2 * n, 2 * k, left, 2 * k, right, 2 * n, c, 2 * n, 0, work);
+    });
   };
 }
 
@@ -78,7 +123,7 @@ const batchMatMul = (op: string, types: Kernel["types"]): Kernel =>
   kernel(op, "CPU", types, (node) => {
     const ta = node.bool("adj_x");
     const tb = node.bool("adj_y");
-    const multiply = product(node);
+    const multiply = product(node, true);
     const size = dtypeSize(node.inputTypes[0]!);
     return (step) => {
       const a = step.input(0);

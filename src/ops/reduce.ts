@@ -1,11 +1,12 @@
 // Reductions over any set of axes, arg-min and arg-max, running sums. Axes are merged; what isn't already
 // [outer, reduce, inner] is transposed first.
 import { InvalidArgumentError } from "../errors/index.js";
-import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
+import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { reduceCodes, unaryCodes } from "./opcodes.js";
+import { COMPLEX, isComplex, partCount, partsOf, partType } from "./support/complex.js";
 import { normalizeAxis, readInt, readInts } from "./support/index-tensor.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 
@@ -38,10 +39,40 @@ function plan(shape: Shape, axes: readonly number[], keepDims: boolean) {
   return { result, runs };
 }
 
+type Reduce = (code: number, x: number, y: number, outer: number, n: number, inner: number) => void;
+
+/** Numbers in [outer, n, inner] to [outer, inner]. */
+function reducer(node: KernelNode, op: string, dtype: DataType): Reduce {
+  if (dtype === DataType.BOOL) return wasmOf(node).reduce_bool;
+  if (!isComplex(dtype)) return wasmFunction(node, "reduce", dtype);
+  if (op === "Prod") return complexProduct(node, dtype);
+  const compute = wasmFunction(node, "reduce", partType(dtype));
+  // The mean of nothing is zero here, and only here.
+  return (code, x, y, outer, n, inner) => compute(n === 0 ? reduceCodes.Sum! : code, x, y, outer, n, 2 * inner);
+}
+
+function complexProduct({ device }: KernelNode, dtype: DataType): Reduce {
+  return (_code, x, y, outer, n, inner) => {
+    const { view, base: from } = partsOf(device.heap, { dtype, ptr: x });
+    const to = partsOf(device.heap, { dtype, ptr: y }).base;
+    for (let o = 0; o < outer; o++)
+      for (let i = 0; i < inner; i++) {
+        let [re, im] = [1, 0];
+        for (let k = 0; k < n; k++) {
+          const at = from + 2 * ((o * n + k) * inner + i);
+          const [a, b] = [view[at]!, view[at + 1]!];
+          [re, im] = [re * a - im * b, re * b + im * a];
+        }
+        view[to + 2 * (o * inner + i)] = re;
+        view[to + 2 * (o * inner + i) + 1] = im;
+      }
+  };
+}
+
 const reduction = (op: string, types: Record<string, readonly string[]>): Kernel =>
   kernel(op, "CPU", types, (node) => {
     const dtype = node.inputTypes[0]!;
-    const compute = dtype === DataType.BOOL ? wasmOf(node).reduce_bool : wasmFunction(node, "reduce", dtype);
+    const compute = reducer(node, op, dtype);
     const code = reduceCodes[op]!;
     const keepDims = node.bool("keep_dims");
     const wasm = wasmOf(node);
@@ -119,8 +150,10 @@ const argument = (op: string, smallest: number): Kernel =>
   });
 
 const running = (op: string, product: number): Kernel =>
-  kernel(op, "CPU", { T: NUMBERS }, (node) => {
-    const compute = wasmFunction(node, "scan", node.inputTypes[0]!);
+  kernel(op, "CPU", { T: product === 1 ? NUMBERS : [...NUMBERS, ...COMPLEX] }, (node) => {
+    const dtype = node.inputTypes[0]!;
+    const compute = wasmFunction(node, "scan", partType(dtype));
+    const parts = partCount(dtype);
     const exclusive = Number(node.bool("exclusive"));
     const reverse = Number(node.bool("reverse"));
     return (step: KernelStep) => {
@@ -137,7 +170,8 @@ const running = (op: string, product: number): Kernel =>
       const y = step.allocateOutput(0, x.shape);
       if (y.size > 0) {
         const outer = numElements(x.shape.slice(0, axis));
-        compute(product, x.ptr, y.ptr, outer, x.shape[axis]!, numElements(x.shape.slice(axis + 1)), exclusive, reverse);
+        const inner = numElements(x.shape.slice(axis + 1)) * parts;
+        compute(product, x.ptr, y.ptr, outer, x.shape[axis]!, inner, exclusive, reverse);
       }
       return DONE;
     };
@@ -157,7 +191,8 @@ const l2Loss = kernel("L2Loss", "CPU", { T: ["float", "double"] }, (node) => {
 });
 
 export const reduceKernels: readonly Kernel[] = [
-  ...["Sum", "Prod", "Max", "Min", "Mean"].map((op) => reduction(op, { T: NUMBERS })),
+  ...["Sum", "Prod", "Mean"].map((op) => reduction(op, { T: [...NUMBERS, ...COMPLEX] })),
+  ...["Max", "Min"].map((op) => reduction(op, { T: NUMBERS })),
   reduction("EuclideanNorm", { T: NUMBERS }),
   ...["Any", "All"].map((op) => reduction(op, {})),
   argument("ArgMax", 0),

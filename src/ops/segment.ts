@@ -8,6 +8,7 @@ import { shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction } from "./cpu.js";
 import { segmentCodes } from "./opcodes.js";
+import { COMPLEX, partCount, partType } from "./support/complex.js";
 import { elementsOf } from "./support/elements.js";
 import { readInt } from "./support/index-tensor.js";
 
@@ -30,7 +31,7 @@ function countSegments(heap: Heap, ids: Tensor, orderFirst = false): number {
   }
   for (let i = 0; i < n; i++) {
     const id = at(heap, ids, i);
-    if (i > 0 && id < at(heap, ids, i - 1)) throw new InvalidArgumentError("segment ids are not increasing");
+    if (i + 1 < n && at(heap, ids, i + 1) < id) throw new InvalidArgumentError("segment ids are not increasing");
     if (id < 0 || id >= segments)
       throw new InvalidArgumentError(
         `Segment id ${id} out of range [0, ${segments}), possibly because 'segment_ids' input is not sorted.`,
@@ -39,9 +40,15 @@ function countSegments(heap: Heap, ids: Tensor, orderFirst = false): number {
   return segments;
 }
 
+/** What adds up takes complex numbers, too. */
+const typesOf = (name: string): readonly string[] =>
+  name === "Sum" || name === "Mean" ? [...NUMBERS, ...COMPLEX] : NUMBERS;
+
 const sorted = (name: string): Kernel =>
-  kernel(`Segment${name}`, "CPU", { T: NUMBERS, Tindices: INDICES }, (node) => {
-    const compute = wasmFunction(node, "segment", node.inputTypes[0]!);
+  kernel(`Segment${name}`, "CPU", { T: typesOf(name), Tindices: INDICES }, (node) => {
+    const dtype = node.inputTypes[0]!;
+    const compute = wasmFunction(node, "segment", partType(dtype));
+    const parts = partCount(dtype);
     const code = segmentCodes[name]!;
     return (step) => {
       const data = step.input(0);
@@ -53,14 +60,17 @@ const sorted = (name: string): Kernel =>
       const segments = countSegments(step.heap, ids);
       const y = step.allocateOutput(0, [segments, ...data.shape.slice(1)]);
       if (y.size === 0) return DONE;
-      compute(code, data.ptr, 0, 0, ids.ptr, Number(isWide(ids)), y.ptr, ids.size, segments, y.size / segments);
+      const width = (y.size / segments) * parts;
+      compute(code, data.ptr, 0, 0, ids.ptr, Number(isWide(ids)), y.ptr, ids.size, segments, width);
       return DONE;
     };
   });
 
 const unsorted = (name: string): Kernel =>
-  kernel(`UnsortedSegment${name}`, "CPU", { T: NUMBERS, Tindices: INDICES }, (node) => {
-    const compute = wasmFunction(node, "unsorted_segment", node.inputTypes[0]!);
+  kernel(`UnsortedSegment${name}`, "CPU", { T: typesOf(name), Tindices: INDICES }, (node) => {
+    const dtype = node.inputTypes[0]!;
+    const compute = wasmFunction(node, "unsorted_segment", partType(dtype));
+    const parts = partCount(dtype);
     const code = segmentCodes[name]!;
     return (step) => {
       const data = step.input(0);
@@ -81,7 +91,8 @@ const unsorted = (name: string): Kernel =>
       }
       const y = step.allocateOutput(0, [segments, ...data.shape.slice(ids.shape.length)]);
       if (y.size === 0) return DONE;
-      compute(code, data.ptr, ids.ptr, Number(isWide(ids)), y.ptr, ids.size, segments, y.size / segments);
+      const width = (y.size / segments) * parts;
+      compute(code, data.ptr, ids.ptr, Number(isWide(ids)), y.ptr, ids.size, segments, width);
       return DONE;
     };
   });

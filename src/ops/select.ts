@@ -1,12 +1,13 @@
-// Choosing between tensors, and changing dtypes.
-import { InvalidArgumentError, UnimplementedError } from "../errors/index.js";
+// Choosing between tensors, and adding them up.
+import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
-import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
+import { dtypeSize } from "../tensor/dtype.js";
 import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { retainValue, Tensor } from "../tensor/tensor.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
 import { broadcastShape } from "./support/broadcast.js";
+import { COMPLEX, partCount, partType } from "./support/complex.js";
 import { readInt } from "./support/index-tensor.js";
 import { allocateValues } from "./support/rows.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
@@ -116,77 +117,13 @@ const select = kernel("Select", "CPU", {}, (node) => {
   };
 });
 
-/** Numbers of the dtypes in assembly/kernels/cast.ts. */
-const castCodes: Record<number, number> = {
-  [DataType.FLOAT]: 0,
-  [DataType.DOUBLE]: 1,
-  [DataType.INT32]: 2,
-  [DataType.INT64]: 3,
-  [DataType.UINT8]: 4,
-  [DataType.INT8]: 5,
-  [DataType.INT16]: 6,
-  [DataType.UINT16]: 7,
-  [DataType.UINT32]: 8,
-  [DataType.UINT64]: 9,
-  [DataType.BOOL]: 10,
-};
-const NARROW = new Map([
-  [DataType.HALF as number, "half"],
-  [DataType.BFLOAT16 as number, "bfloat16"],
-]);
-
-/** How many bits of the source's fraction a cast that truncates clears before it rounds. */
-function clearedBits(from: DataType, to: DataType): number {
-  if (from === DataType.FLOAT) return to === DataType.HALF ? 13 : to === DataType.BFLOAT16 ? 16 : 0;
-  if (from === DataType.DOUBLE) return to === DataType.HALF ? 42 : to === DataType.FLOAT ? 29 : 0;
-  return 0;
-}
-
-const cast = kernel("Cast", "CPU", {}, (node) => {
-  const from = node.type("SrcT");
-  const to = node.type("DstT");
-  const wasm = wasmOf(node) as unknown as Record<string, (...args: number[]) => number>;
-  const cleared = node.bool("Truncate") ? clearedBits(from, to) : 0;
-  const truncate = from === DataType.DOUBLE ? "truncate_f64" : "truncate_f32";
-  const known = (dtype: number) => castCodes[dtype] !== undefined || NARROW.has(dtype);
-  if (from !== to && (!known(from) || !known(to))) {
-    throw new UnimplementedError(`Cast ${dtypeName(from)} to ${dtypeName(to)} is not supported`);
-  }
-  return (step) => {
-    const x = step.input(0);
-    if (from === to) {
-      step.forwardInput(0, 0);
-      return DONE;
-    }
-    const y = step.allocateOutput(0, x.shape);
-    if (x.size === 0) return DONE;
-    const truncated = cleared > 0 ? scratch(step, x.bytes) : null;
-    if (truncated !== null) wasm[truncate]!(x.ptr, truncated.ptr, x.size, cleared);
-    // Half-width floats go by way of float.
-    let source = truncated?.ptr ?? x.ptr;
-    const wide = NARROW.has(from) || NARROW.has(to) ? scratch(step, 4 * x.size) : null;
-    if (NARROW.has(from)) {
-      wasm[`${NARROW.get(from)}_to_f32`]!(x.ptr, wide!.ptr, x.size);
-      source = wide!.ptr;
-    }
-    const sourceCode = NARROW.has(from) ? 0 : castCodes[from]!;
-    if (NARROW.has(to)) {
-      if (sourceCode !== 0) wasm.cast!(sourceCode, 0, source, wide!.ptr, x.size);
-      wasm[`f32_to_${NARROW.get(to)}`]!(sourceCode === 0 ? source : wide!.ptr, y.ptr, x.size);
-    } else {
-      wasm.cast!(sourceCode, castCodes[to]!, source, y.ptr, x.size);
-    }
-    wide?.release();
-    truncated?.release();
-    return DONE;
-  };
-});
-
-const ADDABLE = ["float", "double", "int32", "int64", "uint8", "int8", "uint16", "int16", "uint32", "uint64"];
+const INTS = ["int32", "int64", "uint8", "int8", "uint16", "int16", "uint32", "uint64"];
+const ADDABLE = ["float", "double", ...INTS, ...COMPLEX];
 
 /** The sum of any number of tensors of one shape. */
 const addN = kernel("AddN", "CPU", { T: ADDABLE }, (node) => {
-  const add = wasmFunction(node, "binary", node.inputTypes[0]!);
+  const dtype = node.inputTypes[0]!;
+  const add = wasmFunction(node, "binary", partType(dtype));
   const count = node.inputTypes.length;
   return (step) => {
     const first = step.input(0);
@@ -205,8 +142,9 @@ const addN = kernel("AddN", "CPU", { T: ADDABLE }, (node) => {
     const from = first.ptr;
     const y = step.forwardOrAllocate(0, 0, first.shape);
     if (y.size === 0) return DONE;
-    add(0, from, others[0]!, y.ptr, 1, y.size, 0, 0, 1, 1);
-    for (const other of others.slice(1)) add(0, y.ptr, other, y.ptr, 1, y.size, 0, 0, 1, 1);
+    const size = y.size * partCount(dtype);
+    add(0, from, others[0]!, y.ptr, 1, size, 0, 0, 1, 1);
+    for (const other of others.slice(1)) add(0, y.ptr, other, y.ptr, 1, size, 0, 0, 1, 1);
     return DONE;
   };
 });
@@ -225,4 +163,4 @@ const refSelect = kernel("RefSelect", "CPU", {}, (node) => {
   };
 });
 
-export const selectKernels: readonly Kernel[] = [selectV2, select, cast, addN, refSelect];
+export const selectKernels: readonly Kernel[] = [selectV2, select, addN, refSelect];

@@ -1,7 +1,7 @@
 // Partial shapes and the arithmetic of their dimensions, as shape functions use it: −1 is an unknown dimension, `null`
 // an unknown rank. What can't be is refused in TensorFlow's words. Must not know ops.
 import { InvalidArgumentError } from "../errors/index.js";
-import { partialShapeString, type Shape } from "./shape.js";
+import { partialShapeString, SCALAR, type Shape } from "./shape.js";
 
 export type PartialShape = Shape | null;
 
@@ -155,7 +155,7 @@ const checked = (dim: number, text: string): number => {
   return dim;
 };
 
-/** Two shapes broadcast to one; `null` where it can't be told, or, unless `strict`, where they don't fit. */
+/** Two shapes broadcast to one; `null` where it can't be told. Where they don't fit, and unless `strict`, a scalar's. */
 export function broadcastPartial(a: PartialShape, b: PartialShape, strict = true): PartialShape {
   if (a === null || b === null) return null;
   const rank = Math.max(a.length, b.length);
@@ -165,7 +165,7 @@ export function broadcastPartial(a: PartialShape, b: PartialShape, strict = true
     const y = b[i - rank + b.length] ?? 1;
     if (x >= 0 && y >= 0) {
       if (x !== y && x !== 1 && y !== 1) {
-        if (!strict) return null;
+        if (!strict) return SCALAR;
         mergeDims(x, y);
       }
       shape[i] = x === 1 ? y : x;

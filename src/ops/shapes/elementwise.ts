@@ -1,12 +1,5 @@
 // Shapes of ops that go element by element.
-import {
-  broadcastPartial,
-  isFullyKnown,
-  mergeShapes,
-  type PartialShape,
-  refuse,
-  withRank,
-} from "../../tensor/partial-shape.js";
+import { broadcastPartial, mergeShapes, type PartialShape, refuse, withRank } from "../../tensor/partial-shape.js";
 import { partialShapeString, SCALAR } from "../../tensor/shape.js";
 import { broadcast, mergeAll, mergeBoth, unchanged } from "./common.js";
 import { forOps, type ShapeContext, type ShapeFunction, type ShapeTable } from "./context.js";
@@ -46,11 +39,9 @@ export const elementwiseShapes: ShapeTable = {
     broadcast,
   ),
   ...forOps("EluGrad SeluGrad SoftplusGrad SoftsignGrad LeakyReluGrad ReluGrad Relu6Grad", mergeBoth),
-  ...forOps("Equal NotEqual", ({ node, inputs: [x, y] }) => {
-    if (node.bool("incompatible_shape_error")) return [broadcastPartial(x!, y!)];
-    const clash = isFullyKnown(x!) && isFullyKnown(y!) && broadcastPartial(x!, y!, false) === null;
-    return [clash ? SCALAR : broadcastPartial(x!, y!, false)];
-  }),
+  ...forOps("Equal NotEqual", ({ node, inputs: [x, y] }) => [
+    broadcastPartial(x!, y!, node.bool("incompatible_shape_error")),
+  ]),
   ...forOps("RegexFullMatch RegexReplace StaticRegexFullMatch StaticRegexReplace", matched),
   ...forOps("StringToHashBucket StringToHashBucketFast StringToHashBucketStrong", unchanged),
   StringFormat: ({ node, inputs }) => {

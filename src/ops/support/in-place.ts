@@ -4,19 +4,16 @@
 import type { KernelNode, KernelStep } from "../../kernel/kernel.js";
 import { DataType } from "../../tensor/dtype.js";
 import { wasmFunction } from "../cpu.js";
+import { partCount, partType } from "./complex.js";
 import { conversions, isNarrow } from "./narrow-floats.js";
 
 /** @param stride of x: 0 for one element that meets all of y */
 export type Update = (step: KernelStep, y: number, x: number, size: number, stride?: 0 | 1) => void;
 
-/** The dtype of a complex number's parts; of others their own. */
-const partOf = (dtype: DataType): DataType =>
-  dtype === DataType.COMPLEX64 ? DataType.FLOAT : dtype === DataType.COMPLEX128 ? DataType.DOUBLE : dtype;
-
 export function inPlace(node: KernelNode, dtype: DataType, code: number): Update {
   if (!isNarrow(dtype)) {
-    const compute = wasmFunction(node, "binary", partOf(dtype));
-    const parts = partOf(dtype) === dtype ? 1 : 2;
+    const compute = wasmFunction(node, "binary", partType(dtype));
+    const parts = partCount(dtype);
     return (_step, y, x, size, stride = 1) => {
       if (size > 0) compute(code, y, x, y, 1, size * parts, 0, 0, 1, stride);
     };

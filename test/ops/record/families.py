@@ -19,4 +19,5 @@ FAMILIES = [
     "random_ops",
     "types",
     "halves",
+    "complex",
 ]

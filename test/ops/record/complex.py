@@ -1,0 +1,98 @@
+"""Complex numbers: functions of one and two, gradients, comparisons, sums and products, matrices, variables.
+
+Parts are compared each by itself, relative to the value that the ops' own errors are relative to: functions are
+computed in double here and rounded once, TensorFlow's in the precision of the parts, so that a part that is small beside
+the other gets an absolute bound.
+"""
+
+from .lib import f32, f64, i32, i64, np, tf
+
+v1 = tf.compat.v1
+raw = tf.raw_ops
+c64, c128 = np.complex64, np.complex128
+
+ONE = ["Neg", "Square", "Reciprocal", "Inv", "Sqrt", "Rsqrt", "Exp", "Expm1", "Log", "Log1p", "Sigmoid", "Sign", "Sin", "Cos", "Tan"]
+ONE += ["Sinh", "Cosh", "Tanh", "Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh"]
+TWO = ["Add", "AddV2", "Sub", "Mul", "Div", "RealDiv", "DivNoNan", "MulNoNan", "Xdivy", "Xlogy", "Pow", "SquaredDifference"]
+GRADIENTS = ["InvGrad", "ReciprocalGrad", "SqrtGrad", "RsqrtGrad", "SigmoidGrad", "TanhGrad"]
+
+
+def near(dtype, size=1):
+    return f"rel:{size * 2e-6},abs:{size * 1e-6}" if dtype is c64 else f"rel:{size * 1e-14},abs:{size * 4e-15}"
+
+
+def cases(family):
+    def n(shape, dtype, scale=1.0):
+        return np.asarray(family.normal(shape, f64, scale) + 1j * family.normal(shape, f64, scale)).astype(dtype)
+
+    for dtype in (c64, c128):
+        axes = np.array([1 + 0j, -1 + 0j, 1j, -1j, 0.5 + 0j, -0.5 + 0.25j, 2 - 3j, -2 - 0.001j, 3 + 4j, 0.001 + 0.001j, 2 + 0j, -2 + 0j], dtype)
+        away = axes[4:]  # from the poles and branch points of some
+        for op in ONE:
+            points = away if op in ("Atan", "Atanh", "Log1p", "Asin", "Acos", "Acosh", "Asinh") else axes
+            family.op(op, [points], [n((2, 11), dtype)], [n((9,), dtype, 3)], [dtype(1.5 - 0.25j)], [np.zeros((0,), dtype)], compare=near(dtype, 4))
+        x, y = n((3, 4), dtype), n((3, 4), dtype)
+        gaps = np.array([0, 1 + 2j, 0, -1j], dtype)
+        for op in TWO:
+            zeros = [[gaps, gaps[::-1].copy()], [np.zeros(2, dtype), n((2,), dtype)]] if op in ("DivNoNan", "MulNoNan", "Xdivy") else []
+            family.op(op, [x, y], [x, y[0]], [y[:, :1], x[:1]], [x, dtype(2 - 1j)], [x[:0], y[:0]], [x, y[:2]], *zeros, compare=near(dtype, 4))
+        for op in GRADIENTS:
+            family.op(op, [x, y], [x[:0], y[:0]], compare=near(dtype, 4))
+        for op in ("Equal", "NotEqual"):
+            for strict in (True, False):
+                family.op(op, [x, np.where(family.normal((3, 4), bool), x, y)], [x, x[0]], [axes, axes[::-1].copy()], [x, y[:2]], [x[:0], y[:0]], [np.array([np.nan, 0j, -0j], dtype)] * 2, incompatible_shape_error=strict)
+        for op in ("Sum", "Prod", "Mean"):
+            for keep in (False, True):
+                shapes = [((5,), [0]), ((3, 4), [0]), ((3, 4), [1]), ((3, 4), [0, 1]), ((2, 3, 4), [1]), ((2, 3, 4), [0, 2]), ((2, 3, 4), []), ((), []), ((0,), [0]), ((2, 0, 3), [1]), ((7, 19), [1]), ((2, 3, 2, 3, 2), [1, 3]), ((3, 4), [2])]
+                family.op(op, *([n(shape, dtype), np.array(list_, i32)] for shape, list_ in shapes), keep_dims=keep, compare=near(dtype, 8))
+        for exclusive, reverse in ((False, False), (True, False), (False, True)):
+            family.op("Cumsum", [n((3, 4), dtype), i32(0)], [n((2, 3, 4), dtype), i32(-1)], [n((0,), dtype), i32(0)], exclusive=exclusive, reverse=reverse, compare=near(dtype, 2))
+        family.op("AddN", [[x, y, n((3, 4), dtype)]], [[x, y, y[0]]], [[x[:0]] * 3], compare=near(dtype), label=dtype.__name__)
+        parts = np.array([1.5 + 2j, -2.75 + 1j, 0j, 1j, 100 - 3j], dtype)
+        for other in (f32, f64, i32, i64, bool, np.uint8, np.float16, tf.bfloat16.as_numpy_dtype, c64 if dtype is c128 else c128):
+            positive = np.abs(parts.real) if other is np.uint8 else parts.real
+            family.op("Cast", [parts if other is not np.uint8 else np.abs(parts).astype(dtype)], [parts[:0]], SrcT=dtype, DstT=other, label="")
+            family.op("Cast", [(parts if other in (c64, c128) else positive).astype(other)], [parts.real[:0].astype(other)], SrcT=other, DstT=dtype, label="")
+        for name in ("SegmentSum", "SegmentMean"):
+            family.op(name, [n((5, 3), dtype), np.array([0, 0, 2, 2, 3], i32)], [n((0, 3), dtype), np.array([], i32)], [n((2, 3), dtype), np.array([1, 0], i32)], compare=near(dtype))
+        family.op("UnsortedSegmentSum", [n((5, 3), dtype), np.array([0, 3, -1, 2, 3], i64), i32(5)], [n((2, 3), dtype), np.array([0, 7], i64), i32(5)], compare=near(dtype))
+        for ta in (False, True):
+            for tb in (False, True):
+                runs = [[n((k, m) if ta else (m, k), dtype), n((c, k) if tb else (k, c), dtype)] for m, k, c in ((1, 1, 1), (2, 3, 4), (5, 8, 7), (1, 9, 5), (9, 17, 11), (0, 3, 4), (2, 0, 4), (2, 3, 0))]
+                family.op("MatMul", *runs, [n((2, 3), dtype), n((7, 9), dtype)], transpose_a=ta, transpose_b=tb, compare=near(dtype, 8))
+                runs = [[n(b + ((k, m) if ta else (m, k)), dtype), n(b + ((c, k) if tb else (k, c)), dtype)] for b, m, k, c in (((2,), 3, 4, 5), ((), 3, 4, 5), ((2, 3), 2, 3, 2), ((0,), 2, 2, 2), ((2,), 3, 0, 2))]
+                for op in ("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"):
+                    wide = [[n((2, 1) + ((4, 3) if ta else (3, 4)), dtype), n((3,) + ((2, 4) if tb else (4, 2)), dtype)]] if op != "BatchMatMul" else []
+                    extra = {"Tout": dtype} if op.endswith("V3") else {}
+                    family.op(op, *runs, *wide, adj_x=ta, adj_y=tb, compare=near(dtype, 8), **extra)
+        for equation, *operands in (("ij,jk->ik", (2, 3), (3, 4)), ("ij,jk->ki", (2, 3), (3, 4)), ("bij,bkj->bik", (2, 3, 4), (2, 5, 4)), ("ij->", (3, 4)), ("ijk->j", (2, 3, 4)), ("ii->i", (3, 3)), ("ij,ij->", (3, 4), (3, 4))):
+            family.op("Einsum", [[n(shape, dtype) for shape in operands]], equation=equation, compare=near(dtype, 8), label=dtype.__name__)
+        for resource in (False, True):
+            family.program(f"variables, {'resource' if resource else 'ref'} {dtype.__name__}", variable(family, n, dtype, resource), compare=near(dtype))
+        for name, function in (("tanh(x)²·y", lambda a, b: tf.square(tf.tanh(a)) * b), ("exp(x)/y", lambda a, b: tf.exp(a) / b), ("|x|·sqrt(y)", lambda a, b: tf.cast(tf.abs(a), a.dtype) * tf.sqrt(b)), ("matmul", lambda a, b: tf.matmul(a, b, adjoint_b=True)), ("log(x)−1/y", lambda a, b: tf.math.log(a) - tf.math.reciprocal(b))):
+            family.program(f"gradient of {name} {dtype.__name__}", gradient(n, dtype, function), compare=near(dtype, 16))
+
+
+def variable(family, n, dtype, resource):
+    first, more, apart = n((2, 3), dtype), n((2, 3), dtype), n((3,), dtype)
+
+    def build():
+        value = v1.placeholder(dtype, None, "value")
+        v = v1.get_variable("v", initializer=first, use_resource=resource)
+        # A fed constant is no variable's own: updates must leave it as it is.
+        put, grow, shrink = v1.assign(v, value), v1.assign_add(v, value), v1.assign_sub(v, value)
+        read = raw.ReadVariableOp(resource=v.handle, dtype=dtype) if resource else raw.Identity(input=v)
+        return [({}, [v.initializer]), ({}, [read]), ({value: more}, [grow.op]), ({}, [read]), ({value: first}, [shrink.op]), ({}, [read]), ({value: more}, [put.op]), ({value: more}, [grow.op]), ({}, [read]), ({value: apart}, [grow.op])]
+
+    return build
+
+
+def gradient(n, dtype, function):
+    a, b = n((3, 3), dtype), n((3, 3), dtype)
+
+    def build():
+        x, y = v1.placeholder(dtype, [3, 3], "x"), v1.placeholder(dtype, [3, 3], "y")
+        z = function(x, y)
+        return [({x: a, y: b}, [z, *tf.gradients(tf.math.real(tf.reduce_sum(z)) + tf.math.imag(tf.reduce_mean(z)), [x, y])])]
+
+    return build
