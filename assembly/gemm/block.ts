@@ -1,7 +1,7 @@
 // One block of a product: its tiles, and the panels of A that they read.
 // Takes blocks that fit the cache; must not know the loops around them.
 import { BLOCK_ROWS, packColumns, packRows } from "./pack";
-import { maxRows, runTile, storeEdge, TILE_BYTES } from "./tile";
+import { maxRows, runTile, runTiles, storeEdge, TILE_BYTES } from "./tile";
 
 // The best tile measured on V8: a fused multiply-add leaves room for six rows, mul + add for five.
 let tileRows: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
@@ -37,21 +37,30 @@ export function runBlock<T>(
   rows: i32, bytes: i32, k: i32, a: usize, aRow: usize, aStep: usize, aPacked: bool, b: usize, bStep: usize,
   panelStep: usize, c: usize, ldc: usize, add: bool, edge: usize,
 ): void {
+  const size = sizeof<T>();
   const tall = rowsPerTile<T>(rows);
-  for (let j = 0; j < bytes; j += 32) {
-    const wide = min(32, bytes - j);
-    for (let i = 0; i < rows; i += tall) {
-      const high = min(tall, rows - i);
-      // A packed panel is as wide as it has rows; panels follow each other.
-      const panel = aPacked ? a + <usize>i * k * sizeof<T>() : a + <usize>i * aRow;
-      const step = aPacked ? <usize>high * sizeof<T>() : aStep;
-      const target = c + <usize>i * ldc + j;
-      // Two calls, not one with chosen arguments: a tile with a single caller would be inlined, and spill.
-      if (wide == TILE_BYTES) {
-        runTile<T>(high, panel, aRow, step, b, bStep, target, ldc, k, add);
-      } else {
-        runTile<T>(high, panel, aRow, step, b, bStep, edge, TILE_BYTES, k, false);
-        storeEdge<T>(edge, high, target, ldc, wide, add);
+  const whole = rows / tall;
+  const left = rows - whole * tall;
+  // A packed panel is as wide as it has rows; panels follow each other.
+  const aTile = <usize>tall * (aPacked ? <usize>k * size : aRow);
+  const lastA = a + <usize>whole * aTile;
+  const lastC = <usize>(whole * tall) * ldc;
+  const step = aPacked ? <usize>tall * size : aStep;
+  const lastStep = aPacked ? <usize>left * size : aStep;
+  for (let j = 0; j < bytes; j += TILE_BYTES) {
+    const wide = min(TILE_BYTES, bytes - j);
+    const target = c + j;
+    if (wide == TILE_BYTES) {
+      runTiles<T>(whole, aTile, tall, a, aRow, step, b, bStep, target, ldc, k, add);
+      if (left > 0) runTile<T>(left, lastA, aRow, lastStep, b, bStep, target + lastC, ldc, k, add);
+    } else {
+      for (let i = 0; i < whole; i++) {
+        runTile<T>(tall, a + <usize>i * aTile, aRow, step, b, bStep, edge, TILE_BYTES, k, false);
+        storeEdge<T>(edge, tall, target + <usize>(i * tall) * ldc, ldc, wide, add);
+      }
+      if (left > 0) {
+        runTile<T>(left, lastA, aRow, lastStep, b, bStep, edge, TILE_BYTES, k, false);
+        storeEdge<T>(edge, left, target + lastC, ldc, wide, add);
       }
     }
     b += panelStep;

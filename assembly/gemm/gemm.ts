@@ -13,8 +13,9 @@ const SUM_BYTES: i32 = 1024;
 const PACK_B_ROWS: i32 = 25;
 /** A is packed if each of its panels serves at least this many bytes of columns. */
 const PACK_A_BYTES: i32 = 384;
-/** Below this many bytes B is read from L1 as it lies, whatever m is. */
+/** Up to this many bytes B is read from L1 as it lies, unless there are so many rows that packing it costs nothing. */
 const SMALL_B_BYTES: u64 = 16384;
+const MANY_ROWS: i32 = 512;
 
 /** Bytes of scratch for a product with elements of `size` bytes. */
 export function gemmScratchBytes(m: i32, n: i32, k: i32, size: i32): usize {
@@ -59,7 +60,7 @@ export function gemm<T>(
   }
   const blockRows = rowsOfBlock<T>();
   const steps = stepsPerBlock(k);
-  const packsB = tb || (m >= PACK_B_ROWS && <u64>k * ldb > SMALL_B_BYTES);
+  const packsB = tb || (m >= PACK_B_ROWS && (m >= MANY_ROWS || <u64>k * ldb > SMALL_B_BYTES));
   const packsA = ta ? lda >= 2048 && totalBytes >= PACK_A_BYTES : totalBytes >= PACK_A_BYTES;
   const panelsA = scratch + EDGE_BYTES;
   const panelsB = panelsA + (((<usize>steps * min(m, blockRows)) * size + 15) & ~15);

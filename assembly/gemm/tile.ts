@@ -3,8 +3,8 @@
 // panels and matrices as they lie in memory go through the same code. Must not know blocks or packing.
 //
 // The shape of the code is measured, not taste: V8 keeps twelve accumulators in registers for a `for` with a counter,
-// one step of k and a straight run of loads before and stores after; with `do … while`, an unrolled k or branches
-// around the stores it spills them, at half the speed. `rows` and `packed` are constants after inlining.
+// one step of k and a straight run of stores after, alone in its function; with `do … while`, an unrolled k, branches
+// around the stores or a loop around it all it spills them, at half the speed. `rows` and `packed` are constants after inlining.
 import { madd } from "../math/fma";
 
 /** Bytes of a row of the tile: two vectors. */
@@ -32,8 +32,9 @@ function tile<T>(
   rows: i32, packed: bool,
   a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool,
 ): void {
-  // What C holds counts only if it is added to: a mask, since a branch here costs registers.
-  const keep = i32x4.splat(-(<i32>add));
+  // The same addresses, but V8 then knows that their upper halves are zero and doesn't clear them at each step.
+  a &= ~3;
+  b &= ~3;
   const c1 = c + ldc;
   const c2 = c1 + ldc;
   const c3 = c2 + ldc;
@@ -43,37 +44,42 @@ function tile<T>(
   const a3 = <usize>3 * aRow;
   const a4 = <usize>4 * aRow;
   const a5 = <usize>5 * aRow;
-  let c00 = v128.and(v128.load(c), keep);
-  let c01 = v128.and(v128.load(c, 16), keep);
-  let c10 = keep;
-  let c11 = keep;
-  if (rows > 1) {
-    c10 = v128.and(v128.load(c1), keep);
-    c11 = v128.and(v128.load(c1, 16), keep);
-  }
-  let c20 = keep;
-  let c21 = keep;
-  if (rows > 2) {
-    c20 = v128.and(v128.load(c2), keep);
-    c21 = v128.and(v128.load(c2, 16), keep);
-  }
-  let c30 = keep;
-  let c31 = keep;
-  if (rows > 3) {
-    c30 = v128.and(v128.load(c3), keep);
-    c31 = v128.and(v128.load(c3, 16), keep);
-  }
-  let c40 = keep;
-  let c41 = keep;
-  if (rows > 4) {
-    c40 = v128.and(v128.load(c4), keep);
-    c41 = v128.and(v128.load(c4, 16), keep);
-  }
-  let c50 = keep;
-  let c51 = keep;
-  if (rows > 5) {
-    c50 = v128.and(v128.load(c5), keep);
-    c51 = v128.and(v128.load(c5, 16), keep);
+  const zero = i32x4.splat(0);
+  let c00 = zero;
+  let c01 = zero;
+  let c10 = zero;
+  let c11 = zero;
+  let c20 = zero;
+  let c21 = zero;
+  let c30 = zero;
+  let c31 = zero;
+  let c40 = zero;
+  let c41 = zero;
+  let c50 = zero;
+  let c51 = zero;
+  if (add) {
+    c00 = v128.load(c);
+    c01 = v128.load(c, 16);
+    if (rows > 1) {
+      c10 = v128.load(c1);
+      c11 = v128.load(c1, 16);
+    }
+    if (rows > 2) {
+      c20 = v128.load(c2);
+      c21 = v128.load(c2, 16);
+    }
+    if (rows > 3) {
+      c30 = v128.load(c3);
+      c31 = v128.load(c3, 16);
+    }
+    if (rows > 4) {
+      c40 = v128.load(c4);
+      c41 = v128.load(c4, 16);
+    }
+    if (rows > 5) {
+      c50 = v128.load(c5);
+      c51 = v128.load(c5, 16);
+    }
   }
   for (let i = 0; i < k; i++) {
     const b0 = v128.load(b);
@@ -185,8 +191,6 @@ export function maxRows<T>(): i32 {
 }
 
 /** C[rows × 32 bytes] (+)= A · B with 1 ≤ rows ≤ maxRows<T>(); k ≥ 0. */
-// @ts-ignore: decorator
-@inline
 export function runTile<T>(
   rows: i32, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize, k: i32, add: bool,
 ): void {
@@ -206,6 +210,35 @@ export function runTile<T>(
       case 4: strided4<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
       case 5: if (maxRows<T>() > 4) strided5<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
       case 6: if (maxRows<T>() > 4) strided6<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
+    }
+  }
+}
+
+/**
+ * `tiles` of them below each other, A's rows `aTile` bytes apart. What to call is decided once for all; not by a call of
+ * runTile, since a tile with a single caller would be inlined, and V8 spills what two loops hold.
+ */
+export function runTiles<T>(
+  tiles: i32, aTile: usize, rows: i32, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, ldc: usize,
+  k: i32, add: bool,
+): void {
+  const cTile = <usize>rows * ldc;
+  if (aRow == sizeof<T>() || rows == 1) {
+    switch (rows) {
+      case 1: for (; tiles > 0; tiles--, a += aTile, c += cTile) packed1<T>(a, aStep, b, bStep, c, ldc, k, add); break;
+      case 2: for (; tiles > 0; tiles--, a += aTile, c += cTile) packed2<T>(a, aStep, b, bStep, c, ldc, k, add); break;
+      case 3: for (; tiles > 0; tiles--, a += aTile, c += cTile) packed3<T>(a, aStep, b, bStep, c, ldc, k, add); break;
+      case 4: for (; tiles > 0; tiles--, a += aTile, c += cTile) packed4<T>(a, aStep, b, bStep, c, ldc, k, add); break;
+      case 5: if (maxRows<T>() > 4) for (; tiles > 0; tiles--, a += aTile, c += cTile) packed5<T>(a, aStep, b, bStep, c, ldc, k, add); break;
+      case 6: if (maxRows<T>() > 4) for (; tiles > 0; tiles--, a += aTile, c += cTile) packed6<T>(a, aStep, b, bStep, c, ldc, k, add); break;
+    }
+  } else {
+    switch (rows) {
+      case 2: for (; tiles > 0; tiles--, a += aTile, c += cTile) strided2<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
+      case 3: for (; tiles > 0; tiles--, a += aTile, c += cTile) strided3<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
+      case 4: for (; tiles > 0; tiles--, a += aTile, c += cTile) strided4<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
+      case 5: if (maxRows<T>() > 4) for (; tiles > 0; tiles--, a += aTile, c += cTile) strided5<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
+      case 6: if (maxRows<T>() > 4) for (; tiles > 0; tiles--, a += aTile, c += cTile) strided6<T>(a, aRow, aStep, b, bStep, c, ldc, k, add); break;
     }
   }
 }
