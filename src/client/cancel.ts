@@ -2,6 +2,9 @@
 import { CancelledError, DeadlineExceededError } from "../errors/index.js";
 import { Cancellation } from "../kernel/cancellation.js";
 
+/** That a timer can have. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** @param timeoutMs 0 for none. @throws CancelledError when it was aborted, DeadlineExceededError when it took too long */
 export async function cancellable<T>(
   signal: AbortSignal | undefined,
@@ -11,15 +14,16 @@ export async function cancellable<T>(
   const cancellation = new Cancellation();
   const abort = () => cancellation.cancel(reasonOf(signal!));
   if (signal?.aborted) throw reasonOf(signal);
-  const timer =
-    timeoutMs > 0
-      ? setTimeout(() => cancellation.cancel(new DeadlineExceededError("Deadline Exceeded")), timeoutMs)
-      : undefined;
+  const late = () => cancellation.cancel(new DeadlineExceededError("Deadline Exceeded"));
+  // A step of this process may have nothing that keeps the process alive, and the timer of `AbortSignal.timeout` doesn't.
+  const alive = signal === undefined ? undefined : setInterval(() => {}, LONGEST_MS);
+  const timer = timeoutMs > 0 ? setTimeout(late, timeoutMs) : undefined;
   signal?.addEventListener("abort", abort, { once: true });
   try {
     return await work(cancellation);
   } finally {
     clearTimeout(timer);
+    clearInterval(alive);
     signal?.removeEventListener("abort", abort);
   }
 }

@@ -10,7 +10,7 @@ import { isReadable, Readable } from "./inputs.js";
 import { type Operation, Output } from "./output.js";
 import type { Partitioner } from "./partitioners.js";
 import { toTensorValue } from "./values.js";
-import { type SaveSliceInfo, type Value, Variable, type VariableOptions } from "./variable.js";
+import { dtypeOfInitial, type SaveSliceInfo, type Value, Variable, type VariableOptions } from "./variable.js";
 
 export interface PartitionedOptions extends VariableOptions {
   readonly partitioner: Partitioner;
@@ -39,7 +39,7 @@ export class PartitionedVariable extends Readable implements Iterable<Variable> 
   ) {
     super();
     this.name = graph.uniqueName(options.name ?? "PartitionedVariable");
-    const whole = typeof initial === "function" ? null : this.#initialValue(initial, options.dtype);
+    const whole = typeof initial === "function" ? null : this.#initialValue(initial, dtypeOfInitial(initial, options));
     const shape = options.shape ?? whole?.shape ?? null;
     const dtype = whole?.dtype ?? options.dtype ?? DataType.FLOAT;
     this.partitions = checkedPartitions(options.partitioner, shape, dtype);

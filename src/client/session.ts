@@ -54,10 +54,13 @@ export class Session implements AsyncDisposable {
   #ready: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | null = null;
 
-  constructor(target?: string | SessionHost, options: SessionOptions = {}) {
-    this.graph = options.graph ?? new Graph();
-    this.#config = options.config;
-    this.#open = opener(target);
+  /** @param target `grpc://host:port`, or a server of this process; a session has one of its own when it is left out */
+  constructor(target?: string | SessionHost | SessionOptions, options?: SessionOptions) {
+    const isTarget = typeof target !== "object" || "localMaster" in target;
+    const { graph = new Graph(), config } = options ?? (isTarget ? {} : target);
+    this.graph = graph;
+    this.#config = config;
+    this.#open = opener(isTarget ? target : undefined);
   }
 
   /**

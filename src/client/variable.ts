@@ -1,13 +1,13 @@
 // Resource variables of a client's graph (`tf.Variable`): a handle, the op that initializes it, reads and updates.
 // Nodes are named as Python names them, so that its Saver finds the same variables.
 import { InvalidArgumentError } from "../errors/index.js";
-import type { DataType } from "../tensor/dtype.js";
+import { DataType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
 import type { Graph } from "./graph.js";
 import type { Initializer } from "./initializers.js";
 import { type Input, isReadable, Readable } from "./inputs.js";
 import { type Operation, Output } from "./output.js";
-import type { Feedable } from "./values.js";
+import { type Feedable, toTensorValue } from "./values.js";
 
 /** Names of collections (`tf.compat.v1.GraphKeys`). */
 export const GraphKeys = {
@@ -23,6 +23,7 @@ export const GraphKeys = {
 export interface VariableOptions {
   /** `Variable` when left out; made unique. */
   readonly name?: string;
+  /** Plain numbers are floats where it is trainable: JavaScript doesn't tell 0 from 0.0. */
   readonly dtype?: DataType;
   /** Needed by initializers; of a value it is the value's own, unless told otherwise. */
   readonly shape?: Shape;
@@ -134,7 +135,8 @@ export class Variable extends Readable {
 }
 
 function initialValueOf(graph: Graph, name: string, initial: Value | Initializer, options: VariableOptions): Output {
-  const { dtype, shape } = options;
+  const { shape } = options;
+  const dtype = dtypeOfInitial(initial, options);
   if (initial instanceof Output) return initial;
   if (typeof initial !== "function" && isReadable(initial)) return initial.value;
   if (typeof initial === "function" && shape === undefined) {
@@ -147,6 +149,16 @@ function initialValueOf(graph: Graph, name: string, initial: Value | Initializer
       typeof initial === "function" ? initial(graph, shape!, dtype) : graph.constant(initial, dtype, "initial_value"),
     ),
   );
+}
+
+/** The dtype that was asked for, or that plain numbers have; `undefined` where the value tells. */
+export function dtypeOfInitial(
+  initial: Value | Initializer,
+  { dtype, trainable = true }: VariableOptions,
+): DataType | undefined {
+  if (dtype !== undefined || !trainable || typeof initial === "function") return dtype;
+  const isPlain = typeof initial === "number" || Array.isArray(initial);
+  return isPlain && toTensorValue(initial as Feedable).dtype === DataType.INT32 ? DataType.FLOAT : undefined;
 }
 
 export const globalVariables = (graph: Graph) => graph.collection<Variable>(GraphKeys.GLOBAL_VARIABLES);

@@ -54,12 +54,13 @@ async function deadTarget(): Promise<string> {
   return `grpc://127.0.0.1:${port}`;
 }
 
+const INDEX = new URL("../../../src/index.js", import.meta.url).href;
+
 test("a session in process loads no gRPC; one that dials does", async () => {
-  const index = new URL("../../../src/index.js", import.meta.url).href;
   const script = `
     import { createRequire } from "node:module";
-    const { Session } = await import(${JSON.stringify(index)});
-    const loaded = () => Object.keys(createRequire(${JSON.stringify(fileURLToPath(index))}).cache).some((path) => path.includes("@grpc"));
+    const { Session } = await import(${JSON.stringify(INDEX)});
+    const loaded = () => Object.keys(createRequire(${JSON.stringify(fileURLToPath(INDEX))}).cache).some((path) => path.includes("@grpc"));
     const session = new Session();
     const { data } = await session.run(session.graph.ops.addV2(1, 2));
     await session.close();
@@ -69,6 +70,20 @@ test("a session in process loads no gRPC; one that dials does", async () => {
     console.log(data[0], before, loaded());`;
   const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
   assert.is(stdout.trim(), "3 false true");
+});
+
+test("a call that a signal can end keeps its process alive", async () => {
+  const script = `
+    import { DataType, Session } from ${JSON.stringify(INDEX)};
+    const session = new Session();
+    const { ops } = session.graph;
+    const queue = ops.fifoQueueV2({ componentTypes: [DataType.INT32] });
+    const [item] = ops.queueDequeueV2(queue, { componentTypes: [DataType.INT32] });
+    const late = await session.run(item, [], { signal: AbortSignal.timeout(50) }).catch((error) => error);
+    await session.close();
+    console.log(late.name);`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
+  assert.is(stdout.trim(), "DeadlineExceededError");
 });
 
 scoped("callables take feeds by position, and are refused when they were released", async (keep) => {
