@@ -280,6 +280,11 @@ OPTIMIZERS = {
     "rmsprop": lambda: v1.train.RMSPropOptimizer(0.01, momentum=0.5),
     "centered": lambda: v1.train.RMSPropOptimizer(0.01, centered=True),
     "adagrad": lambda: v1.train.AdagradOptimizer(0.1),
+    "adadelta": lambda: v1.train.AdadeltaOptimizer(0.5, 0.9, 1e-3),
+    "ftrl": lambda: v1.train.FtrlOptimizer(0.2, l1_regularization_strength=0.01, l2_regularization_strength=0.02),
+    "ftrl shrinkage": lambda: v1.train.FtrlOptimizer(0.2, -0.4, 0.3, l2_shrinkage_regularization_strength=0.05),
+    "proximal sgd": lambda: v1.train.ProximalGradientDescentOptimizer(0.1, 0.02, 0.1),
+    "proximal adagrad": lambda: v1.train.ProximalAdagradOptimizer(0.1, 0.2, l1_regularization_strength=0.02, l2_regularization_strength=0.1),
 }
 
 

@@ -59,11 +59,22 @@ export {
   Optimizer,
 } from "./client/optimizer.js";
 export {
+  AdadeltaOptimizer,
+  type AdadeltaOptions,
   AdagradOptimizer,
+  type AdagradOptions,
   AdamOptimizer,
+  type AdamOptions,
+  FtrlOptimizer,
+  type FtrlOptions,
   GradientDescentOptimizer,
   MomentumOptimizer,
+  type MomentumOptions,
+  ProximalAdagradOptimizer,
+  ProximalGradientDescentOptimizer,
+  type RegularizationOptions,
   RMSPropOptimizer,
+  type RMSPropOptions,
 } from "./client/optimizers.js";
 export { Operation, type OpOptions, Output } from "./client/output.js";
 export { type PartitionedOptions, PartitionedVariable } from "./client/partitioned-variable.js";

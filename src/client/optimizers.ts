@@ -1,9 +1,11 @@
 // Optimizers of `tf.compat.v1.train`: the slots that each keeps, and the ops that update a variable by all of its gradient
 // or by some rows of it.
+import { InvalidArgumentError } from "../errors/index.js";
 import type { Graph } from "./graph.js";
-import { constant, ones } from "./initializers.js";
+import { constant, ones, zeros } from "./initializers.js";
 import { type Hyper, Optimizer } from "./optimizer.js";
 import type { Operation, Output } from "./output.js";
+import { UpdateOptimizer } from "./update-optimizer.js";
 import { Variable } from "./variable.js";
 
 export class GradientDescentOptimizer extends Optimizer {
@@ -41,44 +43,19 @@ export interface MomentumOptions {
   readonly name?: string;
 }
 
-export class MomentumOptimizer extends Optimizer {
-  readonly #useNesterov: boolean;
-
+export class MomentumOptimizer extends UpdateOptimizer {
   constructor(
     readonly learningRate: Hyper,
     readonly momentum: Hyper,
     { useNesterov = false, name = "Momentum" }: MomentumOptions = {},
   ) {
-    super(name);
-    this.#useNesterov = useNesterov;
-  }
-
-  protected override createSlots(_: Graph, variables: readonly Variable[]): void {
-    for (const variable of variables) this.makeSlot(variable, "momentum");
-  }
-
-  protected override prepare(variable: Variable): void {
-    this.#inputs(variable);
-  }
-
-  protected applyDense(variable: Variable, gradient: Output): Operation {
-    const { slot, rate, momentum, options } = this.#inputs(variable);
-    return variable.graph.ops.resourceApplyMomentum(variable.handle, slot, rate, gradient, momentum, options);
-  }
-
-  protected applyRows(variable: Variable, values: Output, indices: Output): Operation {
-    const { slot, rate, momentum, options } = this.#inputs(variable);
-    const { ops } = variable.graph;
-    return ops.resourceSparseApplyMomentum(variable.handle, slot, rate, values, indices, momentum, options);
-  }
-
-  #inputs(variable: Variable) {
-    return {
-      slot: this.slotOf(variable, "momentum"),
-      rate: this.scalar(variable, "learning_rate", this.learningRate),
-      momentum: this.scalar(variable, "momentum", this.momentum),
-      options: { useNesterov: this.#useNesterov },
-    };
+    super(name, {
+      op: "Momentum",
+      slots: { momentum: zeros() },
+      scalars: { learning_rate: learningRate, momentum },
+      gradientAt: 1,
+      attrs: { use_nesterov: useNesterov },
+    });
   }
 }
 
@@ -88,39 +65,129 @@ export interface AdagradOptions {
 }
 
 /** Duchi et al., 2011. */
-export class AdagradOptimizer extends Optimizer {
-  readonly #initial: number;
-
+export class AdagradOptimizer extends UpdateOptimizer {
   constructor(
     readonly learningRate: Hyper,
     { initialAccumulatorValue = 0.1, name = "Adagrad" }: AdagradOptions = {},
   ) {
-    super(name);
-    this.#initial = initialAccumulatorValue;
+    super(name, {
+      op: "Adagrad",
+      slots: { accumulator: constant(initialAccumulatorValue) },
+      scalars: { learning_rate: learningRate },
+      gradientAt: 1,
+    });
   }
+}
 
-  protected override createSlots(_: Graph, variables: readonly Variable[]): void {
-    for (const variable of variables) this.makeSlot(variable, "accumulator", constant(this.#initial));
-  }
+export interface AdadeltaOptions {
+  readonly rho?: Hyper;
+  readonly epsilon?: Hyper;
+  readonly name?: string;
+}
 
-  protected override prepare(variable: Variable): void {
-    this.#rate(variable);
+/** Zeiler, 2012. */
+export class AdadeltaOptimizer extends UpdateOptimizer {
+  constructor(
+    readonly learningRate: Hyper = 0.001,
+    { rho = 0.95, epsilon = 1e-8, name = "Adadelta" }: AdadeltaOptions = {},
+  ) {
+    super(name, {
+      op: "Adadelta",
+      slots: { accum: zeros(), accum_update: zeros() },
+      scalars: { lr: learningRate, rho, epsilon },
+      gradientAt: 3,
+    });
   }
+}
 
-  protected applyDense(variable: Variable, gradient: Output): Operation {
-    const slot = this.slotOf(variable, "accumulator");
-    return variable.graph.ops.resourceApplyAdagrad(variable.handle, slot, this.#rate(variable), gradient);
-  }
+export interface RegularizationOptions {
+  readonly l1RegularizationStrength?: number;
+  readonly l2RegularizationStrength?: number;
+}
 
-  protected applyRows(variable: Variable, values: Output, indices: Output): Operation {
-    const slot = this.slotOf(variable, "accumulator");
-    const { ops } = variable.graph;
-    return ops.resourceSparseApplyAdagrad(variable.handle, slot, this.#rate(variable), values, indices);
-  }
+export interface FtrlOptions extends RegularizationOptions, AdagradOptions {
+  /** Not above zero: how the learning rate falls. */
+  readonly learningRatePower?: number;
+  /** Pulls towards zero what the gradient moves; the other l2 pulls what there is. */
+  readonly l2ShrinkageRegularizationStrength?: number;
+}
 
-  #rate(variable: Variable): Output {
-    return this.scalar(variable, "learning_rate", this.learningRate);
+/** McMahan et al., 2013. */
+export class FtrlOptimizer extends UpdateOptimizer {
+  /** @throws InvalidArgumentError for strengths below zero, or a power above */
+  constructor(
+    readonly learningRate: Hyper,
+    options: FtrlOptions = {},
+  ) {
+    const { learningRatePower = -0.5, initialAccumulatorValue = 0.1, name = "Ftrl" } = options;
+    const {
+      l1RegularizationStrength = 0,
+      l2RegularizationStrength = 0,
+      l2ShrinkageRegularizationStrength = 0,
+    } = options;
+    notBelowZero("initial_accumulator_value", initialAccumulatorValue);
+    if (learningRatePower > 0) {
+      throw new InvalidArgumentError(
+        `learning_rate_power ${learningRatePower.toFixed(6)} needs to be negative or zero`,
+      );
+    }
+    notBelowZero("l1_regularization_strength", l1RegularizationStrength);
+    notBelowZero("l2_regularization_strength", l2RegularizationStrength);
+    notBelowZero("l2_shrinkage_regularization_strength", l2ShrinkageRegularizationStrength);
+    const shrinks = l2ShrinkageRegularizationStrength > 0;
+    super(name, {
+      op: shrinks ? "FtrlV2" : "Ftrl",
+      slots: { accum: constant(initialAccumulatorValue), linear: zeros() },
+      scalars: {
+        learning_rate: learningRate,
+        l1_regularization_strength: l1RegularizationStrength,
+        l2_regularization_strength: l2RegularizationStrength,
+        ...(shrinks ? { l2_shrinkage_regularization_strength: l2ShrinkageRegularizationStrength } : {}),
+        learning_rate_power: learningRatePower,
+      },
+      gradientAt: 0,
+    });
   }
+}
+
+/** Duchi and Singer, 2009: steps of gradient descent, each followed by what the regularization pulls. */
+export class ProximalGradientDescentOptimizer extends UpdateOptimizer {
+  constructor(
+    readonly learningRate: Hyper,
+    { name = "ProximalGradientDescent", ...strengths }: RegularizationOptions & { readonly name?: string } = {},
+  ) {
+    const scalars = { learning_rate: learningRate, ...regularization(strengths) };
+    super(name, { op: "ProximalGradientDescent", slots: {}, scalars, gradientAt: 3 });
+  }
+}
+
+/** Adagrad with the same. */
+export class ProximalAdagradOptimizer extends UpdateOptimizer {
+  constructor(
+    readonly learningRate: Hyper,
+    {
+      initialAccumulatorValue = 0.1,
+      name = "ProximalAdagrad",
+      ...strengths
+    }: RegularizationOptions & AdagradOptions = {},
+  ) {
+    super(name, {
+      op: "ProximalAdagrad",
+      slots: { accumulator: constant(initialAccumulatorValue) },
+      scalars: { learning_rate: learningRate, ...regularization(strengths) },
+      gradientAt: 3,
+    });
+  }
+}
+
+const regularization = ({ l1RegularizationStrength = 0, l2RegularizationStrength = 0 }: RegularizationOptions) => ({
+  l1_regularization_strength: l1RegularizationStrength,
+  l2_regularization_strength: l2RegularizationStrength,
+});
+
+function notBelowZero(name: string, value: number): void {
+  if (value >= 0) return;
+  throw new InvalidArgumentError(`${name} ${value.toFixed(6)} needs to be positive or zero`);
 }
 
 export interface RMSPropOptions {
@@ -132,60 +199,19 @@ export interface RMSPropOptions {
   readonly name?: string;
 }
 
-export class RMSPropOptimizer extends Optimizer {
-  readonly #decay: Hyper;
-  readonly #momentum: Hyper;
-  readonly #epsilon: Hyper;
-  readonly #centered: boolean;
-
+/** Hinton, 2012. */
+export class RMSPropOptimizer extends UpdateOptimizer {
   constructor(
     readonly learningRate: Hyper,
     { decay = 0.9, momentum = 0, epsilon = 1e-10, centered = false, name = "RMSProp" }: RMSPropOptions = {},
   ) {
-    super(name);
-    this.#decay = decay;
-    this.#momentum = momentum;
-    this.#epsilon = epsilon;
-    this.#centered = centered;
-  }
-
-  protected override createSlots(_: Graph, variables: readonly Variable[]): void {
-    for (const variable of variables) {
-      this.makeSlot(variable, "rms", ones());
-      if (this.#centered) this.makeSlot(variable, "mg");
-      this.makeSlot(variable, "momentum");
-    }
-  }
-
-  protected override prepare(variable: Variable): void {
-    this.#inputs(variable);
-  }
-
-  protected applyDense(variable: Variable, gradient: Output): Operation {
-    const { rms, momentum, scalars } = this.#inputs(variable);
-    const { ops } = variable.graph;
-    if (!this.#centered) return ops.resourceApplyRMSProp(variable.handle, rms, momentum, ...scalars, gradient);
-    const mean = this.slotOf(variable, "mg");
-    return ops.resourceApplyCenteredRMSProp(variable.handle, mean, rms, momentum, ...scalars, gradient);
-  }
-
-  protected applyRows(variable: Variable, values: Output, indices: Output): Operation {
-    const { rms, momentum, scalars } = this.#inputs(variable);
-    const { ops } = variable.graph;
-    const { handle } = variable;
-    if (!this.#centered) return ops.resourceSparseApplyRMSProp(handle, rms, momentum, ...scalars, values, indices);
-    const mean = this.slotOf(variable, "mg");
-    return ops.resourceSparseApplyCenteredRMSProp(handle, mean, rms, momentum, ...scalars, values, indices);
-  }
-
-  #inputs(variable: Variable) {
-    const scalars: [Output, Output, Output, Output] = [
-      this.scalar(variable, "learning_rate", this.learningRate),
-      this.scalar(variable, "decay", this.#decay),
-      this.scalar(variable, "momentum", this.#momentum),
-      this.scalar(variable, "epsilon", this.#epsilon),
-    ];
-    return { rms: this.slotOf(variable, "rms"), momentum: this.slotOf(variable, "momentum"), scalars };
+    super(name, {
+      op: centered ? "CenteredRMSProp" : "RMSProp",
+      slots: { rms: ones(), ...(centered ? { mg: zeros() } : {}), momentum: zeros() },
+      slotOrder: centered ? ["mg", "rms", "momentum"] : ["rms", "momentum"],
+      scalars: { learning_rate: learningRate, decay, momentum, epsilon },
+      gradientAt: 4,
+    });
   }
 }
 

@@ -2,9 +2,12 @@
 // dense layer and a table of which single rows are read (conformance/record_client.py).
 import * as assert from "uvu/assert";
 import {
+  AdadeltaOptimizer,
   AdagradOptimizer,
   AdamOptimizer,
   DataType,
+  FtrlOptimizer,
+  type FtrlOptions,
   GradientDescentOptimizer,
   Graph,
   getOrCreateGlobalStep,
@@ -16,6 +19,8 @@ import {
   localVariablesInitializer,
   MomentumOptimizer,
   type Optimizer,
+  ProximalAdagradOptimizer,
+  ProximalGradientDescentOptimizer,
   RMSPropOptimizer,
   Session,
   trainableVariables,
@@ -40,6 +45,22 @@ const optimizers: Readonly<Record<string, () => Optimizer>> = {
   rmsprop: () => new RMSPropOptimizer(0.01, { momentum: 0.5 }),
   centered: () => new RMSPropOptimizer(0.01, { centered: true }),
   adagrad: () => new AdagradOptimizer(0.1),
+  adadelta: () => new AdadeltaOptimizer(0.5, { rho: 0.9, epsilon: 1e-3 }),
+  ftrl: () => new FtrlOptimizer(0.2, { l1RegularizationStrength: 0.01, l2RegularizationStrength: 0.02 }),
+  "ftrl shrinkage": () =>
+    new FtrlOptimizer(0.2, {
+      learningRatePower: -0.4,
+      initialAccumulatorValue: 0.3,
+      l2ShrinkageRegularizationStrength: 0.05,
+    }),
+  "proximal sgd": () =>
+    new ProximalGradientDescentOptimizer(0.1, { l1RegularizationStrength: 0.02, l2RegularizationStrength: 0.1 }),
+  "proximal adagrad": () =>
+    new ProximalAdagradOptimizer(0.1, {
+      initialAccumulatorValue: 0.2,
+      l1RegularizationStrength: 0.02,
+      l2RegularizationStrength: 0.1,
+    }),
 };
 const recorded = readRecorded<Record<string, Training>>("training");
 
@@ -79,6 +100,17 @@ for (const [name, make] of Object.entries(optimizers)) {
     await session.close();
   });
 }
+
+test("Ftrl refuses what it can't work with, in TensorFlow's words", () => {
+  const refuses = (options: FtrlOptions, text: string) =>
+    assert.throws(
+      () => new FtrlOptimizer(0.1, options),
+      (error: Error) => error instanceof InvalidArgumentError && error.message === text,
+    );
+  refuses({ learningRatePower: 0.5 }, "learning_rate_power 0.500000 needs to be negative or zero");
+  refuses({ l1RegularizationStrength: -1 }, "l1_regularization_strength -1.000000 needs to be positive or zero");
+  refuses({ initialAccumulatorValue: -0.1 }, "initial_accumulator_value -0.100000 needs to be positive or zero");
+});
 
 test("initializers draw what TensorFlow draws from the same seeds", async () => {
   const values = readRecorded<Record<string, RecordedTensor>>("initializers");
