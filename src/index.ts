@@ -54,6 +54,7 @@ export type { Ops } from "./client/ops.generated.js";
 export {
   type ApplyOptions,
   type ComputeOptions,
+  type GradientAndVariable,
   getOrCreateGlobalStep,
   type Hyper,
   Optimizer,
@@ -88,6 +89,7 @@ export {
 } from "./client/partitioners.js";
 export { type ReplicaDeviceOptions, replicaDeviceSetter } from "./client/replica-device.js";
 export { type SaveOptions, Saver, type SaverOptions } from "./client/saver.js";
+export type { DeviceFunction } from "./client/scopes.js";
 export {
   type CallSettings,
   type Feeds,
@@ -97,9 +99,9 @@ export {
   type SessionOptions,
 } from "./client/session.js";
 export * as summary from "./client/summary.js";
-export { SyncReplicasOptimizer, type SyncReplicasOptions } from "./client/sync-replicas.js";
+export { type SyncOps, SyncReplicasOptimizer, type SyncReplicasOptions } from "./client/sync-replicas.js";
 export { reportUninitializedVariables } from "./client/uninitialized.js";
-export { type Feedable, type TensorValue, toTensorValue } from "./client/values.js";
+export { type Feedable, type NumericArray, type TensorValue, toTensorValue } from "./client/values.js";
 export {
   GraphKeys,
   globalVariables,
@@ -117,8 +119,10 @@ export type { Device, DeviceAttributes } from "./device/device.js";
 export { type DeviceContext, type DeviceFactory, DeviceRegistry } from "./device/registry.js";
 export * from "./errors/index.js";
 export { type Compute, DONE, type Kernel, type KernelNode, type KernelStep, kernel, PENDING } from "./kernel/kernel.js";
+export type { DeviceInfo } from "./master/client.js";
 export { chromeTrace } from "./observe/chrome-trace.js";
 export type { TaskReport } from "./observe/report.js";
 export { Server, type ServerOptions, type StopOptions } from "./server/server.js";
 export { DataType, dtypeName } from "./tensor/dtype.js";
+export type { Shape } from "./tensor/shape.js";
 export { ConfigProto, GraphDef, RunMetadata, RunOptions, ServerDef } from "./wire/core.js";
