@@ -1,13 +1,36 @@
-// The product of an image's rows with a filter: a GEMM whose A is packed from the image, panel by panel.
-// Takes the geometry that setGeometry was given; must not know what the image is (x, or dy of a gradient).
+// A convolution with a filter: a GEMM whose A is packed from the image, panel by panel, or by pairs of outputs where
+// that takes fewer products. Must not know what the image is (x, or dy of a gradient).
 import { rowsOfBlock, rowsPerTile, runBlock } from "./block";
 import { gemmScratchBytes } from "./gemm";
-import { clearImageScratch, imageScratchBytes, packImage } from "./image";
+import { clearImageScratch, imageScratchBytes, packImage, setGeometry } from "./image";
 import { BLOCK_BYTES, BLOCK_K, BLOCK_ROWS, packB, stepsPerBlock } from "./pack";
+import { convolvePairs, pairsScratchBytes, suitsPairs } from "./pairs";
 import { EDGE_BYTES } from "./tile";
 
-/** Bytes of scratch for a product with k = kH · kW · inC and elements of `size` bytes. */
-export function imageProductScratchBytes(k: i32, outC: i32, size: i32): usize {
+/** From so many outputs on, pairs gain more than it takes to transform the filter. */
+const PAIRS_OUTPUTS: i32 = 128;
+
+/** Bytes of scratch for a convolution with elements of `size` bytes. */
+export function convolveScratchBytes(inC: i32, kH: i32, kW: i32, outC: i32, size: i32): usize {
+  const bytes = imageProductScratchBytes(kH * kW * inC, outC, size);
+  return size == 4 && suitsPairs(inC, kH, kW, outC) ? max(bytes, pairsScratchBytes(inC, kH, outC)) : bytes;
+}
+
+/** The convolution of a batch of images with a filter. */
+export function convolve<T>(
+  x: usize, filter: usize, y: usize, batch: i32, inH: i32, inW: i32, inC: i32, kH: i32, kW: i32, outC: i32, outH: i32,
+  outW: i32, strideH: i32, strideW: i32, dilH: i32, dilW: i32, padT: i32, padL: i32, scratch: usize,
+): void {
+  if (isFloat<T>() && sizeof<T>() == 4 && (strideH | strideW | dilH | dilW) == 1 && suitsPairs(inC, kH, kW, outC)) {
+    if (outH * outW >= PAIRS_OUTPUTS) {
+      return convolvePairs(x, filter, y, batch, inH, inW, inC, kH, outC, outH, outW, padT, padL, scratch);
+    }
+  }
+  setGeometry(x, inH, inW, inC, kH, kW, outH, outW, strideH, strideW, dilH, dilW, padT, padL);
+  imageTimesFilter<T>(batch * outH * outW, kH * kW * inC, outC, filter, y, scratch);
+}
+
+function imageProductScratchBytes(k: i32, outC: i32, size: i32): usize {
   const steps = min(k, BLOCK_K);
   const columns = (min(outC * size, BLOCK_BYTES) + 31) & ~31;
   const panels = <usize>steps * columns + <usize>steps * BLOCK_ROWS * size;
@@ -15,7 +38,7 @@ export function imageProductScratchBytes(k: i32, outC: i32, size: i32): usize {
 }
 
 /** The product of `pixels` rows of the image that setGeometry named with the filter, k = kH · kW · inC. */
-export function imageTimesFilter<T>(pixels: i32, k: i32, outC: i32, filter: usize, y: usize, scratch: usize): void {
+function imageTimesFilter<T>(pixels: i32, k: i32, outC: i32, filter: usize, y: usize, scratch: usize): void {
   const size = sizeof<T>();
   const blockRows = rowsOfBlock<T>();
   const edge = scratch;

@@ -3,7 +3,7 @@
 // dy · filterᵀ are added back onto the image. Filter: the image's rows, transposed, times dy, chunk by chunk of pixels.
 import { gemm, gemmScratchBytes } from "../gemm/gemm";
 import { addImage, clearImageScratch, copyImage, imageScratchBytes, setGeometry } from "../gemm/image";
-import { imageProductScratchBytes, imageTimesFilter } from "../gemm/image-product";
+import { convolve, convolveScratchBytes } from "../gemm/image-product";
 
 /** Bytes of image rows that one chunk holds. */
 const CHUNK_BYTES: i32 = 524288;
@@ -21,7 +21,7 @@ function align(bytes: usize): usize {
 /** Bytes of scratch for conv2d_backprop_input. */
 export function conv2d_backprop_input_scratch_bytes(inC: i32, kH: i32, kW: i32, outC: i32, size: i32): usize {
   const k = kH * kW * inC;
-  const turned = align(<usize>k * outC * size) + imageProductScratchBytes(kH * kW * outC, inC, size);
+  const turned = align(<usize>k * outC * size) + convolveScratchBytes(outC, kH, kW, inC, size);
   const rows = rowsOfChunk(k, size);
   const chunk = align(<usize>rows * k * size) + align(imageScratchBytes(inC, size));
   return max(turned, chunk + gemmScratchBytes(rows, k, outC, size));
@@ -66,9 +66,8 @@ function backpropInput<T>(
     turnFilter<T>(scratch, filter, kH * kW, inC, outC);
     const top = (kH - 1) * dilH - padT;
     const left = (kW - 1) * dilW - padL;
-    setGeometry(dy, outH, outW, outC, kH, kW, inH, inW, 1, 1, dilH, dilW, top, left);
     const rest = scratch + align(<usize>k * outC * size);
-    imageTimesFilter<T>(inPixels, kH * kW * outC, inC, scratch, dx, rest);
+    convolve<T>(dy, scratch, dx, batch, outH, outW, outC, kH, kW, inC, inH, inW, 1, 1, dilH, dilW, top, left, rest);
     return;
   }
   memory.fill(dx, 0, <usize>inPixels * inC * size);

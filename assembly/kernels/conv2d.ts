@@ -2,12 +2,11 @@
 // It is a matrix product whose A is packed straight from the image (../gemm/image); a 1 × 1 convolution without
 // strides is a product of what lies in memory. Padding comes as the pixels above and left, plus the output's size.
 import { gemm } from "../gemm/gemm";
-import { setGeometry } from "../gemm/image";
-import { imageProductScratchBytes, imageTimesFilter } from "../gemm/image-product";
+import { convolve, convolveScratchBytes } from "../gemm/image-product";
 
 /** Bytes of scratch for conv2d with elements of `size` bytes. */
 export function conv2d_scratch_bytes(inC: i32, kH: i32, kW: i32, outC: i32, size: i32): usize {
-  return imageProductScratchBytes(kH * kW * inC, outC, size);
+  return convolveScratchBytes(inC, kH, kW, outC, size);
 }
 
 // @ts-ignore: decorator
@@ -30,8 +29,7 @@ function conv2d<T>(
     gemm<T>(false, false, pixels, outC, inC, x, lda, filter, ldb, y, ldb, false, scratch);
     return;
   }
-  setGeometry(x, inH, inW, inC, kH, kW, outH, outW, strideH, strideW, dilH, dilW, padT, padL);
-  imageTimesFilter<T>(pixels, k, outC, filter, y, scratch);
+  convolve<T>(x, filter, y, batch, inH, inW, inC, kH, kW, outC, outH, outW, strideH, strideW, dilH, dilW, padT, padL, scratch);
 }
 
 export function conv2d_f32(x: usize, filter: usize, y: usize, batch: i32, inH: i32, inW: i32, inC: i32, kH: i32, kW: i32, outC: i32, outH: i32, outW: i32, strideH: i32, strideW: i32, dilH: i32, dilW: i32, padT: i32, padL: i32, scratch: usize): void {

@@ -164,6 +164,64 @@ test("deep filters and many channels cross the blocks", () => {
   }
 });
 
+test("windows three pixels wide, by pairs of outputs and, where those don't suit, without", () => {
+  const one = { strideH: 1, strideW: 1, dilH: 1, dilW: 1 };
+  const sizes = { batch: 1, inH: 12, inW: 13, inC: 16, kH: 3, kW: 3, outC: 20, ...one };
+  for (const bench of all) {
+    const next = randomizer(8);
+    for (const same of [true, false]) {
+      check(bench, "f32", geometry(sizes, same), next);
+      check(bench, "f32", geometry({ ...sizes, batch: 2, inH: 40, inW: 12, inC: 24 }, same), next);
+      check(bench, "f32", geometry({ ...sizes, inH: 3, inW: 135, outC: 16 }, same), next);
+      check(bench, "f32", geometry({ ...sizes, kH: 1 }, same), next);
+      check(bench, "f32", geometry({ ...sizes, inW: 14, kH: 6 }, same), next);
+      check(bench, "f32", geometry({ ...sizes, inW: 30, strideH: 3 }, same), next);
+      check(bench, "f32", geometry({ ...sizes, inW: 30, strideW: 3 }, same), next);
+      check(bench, "f32", geometry({ ...sizes, inH: 30, dilH: 3 }, same), next);
+      check(bench, "f32", geometry({ ...sizes, inW: 30, dilW: 3 }, same), next);
+      check(bench, "f32", geometry({ ...sizes, inC: 18 }, same), next);
+      check(bench, "f64", geometry(sizes, same), next);
+    }
+    // More padding than a window has pixels, on one side alone.
+    check(bench, "f32", { ...geometry(sizes, true), outW: 18, padT: 2, padL: 5 }, next);
+  }
+});
+
+test("pairs of outputs are as exact as plain products", () => {
+  const [size, inC, outC] = [12, 32, 16];
+  for (const bench of all) {
+    bench.reset();
+    const next = randomizer(3);
+    const g = geometry(
+      { batch: 1, inH: size, inW: size, inC, kH: 3, kW: 3, outC, strideH: 1, strideW: 1, dilH: 1, dilW: 1 },
+      true,
+    );
+    const make = (length: number) =>
+      bench.place(
+        Float32Array,
+        Float32Array.from({ length }, () => next() - 0.5),
+      );
+    const [x, filter] = [make(size * size * inC), make(9 * inC * outC)];
+    const y = bench.alloc(Float32Array, size * size * outC);
+    const scratch = bench.scratch(bench.kernels.conv2d_scratch_bytes(inC, 3, 3, outC, 4));
+    const sizes = [1, size, size, inC, 3, 3, outC, size, size, 1, 1, 1, 1, 1, 1] as const;
+    bench.kernels.conv2d_f32(x.ptr, filter.ptr, y.ptr, ...sizes, scratch);
+    const exact = new Float64Array(y.view.length);
+    const magnitude = new Float64Array(y.view.length);
+    const plain = new Float32Array(y.view.length);
+    eachProduct(g, (xi, fi, yi) => {
+      const product = x.view[xi]! * filter.view[fi]!;
+      exact[yi]! += product;
+      magnitude[yi]! += Math.abs(product);
+      plain[yi] = plain[yi]! + Math.fround(product);
+    });
+    const errorOf = (values: Float32Array) =>
+      Math.sqrt(values.reduce((sum, v, i) => sum + ((v - exact[i]!) / magnitude[i]!) ** 2, 0) / values.length);
+    assert.ok(errorOf(y.view) < errorOf(plain), `${bench.variant}: ${errorOf(y.view)}, ${errorOf(plain)} plainly`);
+    bench.checkCanaries();
+  }
+});
+
 test("a window larger than the image, and outputs without a pixel", () => {
   const one = { strideH: 1, strideW: 1, dilH: 1, dilW: 1 };
   for (const bench of all) {
@@ -177,17 +235,29 @@ test("a window larger than the image, and outputs without a pixel", () => {
 
 test("NaN outside of a window doesn't reach it", () => {
   for (const bench of all) {
-    bench.reset();
-    const x = bench.place(Float32Array, new Float32Array(5 * 5).fill(1));
-    x.view[24] = Number.NaN;
-    const filter = bench.place(Float32Array, new Float32Array(9).fill(1));
-    const y = bench.alloc(Float32Array, 25);
-    const scratch = bench.scratch(bench.kernels.conv2d_scratch_bytes(1, 3, 3, 1, 4));
-    bench.kernels.conv2d_f32(x.ptr, filter.ptr, y.ptr, 1, 5, 5, 1, 3, 3, 1, 5, 5, 1, 1, 1, 1, 1, 1, scratch);
-    const nan = Array.from(y.view, Number.isNaN);
-    for (let i = 0; i < 25; i++) assert.is(nan[i], Math.floor(i / 5) >= 3 && i % 5 >= 3, `[${i}]`);
-    assert.is(y.view[0], 4);
-    assert.is(y.view[6], 9);
+    for (const [size, channels] of [
+      [5, 1],
+      [13, 16],
+    ] as const) {
+      for (const at of [size * size - 1, size * 2 + 2, size * 2 + 3]) {
+        bench.reset();
+        const x = bench.place(Float32Array, new Float32Array(size * size * channels).fill(1));
+        x.view[at * channels] = Number.NaN;
+        const filter = bench.place(Float32Array, new Float32Array(9 * channels * channels).fill(1));
+        const y = bench.alloc(Float32Array, size * size * channels);
+        const scratch = bench.scratch(bench.kernels.conv2d_scratch_bytes(channels, 3, 3, channels, 4));
+        const sizes = [1, size, size, channels, 3, 3, channels, size, size, 1, 1, 1, 1, 1, 1] as const;
+        bench.kernels.conv2d_f32(x.ptr, filter.ptr, y.ptr, ...sizes, scratch);
+        const within = (i: number) => (i === 0 || i === size - 1 ? 2 : 3);
+        for (let i = 0; i < size * size; i++) {
+          const [row, column] = [Math.floor(i / size), i % size];
+          const near = Math.abs(row - Math.floor(at / size)) <= 1 && Math.abs(column - (at % size)) <= 1;
+          const wanted = near ? Number.NaN : within(row) * within(column) * channels;
+          for (let c = 0; c < channels; c++)
+            assert.ok(Object.is(y.view[i * channels + c], wanted), `${size}: [${i}] is ${y.view[i * channels + c]}`);
+        }
+      }
+    }
   }
 });
 
