@@ -8,7 +8,7 @@ export { type BranchResult, type CondResult, cond } from "./client/control-flow/
 export type { LoopOptions } from "./client/control-flow/while-context.js";
 export { type LoopFunction, type WhileLoopOptions, whileLoop } from "./client/control-flow/while-loop.js";
 export { type EmbeddingOptions, embeddingLookup } from "./client/embedding.js";
-export type { FeedKey, Fetch, Fetched } from "./client/fetches.js";
+export type { FeedKey, Feeds, Fetch, Fetched } from "./client/fetches.js";
 export { FileWriter, type FileWriterOptions } from "./client/file-writer.js";
 export type { FunctionBuilder, GraphFunction } from "./client/functions.js";
 export { type GradientOptions, gradients } from "./client/gradients/index.js";
@@ -92,7 +92,6 @@ export { type SaveOptions, Saver, type SaverOptions } from "./client/saver.js";
 export type { DeviceFunction } from "./client/scopes.js";
 export {
   type CallSettings,
-  type Feeds,
   type RunSettings,
   Session,
   type SessionHost,

@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import type { TensorProto } from "../wire/core.js";
 import { type FeedKey, type Fetched, type FetchPlan, feedValue } from "./fetches.js";
+import type { Graph } from "./graph.js";
 import { type Feedable, type TensorValue, valueFromProto, valueToProto } from "./values.js";
 
 /** What a session does for its callable. */
@@ -14,6 +15,7 @@ export class Callable<F> implements AsyncDisposable {
   #released: Promise<void> | null = null;
 
   constructor(
+    private readonly graph: Graph,
     readonly feeds: readonly FeedKey[],
     private readonly plan: FetchPlan,
     private readonly host: CallableHost,
@@ -29,7 +31,7 @@ export class Callable<F> implements AsyncDisposable {
       throw new InvalidArgumentError(`Expected ${this.feeds.length} feed tensors, but got ${values.length}`);
     }
     const protos = await this.host.run(
-      values.map((value, i) => valueToProto(feedValue(this.feeds[i]!, value))),
+      values.map((value, i) => valueToProto(feedValue(this.graph, this.feeds[i]!, value))),
       signal,
     );
     const fetched: TensorValue[] = protos.map(valueFromProto);

@@ -2,6 +2,7 @@
 // and how the values go back to where they were asked for.
 import { InvalidArgumentError } from "../errors/index.js";
 import { fitsPartialShape, type Shape } from "../tensor/shape.js";
+import type { Graph } from "./graph.js";
 import { isReadable, type Readable } from "./inputs.js";
 import { Operation, Output } from "./output.js";
 import { type Feedable, type TensorValue, toTensorValue } from "./values.js";
@@ -18,6 +19,15 @@ export type Fetched<F> = F extends Output | Readable | string
 
 /** A tensor to feed: itself, or its name. */
 export type FeedKey = Output | string;
+
+/** Tensors and what they get: in pairs, or by name in an object. */
+export type Feeds =
+  | ReadonlyMap<FeedKey, Feedable>
+  | readonly (readonly [FeedKey, Feedable])[]
+  | Readonly<Record<string, Feedable>>;
+
+export const feedPairs = (feeds: Feeds): (readonly [FeedKey, Feedable])[] =>
+  Symbol.iterator in feeds ? [...(feeds as Iterable<readonly [FeedKey, Feedable]>)] : Object.entries(feeds);
 
 export interface FetchPlan {
   readonly tensors: readonly string[];
@@ -50,6 +60,9 @@ export function planFetches(fetches: Fetch): FetchPlan {
       const parts = (fetch as readonly Fetch[]).map(visit);
       return (values) => parts.map((part) => part(values));
     }
+    if (fetch === null || typeof fetch !== "object") {
+      throw new InvalidArgumentError(`Argument \`fetch\` = ${fetch} has invalid type "${typeof fetch}".`);
+    }
     const parts = Object.entries(fetch).map(([key, inner]) => [key, visit(inner as Fetch)] as const);
     return (values) => Object.fromEntries(parts.map(([key, part]) => [key, part(values)]));
   };
@@ -61,14 +74,22 @@ export function planFetches(fetches: Fetch): FetchPlan {
  * A fed value in the dtype that the tensor has.
  * @throws InvalidArgumentError with the text of Python's ValueError for a shape that the tensor can't have
  */
-export function feedValue(key: FeedKey, value: Feedable): TensorValue {
-  if (!(key instanceof Output)) return toTensorValue(value);
+export function feedValue(graph: Graph, given: FeedKey, value: Feedable): TensorValue {
+  const key = given instanceof Output ? given : named(graph, given);
+  if (key === null) return toTensorValue(value);
   const fed = toTensorValue(value, key.dtype);
   const { shape } = key;
   if (fitsPartialShape(fed.shape, shape)) return fed;
   throw new InvalidArgumentError(
     `Cannot feed value of shape ${pythonShape(fed.shape)} for Tensor ${key.name}, which has shape ${pythonShape(shape!)}`,
   );
+}
+
+/** `null` for a name that the graph doesn't know: the master says so. */
+function named(graph: Graph, name: string): Output | null {
+  const [, op, index] = /^(.+):(\d+)$/.exec(nameOf(name)) ?? [];
+  const node = op === undefined ? undefined : graph.runtime.find(op);
+  return node !== undefined && Number(index) < node.outputTypes.length ? new Output(graph, node, Number(index)) : null;
 }
 
 /** A shape as Python writes a tuple. */

@@ -7,11 +7,18 @@ import type { DeviceInfo, MasterClient, StepAnswer } from "../master/client.js";
 import { type ConfigProto, type RunMetadata, RunOptions } from "../wire/core.js";
 import { Callable } from "./callable.js";
 import { cancellable, waitFor } from "./cancel.js";
-import { type FeedKey, type Fetch, type Fetched, feedValue, nameOf, planFetches } from "./fetches.js";
+import {
+  type FeedKey,
+  type Feeds,
+  type Fetch,
+  type Fetched,
+  feedPairs,
+  feedValue,
+  nameOf,
+  planFetches,
+} from "./fetches.js";
 import { Graph } from "./graph.js";
-import { type Feedable, valueFromProto, valueToProto } from "./values.js";
-
-export type Feeds = ReadonlyMap<FeedKey, Feedable> | readonly (readonly [FeedKey, Feedable])[];
+import { valueFromProto, valueToProto } from "./values.js";
 
 export interface CallSettings {
   /** Ends the call with CancelledError, or DeadlineExceededError for one of `AbortSignal.timeout`. */
@@ -81,7 +88,7 @@ export class Session implements AsyncDisposable {
     const names = { feeds: feedList.map(nameOf), fetches: plan.tensors, targets: plan.targets };
     return this.#call(settings, async ({ master, handle }, cancellation) => {
       const callable = await master.makeCallable(handle, names, runOptions(settings), cancellation);
-      return new Callable<F>(feedList, plan, {
+      return new Callable<F>(this.graph, feedList, plan, {
         run: (feeds, signal) =>
           this.#call({ ...settings, signal }, async (_, open) =>
             answered(await master.runCallable(handle, callable, feeds, open), settings),
@@ -155,7 +162,7 @@ export class Session implements AsyncDisposable {
 
   async #step(fetches: Fetch, feeds: Feeds, partialRunHandle: string, settings: RunSettings): Promise<unknown> {
     const { tensors, targets, build } = planFetches(fetches);
-    const fed = new Map(Array.from(feeds, ([key, value]) => [nameOf(key), feedValue(key, value)]));
+    const fed = new Map(feedPairs(feeds).map(([key, value]) => [nameOf(key), feedValue(this.graph, key, value)]));
     // What is fed is known: the master is asked for the rest.
     const asked = fed.size === 0 ? tensors : tensors.filter((name) => !fed.has(name));
     const question = {

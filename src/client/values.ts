@@ -83,7 +83,7 @@ export function toTensorValue(value: Feedable, dtype?: DataType): TensorValue {
     const own = dtype !== undefined && dtypeSize(dtype) === array.BYTES_PER_ELEMENT ? dtype : dtypeOfArray(array);
     return convert({ dtype: own, shape: [array.length], data: array }, dtype);
   }
-  if (typeof value === "object" && !Array.isArray(value) && isTensorValue(value)) {
+  if (typeof value === "object" && value !== null && !Array.isArray(value) && isTensorValue(value)) {
     return convert(value as TensorValue, dtype);
   }
   const shape: number[] = [];
@@ -120,8 +120,18 @@ function convert(value: TensorValue, dtype: DataType | undefined): TensorValue {
   return { dtype, shape: value.shape, data: fill(dtype, [...(value.data as Iterable<number | bigint>)]) };
 }
 
+function isScalar(value: unknown): boolean {
+  const type = typeof value;
+  if (type === "number" || type === "bigint" || type === "boolean" || type === "string") return true;
+  return value instanceof Uint8Array;
+}
+
 function flatten(value: Nested, shape: Shape, depth: number, into: Scalar[]): void {
   if (!Array.isArray(value)) {
+    if (!isScalar(value)) {
+      const text = `Attempt to convert a value (${value}) with an unsupported type (${typeof value}) to a Tensor.`;
+      throw new InvalidArgumentError(text);
+    }
     if (depth !== shape.length) throw new InvalidArgumentError("Nested arrays must all have the same shape");
     into.push(value as Scalar);
     return;

@@ -5,6 +5,7 @@ import type { Node } from "../../graph/graph.js";
 import { baseDtype, DataType, dtypeName } from "../../tensor/dtype.js";
 import { isExit, isLoopSwitch } from "../control-flow/context.js";
 import type { Graph } from "../graph.js";
+import { isReadable } from "../inputs.js";
 import { Operation, type Output } from "../output.js";
 import { isFloating } from "../values.js";
 import type { Variable } from "../variable.js";
@@ -63,7 +64,11 @@ export function gradients(
   options: GradientOptions = {},
 ): (Gradient | null)[] {
   const targets = Array.isArray(ys) ? (ys as readonly Output[]) : [ys as Output];
-  const sources = xs.map((x) => ("handle" in x ? x.handle : x));
+  const sources = xs.map((x) => {
+    if (!isReadable(x)) return x;
+    if (x.handle !== undefined) return x.handle;
+    throw new InvalidArgumentError("A variable in slices is asked for its gradients slice by slice: [...variable]");
+  });
   const [first] = targets;
   if (first === undefined) return xs.map(() => null);
   const { graph } = first;

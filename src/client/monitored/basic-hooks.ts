@@ -3,11 +3,11 @@
 import { InvalidArgumentError } from "../../errors/index.js";
 import { logLine } from "../../platform/node.js";
 import { Summary_Value } from "../../wire/io.js";
-import { type FeedKey, type Fetch, nameOf } from "../fetches.js";
+import { type FeedKey, type Feeds, type Fetch, nameOf } from "../fetches.js";
 import type { FileWriter } from "../file-writer.js";
 import type { Graph } from "../graph.js";
 import type { Output } from "../output.js";
-import type { Feeds, Session } from "../session.js";
+import type { Session } from "../session.js";
 import type { TensorValue } from "../values.js";
 import type { Variable } from "../variable.js";
 import {

@@ -2,9 +2,9 @@
 // due. It must not know which hooks there are.
 import { InvalidArgumentError } from "../../errors/index.js";
 import type { RunMetadata, RunOptions } from "../../wire/core.js";
-import type { Fetch } from "../fetches.js";
+import type { Feeds, Fetch } from "../fetches.js";
 import type { Graph } from "../graph.js";
-import type { Feeds, Session } from "../session.js";
+import type { Session } from "../session.js";
 import { GraphKeys, type Variable } from "../variable.js";
 import type { Coordinator } from "./coordinator.js";
 

@@ -10,10 +10,10 @@ import {
 import type { FileSystem } from "../../io/file-system.js";
 import { logLine } from "../../platform/node.js";
 import type { ConfigProto, RunMetadata, RunOptions } from "../../wire/core.js";
-import { type FeedKey, type Fetch, type Fetched, nameOf } from "../fetches.js";
+import { type FeedKey, type Feeds, type Fetch, type Fetched, feedPairs, nameOf } from "../fetches.js";
 import { FileWriter } from "../file-writer.js";
 import type { Graph } from "../graph.js";
-import { type CallSettings, type Feeds, type RunSettings, Session, type SessionHost } from "../session.js";
+import { type CallSettings, type RunSettings, Session, type SessionHost } from "../session.js";
 import { StepCounterHook } from "./basic-hooks.js";
 import { CheckpointSaverHook } from "./checkpoint-saver-hook.js";
 import { Coordinator, startQueueRunners } from "./coordinator.js";
@@ -298,15 +298,15 @@ function allHooks(
 
 /** @throws InvalidArgumentError when a tensor is fed twice */
 function mergedFeeds(feeds: Feeds, asked: readonly SessionRunArgs[]): Feeds {
-  const own = asked.flatMap((args) => [...(args.feeds ?? [])]);
+  const own = asked.flatMap((args) => feedPairs(args.feeds ?? []));
   if (own.length === 0) return feeds;
   const named = (pairs: Iterable<readonly [FeedKey, unknown]>) => Array.from(pairs, ([key]) => nameOf(key));
   const byHooks = named(own);
   const twice = byHooks.filter((name, i) => byHooks.indexOf(name) !== i);
   if (twice.length > 0) throw conflict("Same tensor is fed by two hooks.", twice);
-  const byUser = named(feeds).filter((name) => byHooks.includes(name));
+  const byUser = named(feedPairs(feeds)).filter((name) => byHooks.includes(name));
   if (byUser.length > 0) throw conflict("Same tensor is fed by a SessionRunHook and user.", byUser);
-  return [...feeds, ...own];
+  return [...feedPairs(feeds), ...own];
 }
 
 const conflict = (text: string, names: readonly string[]): Error =>

@@ -3,10 +3,11 @@
 import { DeadlineExceededError, FailedPreconditionError } from "../../errors/index.js";
 import type { FileSystem } from "../../io/file-system.js";
 import { getCheckpointState } from "../checkpoint-state.js";
+import type { Feeds } from "../fetches.js";
 import type { Graph } from "../graph.js";
 import type { Operation, Output } from "../output.js";
 import { Saver } from "../saver.js";
-import type { CallSettings, Feeds, Session } from "../session.js";
+import type { CallSettings, Session } from "../session.js";
 import { mergeAll } from "../summary.js";
 import { reportUninitializedVariables } from "../uninitialized.js";
 import { GraphKeys, globalVariables, globalVariablesInitializer, localVariablesInitializer } from "../variable.js";

@@ -14,6 +14,7 @@ import {
   Graph,
   globalVariables,
   globalVariablesInitializer,
+  gradients,
   InvalidArgumentError,
   initializers,
   MomentumOptimizer,
@@ -284,6 +285,8 @@ test("what can't be cut is refused in TensorFlow's words", () => {
     assert.throws(build, (error: Error) => error instanceof InvalidArgumentError && error.message === text);
   fails(() => new Saver(graph, [slice, whole]), "Mixing slices and non-slices with the same name: v");
   fails(() => new Saver(graph, [other, other]), "At least two variables have the same name: other");
+  const bySlices = "A variable in slices is asked for its gradients slice by slice: [...variable]";
+  fails(() => gradients(slice.value, [slice as never]), bySlices);
   fails(() => embeddingLookup([], [1]), "Length of params is currently 0. Need at least one param.");
   fails(() => variableAxisSizePartitioner(100, { maxShards: 0 }), "max_shards must be positive.");
 });

@@ -4,6 +4,7 @@ import {
   CancelledError,
   DataType,
   FailedPreconditionError,
+  Graph,
   globalVariablesInitializer,
   InvalidArgumentError,
   MomentumOptimizer,
@@ -44,6 +45,38 @@ scoped("nested fetches come back in their shape; the graph grows between runs", 
   assert.equal([...(found.b[0].data as Float32Array)], [2, 4]);
   assert.is(found.b[1], undefined);
 });
+
+scoped(
+  "feeds by name take the dtype of what they name; what is no value is refused where it is given",
+  async (keep) => {
+    const graph = new Graph();
+    const session = keep(new Session({ graph }));
+    const count = graph.placeholder(DataType.INT64, [], "count");
+    const next = graph.ops.add(count, 1);
+    for (const feeds of [{ count: 5 }, { "count:0": 5n }, [["count", 5]] as const, new Map([[count, 5]])]) {
+      assert.equal([...(await session.run(next, feeds)).data], [6n]);
+    }
+    const call = await session.makeCallable(next, ["count"]);
+    assert.equal([...(await call.run(7)).data], [8n]);
+    await call.close();
+    const refuses = (act: () => Promise<unknown>, text: string) =>
+      act().then(notReached, (error: Error) => {
+        assert.instance(error, InvalidArgumentError);
+        assert.is(error.message, text);
+      });
+    const value = (given: unknown) => () => session.run(next, { count: given as number });
+    const text = "Attempt to convert a value (undefined) with an unsupported type (undefined) to a Tensor.";
+    await refuses(value(undefined), text);
+    await refuses(value([undefined]), text);
+    await refuses(
+      value(null),
+      text.replace("(undefined) with an unsupported type (undefined)", "(null) with an unsupported type (object)"),
+    );
+    const shape = "Cannot feed value of shape (1,) for Tensor count:0, which has shape ()";
+    await refuses(value([1]), shape);
+    await refuses(() => session.run(null as never), 'Argument `fetch` = null has invalid type "object".');
+  },
+);
 
 scoped("errors have TensorFlow's class and name the node", async (keep) => {
   const session = keep(new Session());

@@ -168,6 +168,20 @@ test("variables are read, assigned and changed by rows; collections tell them ap
   await session.close();
 });
 
+test("plain numbers are floats where they are trainable, what TensorFlow makes of them elsewhere", () => {
+  const graph = new Graph();
+  const dtypes = [
+    new Variable(graph, 0),
+    new Variable(graph, [[1, 2]]),
+    new Variable(graph, 0, { trainable: false }),
+    new Variable(graph, 0n),
+    new Variable(graph, new Int32Array(2)),
+    new Variable(graph, 0, { dtype: DataType.DOUBLE }),
+  ].map(({ dtype }) => dtype);
+  const { FLOAT, INT32, INT64, DOUBLE } = DataType;
+  assert.equal(dtypes, [FLOAT, FLOAT, INT32, INT64, INT32, DOUBLE]);
+});
+
 test("gradients may be changed on their way; a loss without variables is refused", async () => {
   const session = new Session();
   const { graph } = session;
