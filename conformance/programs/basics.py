@@ -182,6 +182,12 @@ def cost_graphs(target, record):
         record("outputs", {node.name: [(out.size, out.dtype, [dim.size for dim in out.shape.dim], out.shape.unknown_rank) for out in node.output_info] for node in nodes})
         record("memory", {node.name: [node.persistent_memory_size, node.temporary_memory_size] for node in nodes})
         record("costs", all(node.compute_cost > 0 for node in nodes if node.name in ("y", "total", "halves", "text")))
+        v1.disable_control_flow_v2()
+        turned = v1.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, tf.concat([a, a], 0)), [0, y], name="loop", shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, 2])])
+        chosen = v1.cond(total > 0.0, lambda: y + 1.0, lambda: y * 2.0, name="chosen")
+        nodes = metadata_of(sess, [turned, chosen], 2).cost_graph.node
+        # TensorFlow merges equal Switches.
+        record("control flow", {node.name: [(out.dtype, [dim.size for dim in out.shape.dim], out.shape.unknown_rank) for out in node.output_info] for node in nodes if node.name != "chosen/mul/Switch"})
 
 
 def _switched(**options):

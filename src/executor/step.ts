@@ -18,6 +18,7 @@ import { Flow } from "./flow.js";
 import { type Entry, Frame, type Iteration } from "./frames.js";
 import type { FunctionRuntime } from "./functions.js";
 import * as layout from "./layout.js";
+import { passedOn } from "./passed-on.js";
 
 // V8 knows the value of a module's own constant, but loads and checks an imported one at each use.
 const { ALLOWS_UNINITIALIZED, FLAGS, GIVES_INDEX, INPUTS, KIND, Kind, OUTPUT_TYPE, READS_REFS, ROW, SLOT } = layout;
@@ -41,7 +42,7 @@ export interface StepServices {
   readonly trace: NodeTrace | null;
 }
 
-/** @param outputs what a kernel made; `null` for nodes that the executor runs itself */
+/** @param outputs what a kernel made, or what a node of control flow handed on; `null` for what has none */
 export type NodeTrace = (
   executable: Executable,
   node: number,
@@ -165,10 +166,16 @@ export class Step extends Flow {
   }
 
   #traceControl(node: number, iteration: Iteration, trace: NodeTrace): void {
-    const startedAt = this.services.now();
+    const { executable, services } = this;
+    const startedAt = services.now();
+    const handed = passedOn(executable, node, iteration);
+    handed?.entry.retain();
     this.#runControl(node, iteration, false);
     const kind = this.rows[node * ROW + KIND]!;
-    if (kind !== Kind.SEND && kind !== Kind.RECV) trace(this.executable, node, startedAt, this.services.now(), null);
+    const outputs =
+      handed === null ? null : executable.outputTypes[node]!.map((_, i) => (i === handed.slot ? handed.entry : null));
+    if (kind !== Kind.SEND && kind !== Kind.RECV) trace(executable, node, startedAt, services.now(), outputs);
+    handed?.entry.release();
   }
 
   #refuse(call: Call, error: unknown): void {
