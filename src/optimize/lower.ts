@@ -9,6 +9,7 @@ import type { Graph, Node, Output } from "../graph/graph.js";
 import { baseDtype, DataType } from "../tensor/dtype.js";
 import type { AttrValue, NameAttrList } from "../wire/core.js";
 import { type Inlined, inlineBody } from "./inline.js";
+import { LoopDepth } from "./loop-depth.js";
 
 type Chain = readonly string[];
 
@@ -59,6 +60,7 @@ class Lowering {
   readonly #results = new Map<Node, readonly Output[]>();
   /** What the nodes of a branch or of a loop's body wait for when nothing else tells them whether they may run. */
   readonly #pivots = new Map<Node, readonly Node[]>();
+  readonly #loopDepth: LoopDepth;
   readonly #mostNodes: number;
   /** Nodes that TensorFlow puts around the bodies of branches and loops, once all of a level are lowered. */
   #unmade = 0;
@@ -68,6 +70,7 @@ class Lowering {
     readonly deviceWithin: DeviceWithin,
     readonly outer: Chain,
   ) {
+    this.#loopDepth = new LoopDepth(graph);
     this.#mostNodes = graph.nodes.length + (outer.length === 0 ? MOST_NODES : MOST_NODES_OF_BODY);
   }
 
@@ -187,8 +190,19 @@ class Lowering {
             identity.controlInputs.push(...controlInputs);
             return { node: identity, index: 0 };
           });
-    const inlined = this.#inline(node, body, node.name, args, new Set(), controlInputs, body.name);
+    const inlined = this.#inline(node, body, node.name, args, new Set(), this.#callPivot(node, body, args), body.name);
     this.#becomeIdentity(node, inlined.rets, [...controlInputs, ...inlined.controls]);
+  }
+
+  /** What a function's constants wait for: what the call does, or else, in a loop, a value of the same turn. */
+  #callPivot(node: Node, { graph, args: own }: FunctionBody, [first]: readonly Output[]): readonly Node[] {
+    const { controlInputs } = node;
+    if (controlInputs.length > 0 || this.#pivots.has(node) || first === undefined) return controlInputs;
+    const makes = graph.nodes.some(
+      (made) => made.inputs.length + made.controlInputs.length === 0 && !own.includes(made),
+    );
+    if (!makes || this.#loopDepth.of(node) === 0) return controlInputs;
+    return [this.#add(node, "pivot", "Identity", { T: typeOf(first) }, [first])];
   }
 
   #branches(node: Node): void {

@@ -5,6 +5,7 @@ import {
   funcValue,
   intValue,
   shapeValue,
+  stringValue,
   tensorValue,
   typesValue,
   typeValue,
@@ -75,6 +76,40 @@ test("what comes out of a function is named in errors as it is there, by the inn
   assert.is(graph.find("x")!.debugInfo, undefined);
   const bytes = NodeDef.encode(exportNode(graph.find("c/inner/exp")!));
   assert.equal(NodeDef.decode(bytes).experimentalDebugInfo, origin, "other tasks hear of it");
+});
+
+test("what a function makes of nothing waits, in a loop of the graph's own, for a value of the same turn", () => {
+  const one = { dtype: FLOAT, value: tensorValue({ ...TensorProto.create(), dtype: DataType.FLOAT }) };
+  const made = functionDef(
+    "made",
+    [nodeDef("one", "Const", [], one), nodeDef("sum", "Add", ["x", "one:output:0"], { T: FLOAT })],
+    { r: "sum:z:0" },
+  );
+  const loop = { T: FLOAT, frame_name: stringValue("f"), parallel_iterations: intValue(1) };
+  const merge = { T: FLOAT, N: intValue(2) };
+  const graph = lowered(
+    [made],
+    [
+      x,
+      nodeDef("enter", "Enter", ["x"], loop),
+      nodeDef("merge", "Merge", ["enter", "next"], merge),
+      nodeDef("p", "Placeholder", [], { dtype: typeValue(DataType.BOOL) }),
+      nodeDef("enterP", "Enter", ["p"], { ...loop, T: typeValue(DataType.BOOL), is_constant: boolValue(true) }),
+      nodeDef("cond", "LoopCond", ["enterP"]),
+      nodeDef("switch", "Switch", ["merge", "cond"], { T: FLOAT }),
+      callDef("inside", "made", "switch:1"),
+      nodeDef("next", "NextIteration", ["inside"], { T: FLOAT }),
+      nodeDef("exit", "Exit", ["switch"], { T: FLOAT }),
+      callDef("after", "made", "exit"),
+    ],
+  );
+  const waits = (name: string) => graph.find(name)!.controlInputs.map((control) => control.name);
+  assert.equal(waits("inside/one"), ["inside/pivot"]);
+  assert.equal(
+    graph.find("inside/pivot")!.inputs.map(({ node, index }) => `${node.name}:${index}`),
+    ["switch:1"],
+  );
+  assert.equal(waits("after/one"), []);
 });
 
 test("what a function makes of nothing waits for the branch that calls it", () => {

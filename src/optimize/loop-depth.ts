@@ -1,0 +1,36 @@
+// How many loops of the graph's own a node stands in, as far as its inputs tell: a function that is inlined there must
+// keep its constants from running outside. All inputs of a node come from one frame, so that one of them is enough.
+import type { Graph, Node } from "../graph/graph.js";
+
+const ENTERS = new Set(["Enter", "RefEnter"]);
+const EXITS = new Set(["Exit", "RefExit"]);
+
+export class LoopDepth {
+  readonly #known = new Map<Node, number>();
+  readonly #loops: boolean;
+
+  constructor({ nodes }: Graph) {
+    this.#loops = nodes.some(({ op }) => ENTERS.has(op.name));
+  }
+
+  of(node: Node): number {
+    if (!this.#loops) return 0;
+    // The first input of a loop's Merge is its Enter: this way leads out of every loop. A broken graph's may not.
+    const way: Node[] = [];
+    const met = new Set<Node>();
+    let at: Node | undefined = node;
+    while (at !== undefined && !this.#known.has(at) && !met.has(at)) {
+      way.push(at);
+      met.add(at);
+      at = at.inputs[0]?.node ?? at.controlInputs[0];
+    }
+    let depth = at === undefined ? 0 : (this.#known.get(at) ?? 0);
+    for (const next of way.reverse()) {
+      if (ENTERS.has(next.op.name)) depth++;
+      // An Exit stands where its value goes.
+      if (EXITS.has(next.op.name)) depth--;
+      this.#known.set(next, depth);
+    }
+    return depth;
+  }
+}
