@@ -7,6 +7,7 @@ import { numElements, type Shape, shapeString } from "../tensor/shape.js";
 import { retainValue, Tensor, type Value } from "../tensor/tensor.js";
 import { type Combine, type Scatter, type Slices, scatterOf } from "./scatter-rows.js";
 import { unravel } from "./slicing.js";
+import { COMPLEX } from "./support/complex.js";
 import { readInts } from "./support/index-tensor.js";
 import { NARROW_FLOATS } from "./support/narrow-floats.js";
 import { allocateValues, copyBytes, emitRows } from "./support/rows.js";
@@ -97,7 +98,7 @@ export function scatterSlices(heap: Heap, indices: Tensor, shape: Shape): Slices
   );
 }
 
-const scatterNd = kernel("ScatterNd", "CPU", { T: [...NUMBERS, "bool", "string"] }, (node) => {
+const scatterNd = kernel("ScatterNd", "CPU", { T: [...NUMBERS, ...COMPLEX, "bool", "string"] }, (node) => {
   const add = scatterOf(node, node.type("T"));
   return (step) => scatterIntoZeros(step, add);
 });
@@ -169,48 +170,53 @@ export function scatterValues(
 }
 
 const tensorScatter = (op: string, how: Combine): Kernel =>
-  kernel(op, "CPU", how === "update" ? {} : { T: NUMBERS }, (node) => {
-    const update = scatterOf(node, node.type("T"));
-    return (step) => {
-      const tensor = step.input(0);
-      const indices = step.input(1);
-      const updates = step.input(2);
-      const { shape } = tensor;
-      if (shape.length < 1)
-        throw new InvalidArgumentError(`Output must be at least 1-D, got shape: ${shapeString(shape)}`);
-      if (indices.shape.length < 1)
-        throw new InvalidArgumentError(
-          `Indices shape must have rank at least one. Found:${shapeString(indices.shape)}`,
-        );
-      const depth = indices.shape.at(-1)!;
-      const batch = indices.shape.length - 1;
-      if (depth > shape.length)
-        throw new InvalidArgumentError(
-          `Inner dimension of indices cannot be greater than rank of the tensor: ${depth} > ${shape.length}`,
-        );
-      if (!startsWith(updates.shape, indices.shape.slice(0, -1)))
-        throw new InvalidArgumentError(
-          `The outer ${batch} dimensions of indices.shape=${shapeString(indices.shape)} must match the outer ${batch} dimensions of updates.shape=${shapeString(updates.shape)}`,
-        );
-      const rest = shape.slice(depth);
-      if (updates.shape.length - batch !== rest.length || rest.some((size, i) => size !== updates.shape[batch + i]))
-        throw new InvalidArgumentError(
-          `The inner ${rest.length} dimensions of output.shape=${shapeString(shape)} must match the inner ${updates.shape.length - batch} dimensions of updates.shape=${shapeString(updates.shape)}`,
-        );
-      const slices = scatterSlices(step.heap, indices, shape);
-      if (tensor.values !== null) {
-        step.setOutput(0, scatterValues(updates, slices, shape, [...tensor.values]));
+  kernel(
+    op,
+    "CPU",
+    how === "update" ? {} : { T: how === "add" || how === "sub" ? [...NUMBERS, ...COMPLEX] : NUMBERS },
+    (node) => {
+      const update = scatterOf(node, node.type("T"));
+      return (step) => {
+        const tensor = step.input(0);
+        const indices = step.input(1);
+        const updates = step.input(2);
+        const { shape } = tensor;
+        if (shape.length < 1)
+          throw new InvalidArgumentError(`Output must be at least 1-D, got shape: ${shapeString(shape)}`);
+        if (indices.shape.length < 1)
+          throw new InvalidArgumentError(
+            `Indices shape must have rank at least one. Found:${shapeString(indices.shape)}`,
+          );
+        const depth = indices.shape.at(-1)!;
+        const batch = indices.shape.length - 1;
+        if (depth > shape.length)
+          throw new InvalidArgumentError(
+            `Inner dimension of indices cannot be greater than rank of the tensor: ${depth} > ${shape.length}`,
+          );
+        if (!startsWith(updates.shape, indices.shape.slice(0, -1)))
+          throw new InvalidArgumentError(
+            `The outer ${batch} dimensions of indices.shape=${shapeString(indices.shape)} must match the outer ${batch} dimensions of updates.shape=${shapeString(updates.shape)}`,
+          );
+        const rest = shape.slice(depth);
+        if (updates.shape.length - batch !== rest.length || rest.some((size, i) => size !== updates.shape[batch + i]))
+          throw new InvalidArgumentError(
+            `The inner ${rest.length} dimensions of output.shape=${shapeString(shape)} must match the inner ${updates.shape.length - batch} dimensions of updates.shape=${shapeString(updates.shape)}`,
+          );
+        const slices = scatterSlices(step.heap, indices, shape);
+        if (tensor.values !== null) {
+          step.setOutput(0, scatterValues(updates, slices, shape, [...tensor.values]));
+          return DONE;
+        }
+        let y = step.forward(0, 0, shape);
+        if (y === null) {
+          y = step.allocateOutput(0, shape);
+          step.heap.u8.copyWithin(y.ptr, tensor.ptr, tensor.ptr + tensor.bytes);
+        }
+        update(step, y, updates, slices, how);
         return DONE;
-      }
-      let y = step.forward(0, 0, shape);
-      if (y === null) {
-        y = step.allocateOutput(0, shape);
-        step.heap.u8.copyWithin(y.ptr, tensor.ptr, tensor.ptr + tensor.bytes);
-      }
-      update(step, y, updates, slices, how);
-      return DONE;
-    };
-  });
+      };
+    },
+  );
 
 const scatterNdNonAliasing = kernel("ScatterNdNonAliasingAdd", "CPU", {}, tensorScatter("", "add").prepare);
 

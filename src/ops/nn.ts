@@ -8,6 +8,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import { type WasmFunction, wasmFunction, wasmOf } from "./cpu.js";
 import { binaryCodes, reduceCodes } from "./opcodes.js";
 import { broadcastShape } from "./support/broadcast.js";
+import { COMPLEX, partCount, partType } from "./support/complex.js";
 import { readInts } from "./support/index-tensor.js";
 import { withTemporaries } from "./support/temporaries.js";
 
@@ -15,10 +16,12 @@ const FLOATS = ["float", "double"];
 const NUMBERS = [...FLOATS, "int32", "int64"];
 
 const biasAdd = (op: string): Kernel =>
-  kernel(op, "CPU", { T: NUMBERS }, (node) => {
-    const add = wasmFunction(node, "binary", node.inputTypes[0]!);
+  kernel(op, "CPU", { T: [...NUMBERS, ...COMPLEX] }, (node) => {
+    const dtype = node.inputTypes[0]!;
+    const add = wasmFunction(node, "binary", partType(dtype));
+    const parts = partCount(dtype);
     const channelsFirst = node.has("data_format") && node.string("data_format") === "NCHW";
-    const elementSize = dtypeSize(node.inputTypes[0]!);
+    const elementSize = dtypeSize(dtype);
     return (step) => {
       const x = step.input(0);
       const bias = step.input(1);
@@ -34,19 +37,29 @@ const biasAdd = (op: string): Kernel =>
       const y = step.forwardOrAllocate(0, 0, x.shape);
       if (y.size === 0) return DONE;
       if (!channelsFirst) {
-        add(binaryCodes.Add!, x.ptr, bias.ptr, y.ptr, y.size / channels, channels, channels, 0, 1, 1);
+        const width = channels * parts;
+        add(binaryCodes.Add!, x.ptr, bias.ptr, y.ptr, y.size / channels, width, width, 0, 1, 1);
         return DONE;
       }
       const image = y.size / x.shape[0]!;
       const plane = image / channels;
-      for (let at = 0; at < y.bytes; at += image * elementSize)
-        add(binaryCodes.Add!, x.ptr + at, bias.ptr, y.ptr + at, channels, plane, plane, 1, 1, 0);
+      if (parts === 1) {
+        for (let at = 0; at < y.bytes; at += image * elementSize)
+          add(binaryCodes.Add!, x.ptr + at, bias.ptr, y.ptr + at, channels, plane, plane, 1, 1, 0);
+        return DONE;
+      }
+      for (let p = 0; p < y.size / plane; p++) {
+        const at = p * plane * elementSize;
+        add(binaryCodes.Add!, x.ptr + at, bias.ptr + (p % channels) * elementSize, y.ptr + at, plane, 2, 2, 0, 1, 1);
+      }
       return DONE;
     };
   });
 
-const biasAddGrad = kernel("BiasAddGrad", "CPU", { T: NUMBERS }, (node) => {
-  const reduce = wasmFunction(node, "reduce", node.inputTypes[0]!);
+const biasAddGrad = kernel("BiasAddGrad", "CPU", { T: [...NUMBERS, ...COMPLEX] }, (node) => {
+  const dtype = node.inputTypes[0]!;
+  const reduce = wasmFunction(node, "reduce", partType(dtype));
+  const parts = partCount(dtype);
   const channelsFirst = node.string("data_format") === "NCHW";
   return (step) => {
     const x = step.input(0);
@@ -55,14 +68,14 @@ const biasAddGrad = kernel("BiasAddGrad", "CPU", { T: NUMBERS }, (node) => {
     const y = step.allocateOutput(0, [channels]);
     if (channels === 0) return DONE;
     if (!channelsFirst || x.size === 0) {
-      reduce(reduceCodes.Sum!, x.ptr, y.ptr, 1, x.size / channels, channels);
+      reduce(reduceCodes.Sum!, x.ptr, y.ptr, 1, x.size / channels, channels * parts);
       return DONE;
     }
     // Planes first, one number each; then the images' numbers of every channel.
     const batch = x.shape[0]!;
     const sums = step.allocate(x.dtype, [batch, channels]);
-    reduce(reduceCodes.Sum!, x.ptr, sums.ptr, sums.size, x.size / sums.size, 1);
-    reduce(reduceCodes.Sum!, sums.ptr, y.ptr, 1, batch, channels);
+    reduce(reduceCodes.Sum!, x.ptr, sums.ptr, sums.size, x.size / sums.size, parts);
+    reduce(reduceCodes.Sum!, sums.ptr, y.ptr, 1, batch, channels * parts);
     sums.release();
     return DONE;
   };

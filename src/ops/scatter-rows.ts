@@ -4,6 +4,8 @@ import type { KernelNode, KernelStep } from "../kernel/kernel.js";
 import type { Heap } from "../memory/heap.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { isComplex, partsOf } from "./support/complex.js";
+import { COMPLEX_BINARY, type OfTwo } from "./support/complex-functions.js";
 import { type Elements, elementsOf } from "./support/elements.js";
 import { conversions, isNarrow } from "./support/narrow-floats.js";
 import { copyBytes } from "./support/rows.js";
@@ -63,11 +65,38 @@ function scatterRows(heap: Heap, y: Tensor, updates: Tensor, { rows, width }: Sl
   });
 }
 
+/** How updates meet complex numbers; they have no order, and differ by nothing. */
+const COMPLEX_COMBINE: Readonly<Partial<Record<Combine, OfTwo>>> = {
+  add: COMPLEX_BINARY.Add!,
+  sub: COMPLEX_BINARY.Sub!,
+  mul: COMPLEX_BINARY.Mul!,
+  div: COMPLEX_BINARY.RealDiv!,
+};
+
+function scatterComplex(heap: Heap, y: Tensor, updates: Tensor, { rows, width }: Slices, how: Combine): void {
+  const combine = COMPLEX_COMBINE[how]!;
+  const stride = updates.size === 1 && rows.length * width > 1 ? 0 : 2;
+  const { view, base } = partsOf(heap, y);
+  const from = partsOf(heap, updates).base;
+  for (let i = 0; i < rows.length && updates.size > 0; i++)
+    for (let k = 0; k < width; k++) {
+      const at = base + 2 * (rows[i]! * width + k);
+      const by = from + stride * (i * width + k);
+      const [re, im] = combine(view[at]!, view[at + 1]!, view[by]!, view[by + 1]!);
+      view[at] = re;
+      view[at + 1] = im;
+    }
+}
+
 export type Scatter = (step: KernelStep, y: Tensor, updates: Tensor, slices: Slices, how: Combine) => void;
 
 /** Updates rows of the dtype; those of narrow floats in float, and rounded after each, as a row may be named twice. */
 export function scatterOf(node: KernelNode, dtype: DataType): Scatter {
   const plain: Scatter = (step, y, updates, slices, how) => scatterRows(step.heap, y, updates, slices, how);
+  if (isComplex(dtype)) {
+    return (step, y, updates, slices, how) =>
+      how === "update" ? plain(step, y, updates, slices, how) : scatterComplex(step.heap, y, updates, slices, how);
+  }
   if (!isNarrow(dtype)) return plain;
   const { widen, narrow } = conversions(node, dtype);
   return (step, y, updates, slices, how) => {

@@ -4,21 +4,26 @@
 import { FailedPreconditionError, InvalidArgumentError, OutOfRangeError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { Variable } from "../resources/variable.js";
-import { DataType, dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { retainValue, Tensor } from "../tensor/tensor.js";
 import { wasmOf } from "./cpu.js";
 import { gatherNd, scatterSlices, scatterValues } from "./indexing.js";
 import { type Combine, scatterOf } from "./scatter-rows.js";
 import { gather, masksOf, stridedView, unravel } from "./slicing.js";
+import { COMPLEX } from "./support/complex.js";
 import { readInt, readInts, writeInts } from "./support/index-tensor.js";
-import { isNarrow, NARROW_FLOATS } from "./support/narrow-floats.js";
+import { NARROW_FLOATS } from "./support/narrow-floats.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 import { readVariable, writableValue } from "./variables.js";
 
 const INTS = ["int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
 const NUMBERS = ["float", "double", ...NARROW_FLOATS, ...INTS];
-const EVERY = [...NUMBERS, "bool", "string", "complex64", "complex128"];
+const EVERY = [...NUMBERS, ...COMPLEX, "bool", "string"];
+
+/** What has an order is needed for the least and the greatest alone. */
+const typesOf = (how: Combine): readonly string[] =>
+  how === "update" ? EVERY : how === "min" || how === "max" ? NUMBERS : [...NUMBERS, ...COMPLEX];
 
 /** The value on input 0, ready to be written into, and what becomes of the output. */
 interface Target {
@@ -66,31 +71,35 @@ function refuseRow(indices: Tensor, i: number, row: number, limit: number): neve
 }
 
 const scatter = (name: string, how: Combine, resource: boolean): Kernel => {
-  const types = how === "update" ? EVERY : NUMBERS;
-  return kernel(`${resource ? "Resource" : ""}Scatter${name}`, "CPU", { [resource ? "dtype" : "T"]: types }, (node) => {
-    const type = node.type(resource ? "dtype" : "T");
-    const integers = type !== DataType.FLOAT && type !== DataType.DOUBLE && !isNarrow(type);
-    const update = scatterOf(node, type);
-    return (step) => {
-      const [indices, updates] = [step.input(1), step.input(2)];
-      const { value, replace, done } = target(step, resource, updates.dtype);
-      if (value.shape.length < 1)
-        throw new InvalidArgumentError(`params must be at least 1-D, got shape ${shapeString(value.shape)}`);
-      checkUpdates(resource, updates, indices, value.shape);
-      const limit = value.shape[0]!;
-      const named = readInts(step.heap, indices);
-      const wrong = named.findIndex((row) => row < 0 || row >= limit);
-      // The rows before a wrong one are changed all the same.
-      const rows = wrong < 0 ? named : named.slice(0, wrong);
-      if (how === "div" && integers) checkDivisors(step, updates);
-      const slices = { rows, width: numElements(value.shape.slice(1)) };
-      if (value.values !== null) replace(scatterValues(updates, slices, value.shape, [...value.values]));
-      else update(step, value, updates, slices, how);
-      if (wrong >= 0) refuseRow(indices, wrong, named[wrong]!, limit);
-      done();
-      return DONE;
-    };
-  });
+  return kernel(
+    `${resource ? "Resource" : ""}Scatter${name}`,
+    "CPU",
+    { [resource ? "dtype" : "T"]: typesOf(how) },
+    (node) => {
+      const type = node.type(resource ? "dtype" : "T");
+      const integers = INTS.includes(dtypeName(type));
+      const update = scatterOf(node, type);
+      return (step) => {
+        const [indices, updates] = [step.input(1), step.input(2)];
+        const { value, replace, done } = target(step, resource, updates.dtype);
+        if (value.shape.length < 1)
+          throw new InvalidArgumentError(`params must be at least 1-D, got shape ${shapeString(value.shape)}`);
+        checkUpdates(resource, updates, indices, value.shape);
+        const limit = value.shape[0]!;
+        const named = readInts(step.heap, indices);
+        const wrong = named.findIndex((row) => row < 0 || row >= limit);
+        // The rows before a wrong one are changed all the same.
+        const rows = wrong < 0 ? named : named.slice(0, wrong);
+        if (how === "div" && integers) checkDivisors(step, updates);
+        const slices = { rows, width: numElements(value.shape.slice(1)) };
+        if (value.values !== null) replace(scatterValues(updates, slices, value.shape, [...value.values]));
+        else update(step, value, updates, slices, how);
+        if (wrong >= 0) refuseRow(indices, wrong, named[wrong]!, limit);
+        done();
+        return DONE;
+      };
+    },
+  );
 };
 
 function checkDivisors(step: KernelStep, updates: Tensor): void {
@@ -109,7 +118,7 @@ const scatterNd = (name: string, how: Combine, resource: boolean): Kernel =>
   kernel(
     `${resource ? "Resource" : ""}ScatterNd${name}`,
     "CPU",
-    { T: how === "update" ? EVERY : how !== "min" && how !== "max" && resource ? [...NUMBERS, "bool"] : NUMBERS },
+    { T: resource && (how === "add" || how === "sub") ? [...typesOf(how), "bool"] : typesOf(how) },
     (node) => {
       const update = scatterOf(node, node.type("T"));
       return (step) => {

@@ -56,6 +56,18 @@ def cases(family):
         for name in ("SegmentSum", "SegmentMean"):
             family.op(name, [n((5, 3), dtype), np.array([0, 0, 2, 2, 3], i32)], [n((0, 3), dtype), np.array([], i32)], [n((2, 3), dtype), np.array([1, 0], i32)], compare=near(dtype))
         family.op("UnsortedSegmentSum", [n((5, 3), dtype), np.array([0, 3, -1, 2, 3], i64), i32(5)], [n((2, 3), dtype), np.array([0, 7], i64), i32(5)], compare=near(dtype))
+        I = lambda *v: np.array(v, i32)  # noqa: E731
+        family.op("ScatterNd", [I([0], [2], [0]), n((3, 2), dtype), I(4, 2)], [I([[0, 1]], [[2, 0]]), n((2, 1), dtype), I(3, 2)], [I([7]), n((1, 2), dtype), I(3, 2)], compare=near(dtype), label=dtype.__name__)
+        for op in ("TensorScatterAdd", "TensorScatterSub", "TensorScatterUpdate"):
+            family.op(op, [n((4, 2), dtype), I([0], [2], [0]), n((3, 2), dtype)], [n((4, 2), dtype), I([3, 1]), n((1,), dtype)], compare=near(dtype))
+        for data_format, shape in (("NHWC", (2, 3, 4)), ("NHWC", (3, 4)), ("NCHW", (2, 4, 3, 2))):
+            family.op("BiasAdd", [n(shape, dtype), n((4,), dtype)], [n(shape, dtype), n((3,), dtype)], data_format=data_format, compare=near(dtype))
+            family.op("BiasAddGrad", [n(shape, dtype)], data_format=data_format, compare=near(dtype))
+        for resource in (False, True):
+            for name in ("Add", "Sub", "Mul", "Div", "Update"):
+                family.program(f"Scatter{name}, {'resource' if resource else 'ref'} {dtype.__name__}", scatter(n, dtype, resource, name, False), compare=near(dtype, 4))
+            for name in ("Add", "Sub", "Update"):
+                family.program(f"ScatterNd{name}, {'resource' if resource else 'ref'} {dtype.__name__}", scatter(n, dtype, resource, name, True), compare=near(dtype, 4))
         for ta in (False, True):
             for tb in (False, True):
                 runs = [[n((k, m) if ta else (m, k), dtype), n((c, k) if tb else (k, c), dtype)] for m, k, c in ((1, 1, 1), (2, 3, 4), (5, 8, 7), (1, 9, 5), (9, 17, 11), (0, 3, 4), (2, 0, 4), (2, 3, 0))]
@@ -83,6 +95,24 @@ def variable(family, n, dtype, resource):
         put, grow, shrink = v1.assign(v, value), v1.assign_add(v, value), v1.assign_sub(v, value)
         read = raw.ReadVariableOp(resource=v.handle, dtype=dtype) if resource else raw.Identity(input=v)
         return [({}, [v.initializer]), ({}, [read]), ({value: more}, [grow.op]), ({}, [read]), ({value: first}, [shrink.op]), ({}, [read]), ({value: more}, [put.op]), ({value: more}, [grow.op]), ({}, [read]), ({value: apart}, [grow.op])]
+
+    return build
+
+
+def scatter(n, dtype, resource, name, nd):
+    """Rows of a variable that are named twice, and a scalar for all of a row."""
+    first, rows, one = n((4, 2), dtype), n((3, 2), dtype), n((), dtype)
+
+    def build():
+        updates = v1.placeholder(dtype, None, "updates")
+        v = v1.get_variable("v", initializer=first, use_resource=resource)
+        function = getattr(raw, f"{'Resource' if resource else ''}Scatter{'Nd' if nd else ''}{name}")
+        target = v.handle if resource else v._ref()
+        indices = tf.constant([[2], [0], [2]] if nd else [2, 0, 2])
+        out = function(**{"resource" if resource and not nd else "ref": target}, indices=indices, updates=updates)
+        read = raw.ReadVariableOp(resource=v.handle, dtype=dtype) if resource else raw.Identity(input=v)
+        put = out if resource else out.op
+        return [({}, [v.initializer]), ({updates: rows}, [put]), ({}, [read]), *([] if nd else [({updates: one}, [put]), ({}, [read])])]
 
     return build
 
