@@ -1,6 +1,10 @@
 """while_loop and cond in both kinds of control flow, nested, with gradients; tf.function in a v1 session."""
 
+import json
+import os
+import pathlib
 import re
+import subprocess
 
 import numpy as np
 import tensorflow as tf
@@ -215,3 +219,14 @@ def errors_inside(target, record):
     with v1.Session(target) as sess:
         for name, fetch in fetches.items():
             record.raises(name, lambda: sess.run(fetch, {x: 1.0}))
+
+
+@program(deadline=120)
+def typescript_gradients(target, record):
+    """Gradients that the TypeScript client builds of loops, conditions and calls: both servers run them, and alike."""
+    script = pathlib.Path(__file__).resolve().parents[2] / "dist/conformance/gradients.js"
+    done = subprocess.run([os.environ.get("NODE", "node"), str(script), target], capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    for name, values in json.loads(done.stdout).items():
+        for i, value in enumerate(values):
+            record(f"{name} {i}", np.array(value), rel=1e-6 if name == "builder" else 1e-12)
