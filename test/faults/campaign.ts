@@ -33,6 +33,8 @@ const SILENCE_MS = 2_000;
 const STEP_MS = 20_000;
 const RECOVERY_MS = 30_000;
 const QUIET_MS = 20_000;
+/** At once. */
+const MOST_FAULTS = 2;
 /** Accepted by a task that nobody uses: a gRPC and a data connection of each peer, and who asks for the report. */
 const MOST_SOCKETS = 2 * 2 + 1;
 
@@ -107,6 +109,8 @@ export async function oneRun(cluster: ProxiedCluster, seed: number): Promise<Run
   const work = new Work(cluster.target(master), worker);
   await within(work.initialize(), RECOVERY_MS);
   const comesAndGoes = async () => {
+    // A fault may take the answer of CreateSession: then the client asks again, and nobody knows of the first session.
+    judge.lostSessions += MOST_FAULTS;
     while (!stopped) {
       const visitor = new Work(cluster.target(master), worker);
       const done = await judge.step("a new session during the fault", visitor.run("loop", 3));
