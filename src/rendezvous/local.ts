@@ -62,6 +62,11 @@ export class LocalRendezvous implements StepRendezvous {
     if (this.#items.get(key)?.waiting === received) this.#items.delete(key);
   }
 
+  /** Whether a tensor waits here to be asked for. */
+  holds(key: string): boolean {
+    return (this.#items.get(key)?.tensor ?? null) !== null;
+  }
+
   /** Whether nothing waits here and nobody. */
   get empty(): boolean {
     return this.#items.size === 0;

@@ -3,6 +3,20 @@
 
 import { copyBytes } from "../platform/copy.js";
 
+/**
+ * Messages are begun in memory that they share, and what they took is theirs: a buffer for each costs more than writing a
+ * short one. Nested writers and those that fail get or leave a new one.
+ */
+const SHARED_BYTES = 16 * 1024;
+const LEAST_BYTES = 256;
+let shared: Uint8Array<ArrayBuffer> | null = null;
+
+function takeShared(): Uint8Array<ArrayBuffer> {
+  const buf = shared ?? new Uint8Array(SHARED_BYTES);
+  shared = null;
+  return buf;
+}
+
 /** From this size on a byte field is copied at the end, not into the growing buffer. */
 const LARGE = 4096;
 
@@ -11,8 +25,9 @@ const words = new Uint32Array(2);
 const wide = new BigUint64Array(words.buffer);
 
 export class Writer {
-  #buf: Uint8Array<ArrayBuffer> = new Uint8Array(256);
-  #view = new DataView(this.#buf.buffer);
+  #buf: Uint8Array<ArrayBuffer> = takeShared();
+  #isShared = true;
+  #view: DataView | null = null;
   #pos = 0;
   /** Byte fields left out of the buffer, where they belong in it, and how long they are together. */
   readonly #large: Uint8Array[] = [];
@@ -86,28 +101,28 @@ export class Writer {
 
   fixed64(value: bigint): this {
     this.#reserve(8);
-    this.#view.setBigUint64(this.#pos, value, true);
+    this.#fixed.setBigUint64(this.#pos, value, true);
     this.#pos += 8;
     return this;
   }
 
   float(value: number): this {
     this.#reserve(4);
-    this.#view.setFloat32(this.#pos, value, true);
+    this.#fixed.setFloat32(this.#pos, value, true);
     this.#pos += 4;
     return this;
   }
 
   fixed32(value: number): this {
     this.#reserve(4);
-    this.#view.setUint32(this.#pos, value, true);
+    this.#fixed.setUint32(this.#pos, value, true);
     this.#pos += 4;
     return this;
   }
 
   double(value: number): this {
     this.#reserve(8);
-    this.#view.setFloat64(this.#pos, value, true);
+    this.#fixed.setFloat64(this.#pos, value, true);
     this.#pos += 8;
     return this;
   }
@@ -147,7 +162,11 @@ export class Writer {
 
   /** The message. The writer can't be used after it. */
   finish(): Uint8Array<ArrayBuffer> {
-    if (this.#large.length === 0) return this.#buf.subarray(0, this.#pos);
+    if (this.#large.length === 0) {
+      const message = this.#buf.subarray(0, this.#pos);
+      if (this.#isShared) this.#giveBack(this.#pos);
+      return message;
+    }
     const out = new Uint8Array(this.#pos + this.#largeBytes);
     let from = 0;
     let to = 0;
@@ -160,6 +179,7 @@ export class Writer {
       to += this.#large[i]!.length;
     }
     out.set(this.#buf.subarray(from, this.#pos), to);
+    if (this.#isShared) this.#giveBack(0);
     return out;
   }
 
@@ -180,13 +200,25 @@ export class Writer {
     return this;
   }
 
+  get #fixed(): DataView {
+    this.#view ??= new DataView(this.#buf.buffer, this.#buf.byteOffset);
+    return this.#view;
+  }
+
+  /** What lies behind the first `used` bytes. */
+  #giveBack(used: number): void {
+    if (this.#buf.length - used >= LEAST_BYTES) shared = this.#buf.subarray(used);
+  }
+
   #reserve(size: number): void {
     const needed = this.#pos + size;
     if (needed <= this.#buf.length) return;
     const grown = new Uint8Array(Math.max(needed, 2 * this.#buf.length));
     grown.set(this.#buf.subarray(0, this.#pos));
+    if (this.#isShared) this.#giveBack(0);
+    this.#isShared = false;
     this.#buf = grown;
-    this.#view = new DataView(grown.buffer);
+    this.#view = null;
   }
 }
 

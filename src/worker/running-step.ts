@@ -144,7 +144,8 @@ export class RunningStep {
    */
   takeAll(keys: readonly string[]): Promise<readonly Tensor[]> {
     return new Promise((resolve, reject) => {
-      for (const key of keys) parseKey(key);
+      // What is there has a key that was good; after a whole run all is there.
+      for (const key of keys) if (!this.rendezvous.holds(key)) parseKey(key);
       const tensors = new Array<Tensor | null>(keys.length).fill(null);
       let missing = keys.length;
       let failure: Error | null = null;
