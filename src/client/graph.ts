@@ -308,13 +308,19 @@ export class Graph {
 
   /**
    * Gives a node other attributes and further inputs, and so further outputs; one that a session has is copied.
+   * @param onlyReads whether it may run twice
    * @throws FailedPreconditionError for a copy that would do again what the node does
    * @internal
    */
-  rewrite(node: Node, attrs: Readonly<Record<string, AttrInput>>, inputs: readonly Output[] = []): Operation {
+  rewrite(
+    node: Node,
+    attrs: Readonly<Record<string, AttrInput>>,
+    onlyReads: boolean,
+    inputs: readonly Output[] = [],
+  ): Operation {
     let changed = node;
     if (node.id < this.#sent) {
-      if (node.op.isStateful) {
+      if (!onlyReads) {
         throw new FailedPreconditionError(
           `Operation '${node.name}' has to be changed for its gradient, but a session has it already. Ask for the ` +
             "gradient before the graph is run, or run it in a new session",

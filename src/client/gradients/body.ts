@@ -154,6 +154,33 @@ function collect(nodes: readonly Node[], into: Set<Node>): void {
   }
 }
 
+const READS: readonly string[] = [
+  "_Arg",
+  "_Retval",
+  "VarHandleOp",
+  "ReadVariableOp",
+  "VariableShape",
+  "ResourceGather",
+];
+
+/** Whether functions draw and change nothing: they may be called twice. */
+export function onlyRead({ runtime: { library } }: Graph, functions: readonly NameAttrList[]): boolean {
+  const seen = new Set<string>();
+  const open = [...functions];
+  for (let f = open.pop(); f !== undefined; f = open.pop()) {
+    if (seen.has(f.name)) continue;
+    seen.add(f.name);
+    for (const { op, attrs } of library.instantiate(f.name, f.attr).graph.nodes) {
+      const called = [...attrs.values()].flatMap(({ func, list }) =>
+        func === undefined ? (list?.func ?? []) : [func],
+      );
+      if (called.length === 0 && op.isStateful && !READS.includes(op.name)) return false;
+      open.push(...called);
+    }
+  }
+  return true;
+}
+
 /** The body of a function as nodes of a graph, on these arguments. */
 function expand(graph: Graph, { name, attr }: NameAttrList, args: readonly Output[]): Output[] {
   const body = graph.runtime.library.instantiate(name, attr);

@@ -9,7 +9,7 @@ import type { AttrInput } from "../attributes.js";
 import { freeName, GraphFunction } from "../functions.js";
 import type { Output } from "../output.js";
 import { isFloating } from "../values.js";
-import { type Argument, argumentOf, Body, type GradientsOf } from "./body.js";
+import { type Argument, argumentOf, Body, type GradientsOf, onlyRead } from "./body.js";
 import { forAll, type GradientContext, type GradientFunction, type Gradients } from "./context.js";
 import type { Gradient } from "./indexed-slices.js";
 import { whileGradient } from "./while.js";
@@ -176,7 +176,7 @@ class BranchGradient {
     };
     const shapes = node.attrs.get("output_shapes")?.list?.shape ?? [];
     if (shapes.length > 0) attrs.output_shapes = withUnknown(node.attrs.get("output_shapes")!, missing.length);
-    const { outputs } = graph.rewrite(node, attrs);
+    const { outputs } = graph.rewrite(node, attrs, onlyRead(graph, this.functions));
     return inner.map((each) => outputs[at(each) < 0 ? y.length + missing.indexOf(each) : at(each)]!);
   }
 

@@ -8,7 +8,7 @@ import type { AttrInput } from "../attributes.js";
 import type { GraphFunction } from "../functions.js";
 import type { Output } from "../output.js";
 import { constantInts, isFloating, type TensorValue } from "../values.js";
-import { type Argument, argumentOf, Body, type GradientsOf } from "./body.js";
+import { type Argument, argumentOf, Body, type GradientsOf, onlyRead } from "./body.js";
 import type { GradientContext, GradientFunction } from "./context.js";
 import { type Gradient, toDense } from "./indexed-slices.js";
 import { shapeOf, zerosOf } from "./loop-state.js";
@@ -151,7 +151,7 @@ class WhileGradient {
         ...missing.map((tensor) => graph.ops.emptyTensorList(elementShape(tensor), -1, { elementDtype: tensor.dtype })),
       ]),
     );
-    const { outputs } = graph.rewrite(node, attrs, starts);
+    const { outputs } = graph.rewrite(node, attrs, onlyRead(graph, [body.f, condition.f]), starts);
     const added = outputs.slice(x.length);
     const rounds = counts ? added.shift()! : y[counted]!;
     return { rounds, lists: listed.map((i) => (i < 0 ? added.shift()! : y[i]!)) };

@@ -120,10 +120,26 @@ test("a node that a session has is copied for its gradient, unless it would do s
   const x = graph.placeholder(FLOAT, [], "x");
   const square = graph.function("wave", [FLOAT], ({ ops }, v) => ops.sin(ops.mul(v!, v!)));
   const draw = graph.function("draw", [FLOAT], ({ ops }, v) => ops.mul(ops.randomUniform([], { dtype: FLOAT }), v!));
+  const v = new Variable(graph, 2, { name: "v" });
+  const types = [INT32, FLOAT, RESOURCE];
+  const less = graph.function("less", types, ({ ops }, i) => ops.less(i!, 3));
+  const scale = graph.function("scale", types, (body, i, a, handle) => {
+    const read = body.ops.readVariableOp(handle!, { dtype: FLOAT });
+    return [body.ops.addV2(i!, 1), square.call([body.ops.mul(a!, read)], body)[0]!, handle!];
+  });
+  const looped = graph.ops.while([0, x, v.handle], { cond: less.name, body: scale.name })[1]!;
   const [y, drawn] = [square.call([x])[0]!, draw.call([x])[0]!];
-  await session.run([y, drawn], [[x, 0.5]]);
-  const found = numbers(await session.run([gradientOf(y, x)], [[x, 0.5]]))[0]!;
-  assert.ok(Math.abs(found - Math.cos(0.25)) < 1e-6);
+  await session.run(globalVariablesInitializer(graph));
+  await session.run([y, drawn, looped], [[x, 0.5]]);
+  const [found, dx, dv] = numbers(
+    await session.run([gradientOf(y, x), ...(gradients(looped, [x, v]) as Output[])], [[x, 0.5]]),
+  );
+  assert.ok(Math.abs(found! - Math.cos(0.25)) < 1e-6);
+  // The same by central differences in double precision.
+  const thrice = (a: number, by: number) => [1, 2, 3].reduce((at) => Math.sin((at * by) ** 2), a);
+  const slope = (f: (by: number) => number) => (f(1e-5) - f(-1e-5)) / 2e-5;
+  assert.ok(Math.abs(dx! - slope((by) => thrice(0.5 + by, 2))) < 1e-5);
+  assert.ok(Math.abs(dv! - slope((by) => thrice(0.5, 2 + by))) < 1e-5);
   assert.throws(
     () => gradientOf(drawn, x),
     (error: Error) =>
