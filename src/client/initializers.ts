@@ -85,20 +85,40 @@ function fans(shape: Shape): { readonly fanIn: number; readonly fanOut: number }
 /** A truncated normal distribution has a smaller deviation than the normal one that it is cut from. */
 const TRUNCATED = 0.87962566103423978;
 
-const scaled =
-  (scale: number, mode: "fanIn" | "average", distribution: "uniform" | "normal", seeds: SeedOptions): Initializer =>
+export interface VarianceScalingOptions extends SeedOptions {
+  /** 1 when left out. */
+  readonly scale?: number;
+  /** What the variance is divided by: units that come in (`fanIn`), go out, or both by half. */
+  readonly mode?: "fanIn" | "fanOut" | "fanAvg";
+  /** `truncatedNormal` when left out. */
+  readonly distribution?: "truncatedNormal" | "untruncatedNormal" | "uniform";
+}
+
+/** Values whose variance keeps what goes through a layer as large as it came. */
+export const varianceScaling =
+  (options: VarianceScalingOptions = {}): Initializer =>
   (graph, shape, dtype, partition) => {
+    const { scale = 1, mode = "fanIn", distribution = "truncatedNormal", ...seeds } = options;
     const { fanIn, fanOut } = fans(partition?.fullShape ?? shape);
-    const variance = scale / Math.max(1, mode === "fanIn" ? fanIn : (fanIn + fanOut) / 2);
-    if (distribution === "normal")
-      return truncatedNormal(0, Math.sqrt(variance) / TRUNCATED, seeds)(graph, shape, dtype);
+    const units = { fanIn, fanOut, fanAvg: (fanIn + fanOut) / 2 }[mode];
+    const variance = scale / Math.max(1, units);
+    const deviation = Math.sqrt(variance);
+    if (distribution === "truncatedNormal")
+      return truncatedNormal(0, deviation / TRUNCATED, seeds)(graph, shape, dtype);
+    if (distribution === "untruncatedNormal") return randomNormal(0, deviation, seeds)(graph, shape, dtype);
     const limit = Math.sqrt(3 * variance);
     return randomUniform(-limit, limit, seeds)(graph, shape, dtype);
   };
 
 /** Glorot and Bengio, 2010: what goes through keeps its variance both ways. */
-export const glorotUniform = (seeds: SeedOptions = {}): Initializer => scaled(1, "average", "uniform", seeds);
-export const glorotNormal = (seeds: SeedOptions = {}): Initializer => scaled(1, "average", "normal", seeds);
+export const glorotUniform = (seeds: SeedOptions = {}): Initializer =>
+  varianceScaling({ mode: "fanAvg", distribution: "uniform", ...seeds });
+export const glorotNormal = (seeds: SeedOptions = {}): Initializer => varianceScaling({ mode: "fanAvg", ...seeds });
 /** He et al., 2015: for layers with ReLU. */
-export const heUniform = (seeds: SeedOptions = {}): Initializer => scaled(2, "fanIn", "uniform", seeds);
-export const heNormal = (seeds: SeedOptions = {}): Initializer => scaled(2, "fanIn", "normal", seeds);
+export const heUniform = (seeds: SeedOptions = {}): Initializer =>
+  varianceScaling({ scale: 2, distribution: "uniform", ...seeds });
+export const heNormal = (seeds: SeedOptions = {}): Initializer => varianceScaling({ scale: 2, ...seeds });
+/** LeCun et al., 1998. */
+export const lecunUniform = (seeds: SeedOptions = {}): Initializer =>
+  varianceScaling({ distribution: "uniform", ...seeds });
+export const lecunNormal = (seeds: SeedOptions = {}): Initializer => varianceScaling(seeds);

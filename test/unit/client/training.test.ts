@@ -123,6 +123,14 @@ test("initializers draw what TensorFlow draws from the same seeds", async () => 
     glorotNormal: initializers.glorotNormal(seeds),
     heUniform: initializers.heUniform(seeds),
     heNormal: initializers.heNormal(seeds),
+    lecunUniform: initializers.lecunUniform(seeds),
+    lecunNormal: initializers.lecunNormal(seeds),
+    varianceScaling: initializers.varianceScaling({
+      scale: 3,
+      mode: "fanOut",
+      distribution: "untruncatedNormal",
+      ...seeds,
+    }),
     zeros: initializers.zeros(),
     ones: initializers.ones(),
     constant: initializers.constant(2.5),
@@ -132,7 +140,7 @@ test("initializers draw what TensorFlow draws from the same seeds", async () => 
   for (const [name, initializer] of Object.entries(made)) {
     const value = await session.run(initializer(session.graph, [3, 2, 4], undefined));
     const apart = distance(value, recordedValue(values[name]!));
-    assert.ok(apart <= (/normal/i.test(name) ? 2e-7 : 0), `${name}: ${apart} apart`);
+    assert.ok(apart <= (/normal|Scaling/i.test(name) ? 2e-7 : 0), `${name}: ${apart} apart`);
   }
   await session.close();
 });
