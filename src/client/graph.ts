@@ -1,7 +1,6 @@
 // Builds graphs: `graph.ops` has a function for each op of TensorFlow, blocks (`nameScope`, `device`,
 // `controlDependencies`, …) say what goes for the ops made inside. Names, devices and inputs are as Python makes them.
 import { FailedPreconditionError, InvalidArgumentError, NotFoundError } from "../errors/index.js";
-import { stringsValue, stringValue } from "../graph/attr-value.js";
 import { checkAttrs, checkName } from "../graph/check-node.js";
 import { exportNode } from "../graph/export.js";
 import { FunctionLibrary } from "../graph/function-library.js";
@@ -19,9 +18,10 @@ import { type AttrInput, attrValue, type PartialShape } from "./attributes.js";
 import { type ControlFlowContext, checkContext } from "./control-flow/context.js";
 import { defineFunction, type FunctionBuilder, type GraphFunction } from "./functions.js";
 import { group } from "./group.js";
-import { checkInputMap, type ImportOptions, rewriteGraphDef, tensorName } from "./import-graph-def.js";
-import { convertInputs, type Input, type InputMaker, type Inputs, inferredAttrs } from "./inputs.js";
+import { checkInputMap, type ImportOptions, returnElement, rewriteGraphDef, tensorName } from "./import-graph-def.js";
+import { convertInputs, type Input, type InputMaker, type Inputs } from "./inputs.js";
 import { checkScope, Names } from "./names.js";
+import { attributesOf } from "./op-attributes.js";
 import type { Ops } from "./ops.generated.js";
 import { opFunctions } from "./ops.js";
 import { Operation, type OpOptions, type Output } from "./output.js";
@@ -30,7 +30,6 @@ import {
   applyControls,
   applyDevices,
   type Colocated,
-  colocationGroups,
   controller,
   type DeviceFunction,
   OUTERMOST,
@@ -157,7 +156,7 @@ export class Graph {
     }
     const outputs = convertInputs(definition, inputs, types, this.#inputMaker(name));
     const make = () => {
-      const all = this.#attributes(definition, attrs, outputs, types);
+      const all = attributesOf(definition, attrs, outputs, types, this.#scope);
       checkAttrs(name, definition, all);
       return this.#add(name, definition, all, outputs.flat(), options);
     };
@@ -256,7 +255,7 @@ export class Graph {
       applyDevices(this.#scope, new Operation(this, node));
       applyControls(this.#scope, node);
     }
-    return (options.returnElements ?? []).map((name) => this.#imported(prefix, name));
+    return (options.returnElements ?? []).map((name) => returnElement(this, prefix, name));
   }
 
   /** The nodes from `first` on, with all functions (`tf.Graph.as_graph_def`). */
@@ -267,23 +266,6 @@ export class Graph {
       versions: { ...VersionDef.create(), producer: GRAPH_DEF_VERSION },
       library: this.runtime.library.toProto(),
     };
-  }
-
-  #imported(prefix: string, name: string): Operation | Output {
-    const [, op = name, index] = /^(.+):(\d+)$/.exec(name) ?? [];
-    const node = this.runtime.find(prefix + op);
-    if (node === undefined) {
-      const kind = index === undefined ? "node" : "tensor";
-      throw new InvalidArgumentError(`Requested return ${kind} '${name}' not found in graph def`);
-    }
-    const operation = new Operation(this, node);
-    if (index === undefined) return operation;
-    const { outputs } = operation;
-    const output = outputs[Number(index)];
-    if (output !== undefined) return output;
-    throw new InvalidArgumentError(
-      `Invalid return output ${index} of node '${op}', which has ${outputs.length} output(s)`,
-    );
   }
 
   /** What its ops say of a tensor's shape: −1 for an unknown dimension, `null` for an unknown rank. */
@@ -376,33 +358,6 @@ export class Graph {
       constant: (value, dtype, name) => this.nameScope(`${op}/`, () => this.constant(value, dtype, name)),
       pack: (parts, name) => this.nameScope(`${op}/`, () => this.op("Pack", [parts], {}, { name }).output()),
     };
-  }
-
-  /** Attributes that were given, those that the inputs tell, defaults, and what the scopes say. */
-  #attributes(
-    op: OpDef,
-    given: Readonly<Record<string, AttrInput>>,
-    inputs: readonly (readonly Output[])[],
-    types: ReadonlyMap<string, DataType>,
-  ): Map<string, AttrValue> {
-    const all = new Map<string, AttrValue>();
-    const kinds = new Map(op.attrs.map(({ name, type }) => [name, type]));
-    inferredAttrs(op, inputs, types, (name, value) => all.set(name, attrValue(name, kinds.get(name)!, value)));
-    for (const { name, type, defaultValue } of op.attrs) {
-      if (Object.hasOwn(given, name)) all.set(name, attrValue(name, type, given[name]!));
-      else if (!all.has(name)) {
-        if (defaultValue === null) throw new InvalidArgumentError(`${op.name} needs an attribute '${name}' (${type})`);
-        all.set(name, defaultValue);
-      }
-    }
-    for (const name in given) if (name.startsWith("_")) all.set(name, given[name] as AttrValue);
-    const { container } = this.#scope;
-    if (container !== "" && op.isStateful && all.get("container")?.s?.length === 0) {
-      all.set("container", stringValue(container));
-    }
-    const groups = colocationGroups(this.#scope);
-    if (groups !== null) all.set("_class", stringsValue(groups));
-    return all;
   }
 
   #add(

@@ -1,7 +1,8 @@
 // `tf.import_graph_def`: the nodes of a GraphDef under a prefix, some of their inputs taken from the graph instead.
 import { InvalidArgumentError } from "../errors/index.js";
 import type { AttrValue, GraphDef, NodeDef } from "../wire/core.js";
-import type { Output } from "./output.js";
+import type { Graph } from "./graph.js";
+import { Operation, type Output } from "./output.js";
 
 export interface ImportOptions {
   /** In front of all names; made unique. "" for none; `import` unless told otherwise. */
@@ -30,6 +31,24 @@ export function checkInputMap(graphDef: GraphDef, names: Iterable<string>): void
 /** `x` and `x:0` name the same tensor; `^x` an operation. */
 export const tensorName = (input: string): string =>
   input.startsWith("^") || /:\d+$/.test(input) ? input : `${input}:0`;
+
+/** What `returnElements` names. @throws InvalidArgumentError when it isn't there */
+export function returnElement(graph: Graph, prefix: string, name: string): Operation | Output {
+  const [, op = name, index] = /^(.+):(\d+)$/.exec(name) ?? [];
+  const node = graph.runtime.find(prefix + op);
+  if (node === undefined) {
+    const kind = index === undefined ? "node" : "tensor";
+    throw new InvalidArgumentError(`Requested return ${kind} '${name}' not found in graph def`);
+  }
+  const operation = new Operation(graph, node);
+  if (index === undefined) return operation;
+  const { outputs } = operation;
+  const output = outputs[Number(index)];
+  if (output !== undefined) return output;
+  throw new InvalidArgumentError(
+    `Invalid return output ${index} of node '${op}', which has ${outputs.length} output(s)`,
+  );
+}
 
 function rewriteNode(node: NodeDef, prefix: string, inputs: ReadonlyMap<string, string>): NodeDef {
   const renamed = (input: string) => {
