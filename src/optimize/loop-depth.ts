@@ -7,13 +7,13 @@ const EXITS = new Set(["Exit", "RefExit"]);
 
 export class LoopDepth {
   readonly #known = new Map<Node, number>();
-  readonly #loops: boolean;
+  /** Whether there are any, once asked for. */
+  #loops: boolean | null = null;
 
-  constructor({ nodes }: Graph) {
-    this.#loops = nodes.some(({ op }) => ENTERS.has(op.name));
-  }
+  constructor(readonly graph: Graph) {}
 
   of(node: Node): number {
+    this.#loops ??= this.graph.nodes.some(({ op }) => ENTERS.has(op.name));
     if (!this.#loops) return 0;
     // The first input of a loop's Merge is its Enter: this way leads out of every loop. A broken graph's may not.
     const way: Node[] = [];

@@ -24,10 +24,14 @@ const SOURCE = { nodeName: SOURCE_NAME, timelineLabel: `${SOURCE_NAME} = NoOp()`
 const CONSTANT = "Const";
 const KEEPERS = new Set([CONSTANT, "Variable", "VariableV2"]);
 
+/** What comes after so many isn't recorded: each takes a kilobyte. TensorFlow keeps four times as many. */
+const MOST_RECORDED = 2 ** 18;
+
 export class StepTrace {
   readonly #devices = new Map<string, DeviceStepStats>();
   /** By the receiving device, apart from its nodes as a real master's are. */
   readonly #arrivals = new Map<string, DeviceStepStats>();
+  #recorded = 0;
   /** Wall-clock microseconds at monotonic zero. */
   readonly #origin: number;
 
@@ -39,6 +43,7 @@ export class StepTrace {
   }
 
   readonly nodeTrace: NodeTrace = (executable, node, startMs, endMs, outputs) => {
+    if (this.#recorded++ >= MOST_RECORDED) return;
     const device = executable.device.name;
     let stats = this.#devices.get(device);
     if (stats === undefined) {
@@ -72,6 +77,7 @@ export class StepTrace {
   }
 
   #transferred(key: string, startMs: number, bytes: number): void {
+    if (this.#recorded++ >= MOST_RECORDED) return;
     const { tensorName, sendDevice, recvDevice: device } = parseKey(key);
     let stats = this.#arrivals.get(device);
     if (stats === undefined) {

@@ -1,6 +1,6 @@
 // A traced step of a real session as a trace viewer reads it: complete events on lanes in which nothing overlaps.
 import * as assert from "uvu/assert";
-import { chromeTrace, DataType, Graph, RunMetadata, Session } from "../../../src/index.js";
+import { chromeTrace, DataType, Graph, RunMetadata, Session, whileLoop } from "../../../src/index.js";
 import { test } from "../../support/suite.js";
 
 interface Event {
@@ -71,6 +71,27 @@ test("a step of a session", async () => {
   const named = eventsOf(chromeTrace(metadata!.stepStats!)).filter(({ args }) => args.name === "y");
   assert.is(named.length, 1);
   assert.is(named[0]!.name, "Neg");
+});
+
+test("a trace of a long loop stops at a number of nodes, the step goes on", async () => {
+  const graph = new Graph();
+  const { ops } = graph;
+  const turns = 60_000;
+  const [last] = whileLoop(
+    graph,
+    (i) => ops.less(i!, turns),
+    (i) => [ops.addV2(i!, 1)],
+    [0],
+  );
+  await using session = new Session({ graph });
+  let metadata: RunMetadata | undefined;
+  const onMetadata = (given: RunMetadata) => {
+    metadata = given;
+  };
+  const result = await session.run(last!, [], { options: { traceLevel: 3 }, onMetadata });
+  assert.equal([...result.data], [turns]);
+  // With _SOURCE.
+  assert.is(metadata!.stepStats!.devStats[0]!.nodeStats.length, 2 ** 18 + 1);
 });
 
 test.run();
