@@ -3,6 +3,8 @@
 By raw requests where Python refuses to send them. What is left out, and why, stands in conformance/README.md.
 """
 
+import re
+
 import numpy as np
 import tensorflow as tf
 from support.master import Master
@@ -348,3 +350,31 @@ def variable_of_two_dtypes(target, record):
         record.raises("assigned", lambda: sess.run(v1.assign(ints, [1, 2])))
         record.raises("read", lambda: sess.run(tf.identity(ints)))
         record("still there", sess.run(tf.identity(floats)))
+
+
+@program()
+def large_numbers(target, record):
+    """Numbers that no double holds, in the texts of kernels."""
+    raw, large = tf.raw_ops, v1.placeholder(tf.int64, None, "large")
+    x = tf.constant([1.0, 2.0, 3.0])
+    ops = {
+        "gather": (raw.GatherV2(params=x, indices=large, axis=0), [1, 2**53 + 1]),
+        "gather, the largest": (raw.GatherV2(params=x, indices=large, axis=0), [2**63 - 1]),
+        "gather, the least": (raw.GatherV2(params=x, indices=large, axis=0), [-(2**63)]),
+        "gather_nd": (raw.GatherNd(params=x, indices=large), [[2**53 + 1]]),
+        "scatter_nd": (raw.ScatterNd(indices=large, updates=[1.0], shape=tf.constant([3], tf.int64)), [[2**60 + 1]]),
+        "reshape": (raw.Reshape(tensor=x, shape=large), [2**53 + 1]),
+        "fill": (raw.Fill(dims=large, value=1.0), [-(2**53) - 1]),
+        "slice": (raw.Slice(input=x, begin=large, size=tf.constant([1], tf.int64)), [2**53 + 1]),
+        "tile": (raw.Tile(input=x, multiples=large), [-(2**53) - 1]),
+        "pad": (raw.Pad(input=x, paddings=large), [[-(2**53) - 1, 0]]),
+        "unsorted segments": (raw.UnsortedSegmentSum(data=x, segment_ids=large, num_segments=3), [0, 1, 2**53 + 1]),
+        "labels": (raw.SparseSoftmaxCrossEntropyWithLogits(features=[[1.0, 2.0]], labels=large)[0], [2**53 + 1]),
+    }
+    with v1.Session(target) as sess:
+        for name, (output, value) in ops.items():
+            try:
+                sess.run(output, {large: np.array(value, np.int64)})
+            except tf.errors.OpError as error:
+                # Long numbers are taken out of the texts that are compared.
+                record(name, [int(number) for number in re.findall(r"-?\d{16,}", error.message)])

@@ -13,6 +13,7 @@ import { DataType, isRef } from "../tensor/dtype.js";
 import { SCALAR, type Shape, shapeString } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Call, uninitialized } from "./call.js";
+import { withExactNumbers } from "./exact-numbers.js";
 import { type Executable, withNode } from "./executable.js";
 import { Flow } from "./flow.js";
 import { type Entry, Frame, type Iteration } from "./frames.js";
@@ -179,9 +180,10 @@ export class Step extends Flow {
   }
 
   #refuse(call: Call, error: unknown): void {
+    const exact = withExactNumbers(error, call);
     call.releaseInputs();
     call.releaseOutputs();
-    this.stop(this.#named(error, call.node));
+    this.stop(this.#named(exact, call.node));
   }
 
   #runKernel(node: number, iteration: Iteration): void {
