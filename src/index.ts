@@ -121,7 +121,8 @@ export { type Compute, DONE, type Kernel, type KernelNode, type KernelStep, kern
 export type { DeviceInfo } from "./master/client.js";
 export { chromeTrace } from "./observe/chrome-trace.js";
 export type { TaskReport } from "./observe/report.js";
-export { Server, type ServerOptions, type StopOptions } from "./server/server.js";
+export { Server, type ServerOptions, type ServerTls, type StopOptions } from "./server/server.js";
 export { DataType, dtypeName } from "./tensor/dtype.js";
 export type { Shape } from "./tensor/shape.js";
+export type { TlsOptions } from "./transport/tls.js";
 export { ConfigProto, GraphDef, RunMetadata, RunOptions, ServerDef } from "./wire/core.js";

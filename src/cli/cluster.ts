@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { LocalCluster, type TaskCommand } from "./local-cluster.js";
 import { refuse } from "./refuse.js";
+import { type Flags, tlsFlags, tlsOf } from "./tls.js";
 
 const USAGE = `usage: tensorfleet cluster [FLAGS] [-- ARGUMENTS OF THE SCRIPT]
 
@@ -15,6 +16,7 @@ Starts a cluster on this machine, each task a process, and ends it by a signal.
   --chief           a chief as well
   --run SCRIPT      what chief and workers run instead of 'serve', with TF_CONFIG set; the cluster ends when they have
   --quiet           no lines of the servers
+  --tls-cert FILE, --tls-key FILE, --tls-ca FILE, --tls-server-name NAME   go to every 'serve'
 `;
 
 const options = {
@@ -23,11 +25,12 @@ const options = {
   chief: { type: "boolean" },
   run: { type: "string" },
   quiet: { type: "boolean" },
+  ...tlsFlags,
   help: { type: "boolean" },
 } as const;
 
 const main = fileURLToPath(new URL("../cli/main.js", import.meta.url));
-const SERVE = { command: process.execPath, args: [main, "serve"] };
+const serving = (args: readonly string[]) => ({ command: process.execPath, args: [main, "serve", ...args] });
 
 export async function cluster(args: string[]): Promise<number> {
   try {
@@ -38,12 +41,13 @@ export async function cluster(args: string[]): Promise<number> {
     }
     const script = values.run;
     if (script === undefined && positionals.length > 0) throw new Error(`what is '${positionals[0]}'?`);
-    const work = script === undefined ? SERVE : interpreterOf(script, positionals);
+    const serve = serving(tlsArguments(values));
+    const work = script === undefined ? serve : interpreterOf(script, positionals);
     const workers = [
       ...(values.chief ? [{ job: "chief", index: 0, ...work }] : []),
       ...tasksOf("worker", count("workers", values.workers), work),
     ];
-    const servers = tasksOf("ps", count("ps", values.ps), SERVE);
+    const servers = tasksOf("ps", count("ps", values.ps), serve);
     return await run(servers, workers, script !== undefined, values.quiet ?? false);
   } catch (error) {
     return refuse("cluster", error);
@@ -92,6 +96,13 @@ async function run(
 
 const tasksOf = (job: string, count: number, work: { command: string; args: readonly string[] }): TaskCommand[] =>
   Array.from({ length: count }, (_, index) => ({ job, index, ...work }));
+
+/** They are looked through here, so that not every server complains. */
+function tlsArguments(values: Flags): string[] {
+  tlsOf(values);
+  const given = Object.keys(tlsFlags) as (keyof typeof tlsFlags)[];
+  return given.flatMap((flag) => (values[flag] === undefined ? [] : [`--${flag}`, values[flag]]));
+}
 
 /** Python and JavaScript by their interpreters, anything else by itself. */
 function interpreterOf(script: string, args: readonly string[]): { command: string; args: readonly string[] } {

@@ -3,9 +3,10 @@
 import { parseArgs } from "node:util";
 import { deviceNameOfTask } from "../cluster/server-def.js";
 import type { StepReport, TaskReport } from "../observe/report.js";
-import { reportOf } from "../rpc/task-client.js";
+import { type AskOptions, reportOf } from "../rpc/task-client.js";
 import { addressOf } from "./address.js";
 import { refuse } from "./refuse.js";
+import { DIAL_USAGE, dialFlags, tlsOf } from "./tls.js";
 
 const USAGE = `usage: tensorfleet inspect TARGET [FLAGS]
 
@@ -14,9 +15,14 @@ who waits for which tensor since when.
 
   --json            the reports as JSON
   --timeout MS      how long to wait for each task (3000)
-`;
+${DIAL_USAGE}`;
 
-const options = { json: { type: "boolean" }, timeout: { type: "string" }, help: { type: "boolean" } } as const;
+const options = {
+  json: { type: "boolean" },
+  timeout: { type: "string" },
+  ...dialFlags,
+  help: { type: "boolean" },
+} as const;
 
 type Report = Awaited<ReturnType<typeof reportOf>>;
 type Asked =
@@ -34,27 +40,27 @@ export async function inspect(args: string[]): Promise<number> {
     if (target === undefined || rest.length > 0) throw new Error("takes one target: grpc://host:port");
     const timeoutMs = Number(values.timeout ?? 3000);
     if (!(timeoutMs > 0)) throw new Error(`--timeout takes milliseconds, not '${values.timeout}'`);
-    return await show(addressOf(target), timeoutMs, values.json ?? false);
+    return await show(addressOf(target), { timeoutMs, tls: tlsOf(values) }, values.json ?? false);
   } catch (error) {
     return refuse("inspect", error);
   }
 }
 
-async function show(address: string, timeoutMs: number, json: boolean): Promise<number> {
-  const first = await ask(address, timeoutMs);
+async function show(address: string, how: AskOptions, json: boolean): Promise<number> {
+  const first = await ask(address, how);
   const others = "report" in first && "cluster" in first.report ? othersOf(first.report) : [];
   const reports = new Map<string, Asked>([
     ["report" in first && "task" in first.report ? first.report.task : address, first],
   ]);
-  await Promise.all(others.map(async ([task, at]) => reports.set(task, await ask(at, timeoutMs))));
+  await Promise.all(others.map(async ([task, at]) => reports.set(task, await ask(at, how))));
   const sorted = [...reports].sort(([a], [b]) => (a < b ? -1 : 1));
   process.stdout.write(json ? `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n` : sorted.map(textOf).join(""));
   return "error" in first ? 1 : 0;
 }
 
-async function ask(address: string, timeoutMs: number): Promise<Asked> {
+async function ask(address: string, how: AskOptions): Promise<Asked> {
   try {
-    return { address, report: await reportOf(address, timeoutMs) };
+    return { address, report: await reportOf(address, how) };
   } catch (error) {
     return { address, error: (error as Error).message.split("\n")[0]! };
   }

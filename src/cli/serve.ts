@@ -8,6 +8,7 @@ import { Server, type ServerOptions } from "../server/server.js";
 import { ServerDef } from "../wire/core.js";
 import { parseConfig, parseJson } from "./config.js";
 import { refuse } from "./refuse.js";
+import { tlsFlags, tlsOptions } from "./tls.js";
 
 const options = {
   cluster: { type: "string" },
@@ -23,6 +24,7 @@ const options = {
   "no-data-connection": { type: "boolean" },
   "keepalive-time": { type: "string" },
   "keepalive-timeout": { type: "string" },
+  ...tlsFlags,
   "end-on-request": { type: "boolean" },
   "end-when-idle": { type: "string" },
   "log-level": { type: "string" },
@@ -44,6 +46,9 @@ Which task this is; without any of these, the only task of a cluster of its own:
   --keepalive-time SECONDS    a task or client that says nothing for so long (5) is asked whether it lives,
   --keepalive-timeout SECONDS and counts as gone when it doesn't answer in this time (30)
   --no-data-connection    tensors between tasks go by RecvTensor alone
+  --tls-cert FILE --tls-key FILE  speak TLS, with clients and other tasks: this task's certificate and its key, in PEM
+  --tls-ca FILE           who signs the certificates of the others; clients must show one then. TensorFlow's can't
+  --tls-server-name NAME  the name in the other tasks' certificates, when that is not the host of their addresses
   --checkpoint PREFIX     write the task's variables there when it stops, begin with them when it starts
   --end-on-request        'tensorfleet end' may end this task: so a chief ends the servers of its job
   --end-when-idle SECONDS ends by itself when no session was open for so long
@@ -96,6 +101,12 @@ async function start(flags: Flags): Promise<Server> {
   if (time !== undefined) keepAlive.timeMs = 1000 * seconds("keepalive-time", time);
   if (timeout !== undefined) keepAlive.timeoutMs = 1000 * seconds("keepalive-timeout", timeout);
   settings.keepAlive = keepAlive;
+  const tls = tlsOptions(flags);
+  if (tls !== undefined) {
+    const { cert, key } = tls;
+    if (cert === undefined || key === undefined) throw new Error("a server needs --tls-cert and --tls-key for TLS");
+    settings.tls = { ...tls, cert, key };
+  }
   if (flags["end-on-request"]) settings.endOnRequest = true;
   const idle = flags["end-when-idle"];
   if (idle !== undefined) settings.endWhenIdleMs = 1000 * integer("end-when-idle", idle);

@@ -4,6 +4,7 @@
 import { InvalidArgumentError, OpError, opErrorFromCode } from "../errors/index.js";
 import { Cancellation } from "../kernel/cancellation.js";
 import type { DeviceInfo, MasterClient, StepAnswer } from "../master/client.js";
+import type { TlsOptions } from "../transport/tls.js";
 import { type ConfigProto, type RunMetadata, RunOptions } from "../wire/core.js";
 import { Callable } from "./callable.js";
 import { cancellable, waitFor } from "./cancel.js";
@@ -36,6 +37,8 @@ export interface SessionOptions {
   /** A new one when left out. */
   readonly graph?: Graph;
   readonly config?: ConfigProto;
+  /** For a target whose server speaks TLS; `{}` trusts whom the runtime trusts. */
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** A server in this process; `Server` is one. */
@@ -64,10 +67,10 @@ export class Session implements AsyncDisposable {
   /** @param target `grpc://host:port`, or a server of this process; a session has one of its own when it is left out */
   constructor(target?: string | SessionHost | SessionOptions, options?: SessionOptions) {
     const isTarget = typeof target !== "object" || "localMaster" in target;
-    const { graph = new Graph(), config } = options ?? (isTarget ? {} : target);
+    const { graph = new Graph(), config, tls } = options ?? (isTarget ? {} : target);
     this.graph = graph;
     this.#config = config;
-    this.#open = opener(isTarget ? target : undefined);
+    this.#open = opener(isTarget ? target : undefined, tls);
   }
 
   /**
@@ -128,9 +131,9 @@ export class Session implements AsyncDisposable {
   static async reset(
     target: string | SessionHost,
     containers: readonly string[] = [],
-    { signal }: CallSettings = {},
+    { signal, tls }: CallSettings & Pick<SessionOptions, "tls"> = {},
   ): Promise<void> {
-    const master = await opener(target)();
+    const master = await opener(target, tls)();
     try {
       await cancellable(signal, 0, (cancellation) => master.reset(containers, cancellation));
     } finally {
@@ -249,8 +252,10 @@ function withNode(error: unknown, graph: Graph): unknown {
 }
 
 /** gRPC code is loaded only by who dials, the server only by who has none. */
-function opener(target: string | SessionHost | undefined): () => Promise<MasterClient> {
-  if (typeof target === "string") return async () => (await import("../rpc/remote-master.js")).remoteMaster(target);
+function opener(target: string | SessionHost | undefined, tls: TlsOptions | undefined): () => Promise<MasterClient> {
+  if (typeof target === "string") {
+    return async () => (await import("../rpc/remote-master.js")).remoteMaster(target, { tls });
+  }
   if (target !== undefined) return async () => target.localMaster();
   return async () => {
     const { openLocalEngine } = await import("../server/engine.js");

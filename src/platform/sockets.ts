@@ -1,7 +1,9 @@
 // TCP as the transport sees it: listen, connect, and a socket whose incoming bytes land in one reused buffer.
 import { connect, createServer, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 import { copyBytes } from "./copy.js";
+import { dialing, type Tls } from "./tls.js";
 
 export type { Socket };
 
@@ -51,10 +53,16 @@ export function readInto(reader: ByteReader, socket: Socket): void {
 }
 
 /**
- * Connects, and reads straight into the memory that `reader` gives. Rejects when the connection fails or `signal` is
- * aborted first.
+ * Connects, under `tls` if there is one, and reads straight into the memory that `reader` gives. Rejects when the
+ * connection fails or `signal` is aborted first.
  */
-export function connectTcp(host: string, port: number, reader: ByteReader, signal: AbortSignal): Promise<Socket> {
+export function connectTcp(
+  host: string,
+  port: number,
+  reader: ByteReader,
+  signal: AbortSignal,
+  tls: Tls | null = null,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const onread = {
       buffer: () => reader.space(),
@@ -63,7 +71,8 @@ export function connectTcp(host: string, port: number, reader: ByteReader, signa
         return true;
       },
     };
-    const socket = connect({ host, port, noDelay: true, onread });
+    const to = { host, port, noDelay: true, onread };
+    const socket = tls === null ? connect(to) : connectTls({ ...to, ...dialing(tls, host) });
     const abort = () => socket.destroy(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
     const settle = () => {
       signal.removeEventListener("abort", abort);
@@ -75,8 +84,10 @@ export function connectTcp(host: string, port: number, reader: ByteReader, signa
       reject(error instanceof Error ? error : new Error(`${host}:${port} closed the connection`));
     };
     socket.once("error", fail).once("close", fail);
-    socket.once("connect", () => {
+    socket.once(tls === null ? "connect" : "secureConnect", () => {
       settle();
+      // Under TLS it is not taken from the options.
+      socket.setNoDelay();
       // A runtime that knows nothing of `onread` gives bytes as events.
       readInto(reader, socket);
       resolve(socket);

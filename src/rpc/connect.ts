@@ -5,6 +5,7 @@ import type { CollectivePeer } from "../collective/peer.js";
 import type { Allocator } from "../memory/allocator.js";
 import { GrpcChannel } from "../transport/grpc-channel.js";
 import type { KeepAlive } from "../transport/keep-alive.js";
+import type { Tls } from "../transport/tls.js";
 import type { Connect, Peer, PeerTransfer } from "../worker/peers.js";
 import { remoteCollectives } from "./collective-peer.js";
 import { DataLink } from "./data-link.js";
@@ -23,6 +24,8 @@ export interface ConnectionOptions {
   readonly wallClock: () => number;
   /** When a task that says nothing counts as gone. */
   readonly keepAlive: KeepAlive;
+  /** How all of them are talked to. */
+  readonly tls: Tls | null;
 }
 
 /** What leads to an address, and how many clusters in use name it. */
@@ -89,8 +92,8 @@ export class Connections {
   }
 
   #build(address: string): Road {
-    const { allocator, dataConnection, now, keepAlive } = this.options;
-    const channel = new GrpcChannel(address, probing(keepAlive));
+    const { allocator, dataConnection, now, keepAlive, tls } = this.options;
+    const channel = new GrpcChannel(address, probing(keepAlive), tls);
     const plain = { ...grpcTransfer(channel, this.options), ...grpcCalls(channel) };
     const link = dataConnection ? new DataLink(channel, allocator, plain, now, keepAlive) : null;
     const way = link ?? plain;

@@ -130,6 +130,7 @@ export class DataLink implements PeerTransfer, Calls {
         },
         opening.signal,
         this.keepAlive,
+        this.channel.tls,
       );
     } catch {
       // The other road is as good, only slower.

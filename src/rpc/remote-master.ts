@@ -4,6 +4,7 @@ import { InternalError, InvalidArgumentError, OpError, opErrorFromCode, Unavaila
 import type { MasterClient, StepNames } from "../master/client.js";
 import { GrpcChannel } from "../transport/grpc-channel.js";
 import { KEEP_ALIVE, type KeepAlive, SILENT } from "../transport/keep-alive.js";
+import { checkedTls, isHandshakeFailure, type TlsOptions } from "../transport/tls.js";
 import type { Codec, Init, TensorProto } from "../wire/core.js";
 import * as wire from "../wire/master.js";
 import { probing } from "./probe.js";
@@ -14,12 +15,17 @@ const TARGET = /^grpc:\/\/(.+:\d+)$/;
 const ATTEMPTS = 11;
 const BETWEEN_ATTEMPTS_MS = 10;
 
-/** @throws InvalidArgumentError for a target that is no `grpc://host:port` */
-export function remoteMaster(target: string, keepAlive: KeepAlive = KEEP_ALIVE): MasterClient {
+export interface RemoteMasterOptions {
+  readonly keepAlive?: KeepAlive;
+  readonly tls?: TlsOptions | undefined;
+}
+
+/** @throws InvalidArgumentError for a target that is no `grpc://host:port`, or certificates that are of no use */
+export function remoteMaster(target: string, { keepAlive = KEEP_ALIVE, tls }: RemoteMasterOptions = {}): MasterClient {
   const match = TARGET.exec(target);
   if (match === null)
     throw new InvalidArgumentError(`Could not interpret "${target.replace(/^grpc:\/\//, "")}" as a host-port pair.`);
-  const channel = new GrpcChannel(match[1]!, probing(keepAlive));
+  const channel = new GrpcChannel(match[1]!, probing(keepAlive), checkedTls(tls));
   const calls = grpcCalls(channel);
   /** Once it has answered, a master that can't be reached is gone. */
   let connected = false;
@@ -34,8 +40,8 @@ export function remoteMaster(target: string, keepAlive: KeepAlive = KEEP_ALIVE):
           return answer;
         } catch (error) {
           const unavailable = error instanceof UnavailableError;
-          // One that was waited for in vain would be waited for as long again.
-          if (unavailable && error.message === SILENT) throw error;
+          // One that was waited for in vain would be waited for as long again; certificates don't change meanwhile.
+          if (unavailable && (error.message === SILENT || isHandshakeFailure(error.message))) throw error;
           if (error instanceof OpError && !unavailable && error !== settings.signal?.reason) connected = true;
           if (!unavailable || attempt === ATTEMPTS || (settings.signal?.reason ?? null) !== null) throw error;
           await new Promise((resolve) => setTimeout(resolve, BETWEEN_ATTEMPTS_MS));

@@ -7,3 +7,4 @@ export { taskHandlers } from "../rpc/task-service.js";
 export { workerHandlers } from "../rpc/worker-service.js";
 export { GrpcListener } from "../transport/grpc-listener.js";
 export { KEEP_ALIVE } from "../transport/keep-alive.js";
+export { checkedTls } from "../transport/tls.js";

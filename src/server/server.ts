@@ -17,6 +17,7 @@ import type { Connections } from "../rpc/connect.js";
 import type { DataService } from "../rpc/data-service.js";
 import type { GrpcListener } from "../transport/grpc-listener.js";
 import type { KeepAlive } from "../transport/keep-alive.js";
+import type { TlsOptions } from "../transport/tls.js";
 import type { ServerDef } from "../wire/core.js";
 import { printText } from "../wire/text-format.js";
 import { Engine, type EngineOptions } from "./engine.js";
@@ -33,8 +34,18 @@ export interface ServerOptions extends DefOptions, EngineOptions {
   readonly keepAlive?: Partial<KeepAlive>;
   /** Whether whoever can reach the task may end it (`tensorfleet end`, `endTask`): a job's chief ends its servers so. */
   readonly endOnRequest?: boolean;
+  /**
+   * Speaks TLS, with clients and with the other tasks of its cluster, and nothing else; TensorFlow's tasks and clients
+   * speak none. With `ca` clients must show a certificate, as this task does to the others.
+   */
+  readonly tls?: ServerTls | undefined;
   /** Stops by itself when no session was open for this long, the time before the first one included. */
   readonly endWhenIdleMs?: number;
+}
+
+export interface ServerTls extends TlsOptions {
+  readonly cert: string | Uint8Array;
+  readonly key: string | Uint8Array;
 }
 
 export interface StopOptions {
@@ -86,6 +97,7 @@ export class Server implements AsyncDisposable {
     const grpc = await import("./grpc.js");
     const { dataConnection = true } = options;
     const keepAlive = { ...grpc.KEEP_ALIVE, ...options.keepAlive };
+    const tls = grpc.checkedTls(options.tls);
     let connections!: Connections;
     const engine = await Engine.open(
       taskName(serverDef),
@@ -101,6 +113,7 @@ export class Server implements AsyncDisposable {
             now: node.now,
             wallClock: node.wallClock(),
             keepAlive,
+            tls,
           });
           return connections.connect;
         },
@@ -140,6 +153,7 @@ export class Server implements AsyncDisposable {
       toStatus: grpc.toStatus,
       onDataConnection: dataService.accept,
       keepAlive,
+      tls,
     });
     try {
       if (own.port < 0) throw new Error("negative port");

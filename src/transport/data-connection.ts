@@ -2,6 +2,7 @@
 // The one who opens it presents a token that it got over another road. It gives bytes; what they mean and where a body
 // goes, the owner says. A peer that breaks the framing is cut off, and one that falls silent is found.
 import { type ByteReader, connectTcp, readInto, type Socket } from "../platform/sockets.js";
+import type { Tls } from "../platform/tls.js";
 import { MAGIC } from "./first-bytes.js";
 import { FrameWriter, type Source } from "./frame-writer.js";
 import { FrameKind, FrameReader, type Sink } from "./frames.js";
@@ -125,6 +126,7 @@ export async function openDataConnection(
   events: DataEvents,
   signal: AbortSignal,
   keepAlive: KeepAlive = KEEP_ALIVE,
+  tls: Tls | null = null,
 ): Promise<DataConnection> {
   let connection: DataConnection | null = null;
   let accept!: () => void;
@@ -144,7 +146,7 @@ export async function openDataConnection(
       }
     },
   };
-  const socket = await connectTcp(address.host, address.port, reader, signal);
+  const socket = await connectTcp(address.host, address.port, reader, signal, tls);
   const refused = new Promise<never>((_, reject) => {
     socket.once("error", reject);
     socket.once("close", () => reject(new Error("The data connection was refused")));

@@ -7,7 +7,7 @@ import { TOKEN_BYTES } from "./tokens.js";
 export const MAGIC = Uint8Array.from("tflt-d1\n", (c) => c.charCodeAt(0));
 const GREETING = MAGIC.length + TOKEN_BYTES;
 /** A connection that says nothing for this long is closed. */
-const PATIENCE_MS = 10_000;
+export const PATIENCE_MS = 10_000;
 
 export interface Routes {
   readonly http2: (socket: Socket) => void;

@@ -2,6 +2,7 @@
 // again when it broke. It knows neither messages nor TensorFlow.
 import {
   type CallOptions,
+  type ChannelCredentials,
   Client,
   type ClientUnaryCall,
   credentials,
@@ -11,6 +12,7 @@ import {
 import { type KeepAlive, SILENT } from "./keep-alive.js";
 import { asBuffer, identity } from "./raw-bytes.js";
 import { socketFailure } from "./socket-failure.js";
+import { type Tls, TlsCredentials } from "./tls.js";
 
 export interface CallSettings {
   /** Waits for the connection instead of failing while there is none. */
@@ -40,6 +42,8 @@ const CANCELLED = 1;
 const DEADLINE_EXCEEDED = 4;
 const UNAVAILABLE = 14;
 const CLOSED = "Channel is closed";
+/** How long a TLS handshake may take, where the probe is no less patient. */
+const HANDSHAKE_MS = 20_000;
 
 /** A call that any living peer answers at once: how a silent one is found out. */
 export interface Probe extends KeepAlive {
@@ -56,6 +60,8 @@ interface OpenCall {
   call: ClientUnaryCall | null;
   /** Given up by the probe; a patient one is made again. */
   silent: boolean;
+  /** Given up since there will be no TLS with the peer. */
+  refusal: string | null;
   again: boolean;
 }
 
@@ -63,9 +69,13 @@ interface OpenCall {
 const isLocal = (code: number): boolean => code === CANCELLED || code === DEADLINE_EXCEEDED || code === UNAVAILABLE;
 
 export class GrpcChannel {
+  readonly #credentials: ChannelCredentials;
   #client: Client;
   readonly #open = new Set<OpenCall>();
   #heardAt = 0;
+  /** Why the last connection had no TLS. */
+  #refusal: string | null = null;
+  #refusals = 0;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -76,7 +86,13 @@ export class GrpcChannel {
   constructor(
     readonly address: string,
     readonly probe: Probe | null = null,
+    readonly tls: Tls | null = null,
   ) {
+    const patienceMs = Math.min(HANDSHAKE_MS, probe?.timeoutMs ?? HANDSHAKE_MS);
+    this.#credentials =
+      tls === null
+        ? credentials.createInsecure()
+        : new TlsCredentials(tls, address, patienceMs, (reason, often) => this.#noTls(reason, often));
     this.#client = this.#connect();
   }
 
@@ -88,7 +104,17 @@ export class GrpcChannel {
     }
     const { timeoutMs, waitForReady: isPatient = false } = settings;
     const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
-    const open = { path, request, patient: isPatient, options, answered, call: null, silent: false, again: false };
+    const open: OpenCall = {
+      path,
+      request,
+      patient: isPatient,
+      options,
+      answered,
+      call: null,
+      silent: false,
+      refusal: null,
+      again: false,
+    };
     this.#start(open);
     if (this.#timer === null && this.probe !== null) this.#watch(this.probe);
     return () => this.#cancel(open);
@@ -111,8 +137,13 @@ export class GrpcChannel {
           this.#start(open);
           return;
         }
-        if (error === null || !isLocal(error.code)) this.#heardAt = Date.now();
-        open.answered(error === null ? null : inTheirWords(error, open.silent), answer);
+        if (error === null || !isLocal(error.code)) {
+          this.#heardAt = Date.now();
+          this.#refusal = null;
+        }
+        if (error === null) open.answered(null, answer);
+        else if (open.refusal !== null) open.answered(unavailable(noConnection(open.refusal)), undefined);
+        else open.answered(inTheirWords(error, open.silent, this.#refusal), undefined);
       },
     );
   }
@@ -123,7 +154,7 @@ export class GrpcChannel {
   }
 
   #connect(): Client {
-    return new Client(this.address, credentials.createInsecure(), OPTIONS);
+    return new Client(this.address, this.#credentials, OPTIONS);
   }
 
   /** Ends calls that are open: one that is never answered would keep the connection, and the process. */
@@ -143,6 +174,19 @@ export class GrpcChannel {
       // This call goes on with the watch.
       else this.call(probe.path, NOTHING, { timeoutMs: probe.timeoutMs }, this.#probed);
     }, probe.timeMs - silentMs).unref();
+  }
+
+  /** Who waits for the peer would wait for ever. */
+  #noTls(reason: string, often: number): void {
+    // A connection that was of use and is lost.
+    if (this.#heardAt > 0 && often > 1) return;
+    this.#refusal = `UNKNOWN: ${reason}`;
+    if (++this.#refusals < often) return;
+    for (const open of this.#open) {
+      if (!open.patient) continue;
+      open.refusal = this.#refusal;
+      this.#cancel(open);
+    }
   }
 
   readonly #probed: Answered = (error) => {
@@ -176,8 +220,10 @@ function cancelSoon({ call }: OpenCall): void {
 const unavailable = (details: string): ServiceError =>
   Object.assign(new Error(details), { code: UNAVAILABLE, details, metadata: new Metadata() });
 
-/** What TensorFlow's gRPC says of connections that fail. */
-function inTheirWords(error: ServiceError, silent: boolean): ServiceError {
+const noConnection = (reason: string): string => `failed to connect to all addresses; last error: ${reason}`;
+
+/** What TensorFlow's gRPC says of connections that fail. @param refusal what TLS said of the last one */
+function inTheirWords(error: ServiceError, silent: boolean, refusal: string | null): ServiceError {
   if (silent) return Object.assign(error, { code: UNAVAILABLE, details: SILENT });
   if (LOST.test(error.details)) return Object.assign(error, { code: UNAVAILABLE, details: "Socket closed" });
   if (error.code !== UNAVAILABLE) return error;
@@ -186,9 +232,9 @@ function inTheirWords(error: ServiceError, silent: boolean): ServiceError {
   );
   if (failed === null) return Object.assign(error, { details: socketFailure(error.details) });
   const [, refused, other] = failed;
-  let reason = `UNKNOWN: ${other}`;
+  let reason = refusal ?? `UNKNOWN: ${other}`;
   if (refused !== undefined) reason = `UNKNOWN: ipv4:${refused}: Failed to connect to remote host: Connection refused`;
   // Who accepted the connection hung up before HTTP/2 began.
-  else if (other!.startsWith("Failed to connect (")) reason = "UNAVAILABLE: Socket closed";
-  return Object.assign(error, { details: `failed to connect to all addresses; last error: ${reason}` });
+  else if (refusal === null && other!.startsWith("Failed to connect (")) reason = "UNAVAILABLE: Socket closed";
+  return Object.assign(error, { details: noConnection(reason) });
 }

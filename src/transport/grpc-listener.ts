@@ -1,5 +1,5 @@
 // Listens for gRPC calls and hands their raw bytes to handlers by method path; data connections come in at the same
-// port. It knows neither messages nor TensorFlow; a handler's failure is a status that the caller of this room puts
+// port, all of it inside TLS if that is asked for. It knows neither messages nor TensorFlow; a handler's failure is a status that the caller of this room puts
 // together.
 
 import {
@@ -16,7 +16,8 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { listenTcp, type Socket, type TcpListener } from "../platform/sockets.js";
-import { routeByFirstBytes } from "./first-bytes.js";
+import { type Tls, tlsDoor } from "../platform/tls.js";
+import { PATIENCE_MS, routeByFirstBytes } from "./first-bytes.js";
 import { KEEP_ALIVE, type KeepAlive } from "./keep-alive.js";
 import { asBuffer, identity } from "./raw-bytes.js";
 
@@ -41,6 +42,8 @@ export interface ListenerOptions {
   readonly onDataConnection?: (socket: Socket, token: Uint8Array) => boolean;
   /** When a caller that says nothing counts as gone. */
   readonly keepAlive?: KeepAlive;
+  /** All that is said on the port is said inside it, when it is given. */
+  readonly tls?: Tls | null;
 }
 
 /** How long sockets may take to close by themselves. */
@@ -143,12 +146,14 @@ export class GrpcListener {
 
   /** @param port 0 for any */
   async bind(host: string, port: number): Promise<void> {
-    const { onDataConnection = () => false } = this.options;
+    const { onDataConnection = () => false, tls = null } = this.options;
     const routes = { http2: (socket: Socket) => this.#grpc.injectConnection(socket), data: onDataConnection };
+    const route = (socket: Socket) => routeByFirstBytes(socket, routes, this.#undecided);
+    const enter = tls === null ? route : tlsDoor(tls, route, PATIENCE_MS);
     this.#tcp = await listenTcp(host, port, (socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
-      routeByFirstBytes(socket, routes, this.#undecided);
+      enter(socket);
     });
   }
 
@@ -159,9 +164,13 @@ export class GrpcListener {
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     const cutting = setTimeout(() => this.#server.forceShutdown(), graceMs);
     // Peers hang up when they have read the last word. One that is silent doesn't.
-    const parting = setTimeout(() => this.#sockets.forEach((socket) => void socket.destroy()), graceMs + PARTING_MS);
+    const part = () => this.#sockets.forEach((socket) => void socket.destroy());
+    let parting = setTimeout(part, graceMs + PARTING_MS);
     await drained;
     clearTimeout(cutting);
+    clearTimeout(parting);
+    // No call is open: what is left are those who read the last word, and those who never said one.
+    parting = setTimeout(part, PARTING_MS);
     this.#grpc.destroy();
     this.#server.forceShutdown();
     await closed;

@@ -146,7 +146,7 @@ test("a client is told of a master that has fallen silent, once", async () => {
   await using cluster = await TestCluster.start({ worker: 1 });
   const [address] = cluster.jobs.worker!;
   await using road = await TcpProxy.start(Number(address!.split(":")[1]));
-  const master = remoteMaster(`grpc://${road.address}`, { timeMs: 30, timeoutMs: 200 });
+  const master = remoteMaster(`grpc://${road.address}`, { keepAlive: { timeMs: 30, timeoutMs: 200 } });
   assert.is((await master.listDevices("", new Cancellation())).length, 1);
   road.stall("up", "down");
   const since = performance.now();

@@ -117,7 +117,7 @@ export class ProxiedCluster implements AsyncDisposable {
 
   /** What each task says of itself, asked past the proxies. */
   async reports(): Promise<TaskReport[]> {
-    const asked = [...this.tasks.values()].map(({ port }) => reportOf(`127.0.0.1:${port}`, REPORT_MS));
+    const asked = [...this.tasks.values()].map(({ port }) => reportOf(`127.0.0.1:${port}`, { timeoutMs: REPORT_MS }));
     return (await Promise.all(asked)) as TaskReport[];
   }
 

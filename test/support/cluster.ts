@@ -10,14 +10,20 @@ export class TestCluster implements AsyncDisposable {
   private constructor(readonly jobs: Readonly<Record<string, readonly string[]>>) {}
 
   /** @param missing tasks (`ps/0`) that aren't started yet */
-  static async start(sizes: Readonly<Record<string, number>>, missing: readonly string[] = []): Promise<TestCluster> {
+  static async start(
+    sizes: Readonly<Record<string, number>>,
+    missing: readonly string[] = [],
+    options: ServerOptions = {},
+  ): Promise<TestCluster> {
     const ports = await freePorts(Object.values(sizes).reduce((a, b) => a + b, 0));
     const jobs = Object.fromEntries(
       Object.entries(sizes).map(([job, size]) => [job, ports.splice(0, size).map((port) => `127.0.0.1:${port}`)]),
     );
     const cluster = new TestCluster(jobs);
     for (const [job, tasks] of Object.entries(jobs)) {
-      for (const task of tasks.keys()) if (!missing.includes(`${job}/${task}`)) await cluster.startTask(job, task);
+      for (const task of tasks.keys()) {
+        if (!missing.includes(`${job}/${task}`)) await cluster.startTask(job, task, options);
+      }
     }
     return cluster;
   }
@@ -30,9 +36,15 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /** A task that reaches some jobs by other addresses than theirs. */
-  async startTaskSeeing(job: string, task: number, others: Readonly<Record<string, readonly string[]>>) {
+  async startTaskSeeing(
+    job: string,
+    task: number,
+    others: Readonly<Record<string, readonly string[]>>,
+    options: ServerOptions = {},
+  ) {
     const log = (line: string) => void this.lines.push(line);
-    const server = await Server.create({ ...this.jobs, ...others }, { log, jobName: job, taskIndex: task });
+    const own = { log, ...options, jobName: job, taskIndex: task };
+    const server = await Server.create({ ...this.jobs, ...others }, own);
     this.#servers.set(`${job}/${task}`, server);
     return { server, target: this.target(job, task) };
   }

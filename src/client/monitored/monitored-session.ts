@@ -9,6 +9,7 @@ import {
 } from "../../errors/index.js";
 import type { FileSystem } from "../../io/file-system.js";
 import { logLine } from "../../platform/node.js";
+import type { TlsOptions } from "../../transport/tls.js";
 import type { ConfigProto, RunMetadata, RunOptions } from "../../wire/core.js";
 import { type FeedKey, type Feeds, type Fetch, type Fetched, feedPairs, nameOf } from "../fetches.js";
 import { FileWriter } from "../file-writer.js";
@@ -46,6 +47,8 @@ export interface MonitoredSessionOptions extends CallSettings {
   /** How often the chief logs and saves its speed, where there is a `summaryDir`: 100; 0 for never. */
   readonly logStepCountSteps?: number;
   readonly config?: ConfigProto | undefined;
+  /** As a Session takes it. */
+  readonly tls?: TlsOptions | undefined;
   /** How long a worker waits for the chief: 7200. */
   readonly maxWaitSecs?: number;
   /** How long it waits between two looks, and any task before it makes a session anew: 0.5. */
@@ -202,8 +205,8 @@ export class MonitoredSession implements AsyncDisposable {
   async #create(signal: AbortSignal | undefined): Promise<Open> {
     const everyMs = 1000 * (this.options.recoveryWaitSecs ?? 0.5);
     for (;;) {
-      const { graph, master, config } = this.options;
-      const session = new Session(master, config === undefined ? { graph } : { graph, config });
+      const { graph, master, config, tls } = this.options;
+      const session = new Session(master, config === undefined ? { graph, tls } : { graph, config, tls });
       const coordinator = new Coordinator();
       try {
         await this.#prepare(session, signal, everyMs);
