@@ -4,9 +4,9 @@ import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
-import { wasmFunction, wasmOf } from "./cpu.js";
+import { type WasmFunction, wasmFunction, wasmOf } from "./cpu.js";
 import { reduceCodes, unaryCodes } from "./opcodes.js";
-import { COMPLEX, isComplex, partCount, partsOf, partType } from "./support/complex.js";
+import { COMPLEX, isComplex, multiplyInto, partCount, partsOf, partType } from "./support/complex.js";
 import { normalizeAxis, readInt, readInts } from "./support/index-tensor.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 
@@ -57,14 +57,10 @@ function complexProduct({ device }: KernelNode, dtype: DataType): Reduce {
     const to = partsOf(device.heap, { dtype, ptr: y }).base;
     for (let o = 0; o < outer; o++)
       for (let i = 0; i < inner; i++) {
-        let [re, im] = [1, 0];
-        for (let k = 0; k < n; k++) {
-          const at = from + 2 * ((o * n + k) * inner + i);
-          const [a, b] = [view[at]!, view[at + 1]!];
-          [re, im] = [re * a - im * b, re * b + im * a];
-        }
-        view[to + 2 * (o * inner + i)] = re;
-        view[to + 2 * (o * inner + i) + 1] = im;
+        const at = to + 2 * (o * inner + i);
+        view[at] = 1;
+        view[at + 1] = 0;
+        for (let k = 0; k < n; k++) multiplyInto(view, at, from + 2 * ((o * n + k) * inner + i));
       }
   };
 }
@@ -149,11 +145,32 @@ const argument = (op: string, smallest: number): Kernel =>
     };
   });
 
+/** Along an axis, each element's product with all before it, or after it. */
+function complexRunning({ device }: KernelNode, dtype: DataType): WasmFunction {
+  return (_product, x, y, outer, n, parts, exclusive, reverse) => {
+    const inner = parts! / 2;
+    const { view, base: from } = partsOf(device.heap, { dtype, ptr: x! });
+    const to = partsOf(device.heap, { dtype, ptr: y! }).base;
+    const place = (o: number, k: number, i: number) => 2 * ((o * n! + (reverse ? n! - 1 - k : k)) * inner + i);
+    for (let o = 0; o < outer!; o++)
+      for (let i = 0; i < inner; i++)
+        for (let k = 0; k < n!; k++) {
+          const at = to + place(o, k, i);
+          view[at] = k === 0 ? 1 : view[to + place(o, k - 1, i)]!;
+          view[at + 1] = k === 0 ? 0 : view[to + place(o, k - 1, i) + 1]!;
+          if (exclusive && k > 0) multiplyInto(view, at, from + place(o, k - 1, i));
+          if (!exclusive) multiplyInto(view, at, from + place(o, k, i));
+        }
+    return 0;
+  };
+}
+
 const running = (op: string, product: number): Kernel =>
-  kernel(op, "CPU", { T: product === 1 ? NUMBERS : [...NUMBERS, ...COMPLEX] }, (node) => {
+  kernel(op, "CPU", { T: [...NUMBERS, ...COMPLEX] }, (node) => {
     const dtype = node.inputTypes[0]!;
-    const compute = wasmFunction(node, "scan", partType(dtype));
     const parts = partCount(dtype);
+    const compute =
+      product === 1 && parts === 2 ? complexRunning(node, dtype) : wasmFunction(node, "scan", partType(dtype));
     const exclusive = Number(node.bool("exclusive"));
     const reverse = Number(node.bool("reverse"));
     return (step: KernelStep) => {

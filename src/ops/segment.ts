@@ -8,7 +8,7 @@ import { shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction } from "./cpu.js";
 import { segmentCodes } from "./opcodes.js";
-import { COMPLEX, partCount, partType } from "./support/complex.js";
+import { COMPLEX, multiplyInto, partCount, partsOf, partType } from "./support/complex.js";
 import { elementsOf } from "./support/elements.js";
 import { readInt } from "./support/index-tensor.js";
 
@@ -40,9 +40,22 @@ function countSegments(heap: Heap, ids: Tensor, orderFirst = false): number {
   return segments;
 }
 
-/** What adds up takes complex numbers, too. */
+/** What needs no order takes complex numbers, too. */
 const typesOf = (name: string): readonly string[] =>
-  name === "Sum" || name === "Mean" ? [...NUMBERS, ...COMPLEX] : NUMBERS;
+  name === "Max" || name === "Min" ? NUMBERS : [...NUMBERS, ...COMPLEX];
+
+/** Products of complex rows that share an id; a negative one is nobody's. */
+function complexProducts(heap: Heap, data: Tensor, ids: Tensor, y: Tensor): void {
+  const { view, base: to } = partsOf(heap, y);
+  const from = partsOf(heap, data).base;
+  for (let i = 0; i < 2 * y.size; i++) view[to + i] = (i + 1) % 2;
+  const width = data.size / ids.size;
+  for (let i = 0; i < ids.size; i++) {
+    const id = at(heap, ids, i);
+    for (let k = 0; id >= 0 && k < width; k++)
+      multiplyInto(view, to + 2 * (id * width + k), from + 2 * (i * width + k));
+  }
+}
 
 const sorted = (name: string): Kernel =>
   kernel(`Segment${name}`, "CPU", { T: typesOf(name), Tindices: INDICES }, (node) => {
@@ -50,6 +63,7 @@ const sorted = (name: string): Kernel =>
     const compute = wasmFunction(node, "segment", partType(dtype));
     const parts = partCount(dtype);
     const code = segmentCodes[name]!;
+    const multiplies = name === "Prod" && parts === 2;
     return (step) => {
       const data = step.input(0);
       const ids = step.input(1);
@@ -61,7 +75,8 @@ const sorted = (name: string): Kernel =>
       const y = step.allocateOutput(0, [segments, ...data.shape.slice(1)]);
       if (y.size === 0) return DONE;
       const width = (y.size / segments) * parts;
-      compute(code, data.ptr, 0, 0, ids.ptr, Number(isWide(ids)), y.ptr, ids.size, segments, width);
+      if (multiplies) complexProducts(step.heap, data, ids, y);
+      else compute(code, data.ptr, 0, 0, ids.ptr, Number(isWide(ids)), y.ptr, ids.size, segments, width);
       return DONE;
     };
   });
@@ -72,6 +87,7 @@ const unsorted = (name: string): Kernel =>
     const compute = wasmFunction(node, "unsorted_segment", partType(dtype));
     const parts = partCount(dtype);
     const code = segmentCodes[name]!;
+    const multiplies = name === "Prod" && parts === 2;
     return (step) => {
       const data = step.input(0);
       const ids = step.input(1);
@@ -92,7 +108,8 @@ const unsorted = (name: string): Kernel =>
       const y = step.allocateOutput(0, [segments, ...data.shape.slice(ids.shape.length)]);
       if (y.size === 0) return DONE;
       const width = (y.size / segments) * parts;
-      compute(code, data.ptr, ids.ptr, Number(isWide(ids)), y.ptr, ids.size, segments, width);
+      if (multiplies) complexProducts(step.heap, data, ids, y);
+      else compute(code, data.ptr, ids.ptr, Number(isWide(ids)), y.ptr, ids.size, segments, width);
       return DONE;
     };
   });

@@ -17,6 +17,13 @@ export const partType = (dtype: DataType): DataType =>
 
 export const partCount = (dtype: DataType): number => (isComplex(dtype) ? 2 : 1);
 
+/** The number at one place of a view times the one at another, in the first place. */
+export function multiplyInto(view: Float32Array | Float64Array, at: number, by: number): void {
+  const [a, b, c, d] = [view[at]!, view[at + 1]!, view[by]!, view[by + 1]!];
+  view[at] = a * c - b * d;
+  view[at + 1] = a * d + b * c;
+}
+
 /** Parts of a tensor's elements, real or complex: the view and where they start. */
 export function partsOf(
   heap: Heap,

@@ -46,6 +46,7 @@ def cases(family):
                 shapes = [((5,), [0]), ((3, 4), [0]), ((3, 4), [1]), ((3, 4), [0, 1]), ((2, 3, 4), [1]), ((2, 3, 4), [0, 2]), ((2, 3, 4), []), ((), []), ((0,), [0]), ((2, 0, 3), [1]), ((7, 19), [1]), ((2, 3, 2, 3, 2), [1, 3]), ((3, 4), [2])]
                 family.op(op, *([n(shape, dtype), np.array(list_, i32)] for shape, list_ in shapes), keep_dims=keep, compare=near(dtype, 8))
         for exclusive, reverse in ((False, False), (True, False), (False, True)):
+            family.op("Cumprod", [n((3, 4), dtype), i32(0)], [n((2, 3, 4), dtype), i32(-2)], [n((0,), dtype), i32(0)], exclusive=exclusive, reverse=reverse, compare=near(dtype, 8))
             family.op("Cumsum", [n((3, 4), dtype), i32(0)], [n((2, 3, 4), dtype), i32(-1)], [n((0,), dtype), i32(0)], exclusive=exclusive, reverse=reverse, compare=near(dtype, 2))
         family.op("AddN", [[x, y, n((3, 4), dtype)]], [[x, y, y[0]]], [[x[:0]] * 3], compare=near(dtype), label=dtype.__name__)
         parts = np.array([1.5 + 2j, -2.75 + 1j, 0j, 1j, 100 - 3j], dtype)
@@ -53,8 +54,9 @@ def cases(family):
             positive = np.abs(parts.real) if other is np.uint8 else parts.real
             family.op("Cast", [parts if other is not np.uint8 else np.abs(parts).astype(dtype)], [parts[:0]], SrcT=dtype, DstT=other, label="")
             family.op("Cast", [(parts if other in (c64, c128) else positive).astype(other)], [parts.real[:0].astype(other)], SrcT=other, DstT=dtype, label="")
-        for name in ("SegmentSum", "SegmentMean"):
+        for name in ("SegmentSum", "SegmentMean", "SegmentProd"):
             family.op(name, [n((5, 3), dtype), np.array([0, 0, 2, 2, 3], i32)], [n((0, 3), dtype), np.array([], i32)], [n((2, 3), dtype), np.array([1, 0], i32)], compare=near(dtype))
+        family.op("UnsortedSegmentProd", [n((5, 3), dtype), np.array([0, 3, -1, 2, 3], i64), i32(5)], [n((2, 3), dtype), np.array([[0, 1, 0], [1, 0, -4]], i32), i32(2)], compare=near(dtype, 4))
         family.op("UnsortedSegmentSum", [n((5, 3), dtype), np.array([0, 3, -1, 2, 3], i64), i32(5)], [n((2, 3), dtype), np.array([0, 7], i64), i32(5)], compare=near(dtype))
         I = lambda *v: np.array(v, i32)  # noqa: E731
         family.op("ScatterNd", [I([0], [2], [0]), n((3, 2), dtype), I(4, 2)], [I([[0, 1]], [[2, 0]]), n((2, 1), dtype), I(3, 2)], [I([7]), n((1, 2), dtype), I(3, 2)], compare=near(dtype), label=dtype.__name__)
