@@ -4,8 +4,8 @@
 import { UnimplementedError } from "../../errors/index.js";
 import type { Node } from "../../graph/graph.js";
 import { DataType } from "../../tensor/dtype.js";
-import type { AttrValue, NameAttrList } from "../../wire/core.js";
-import type { AttrInput } from "../attributes.js";
+import type { NameAttrList } from "../../wire/core.js";
+import type { AttrInput, PartialShape } from "../attributes.js";
 import { freeName, GraphFunction } from "../functions.js";
 import type { Output } from "../output.js";
 import { isFloating } from "../values.js";
@@ -126,10 +126,10 @@ class BranchGradient {
 
   /** Computes the bodies again: for functions that the gradients being built come from. */
   #again(): (Gradient | null)[] {
-    const { context, functions, inputs, wanted, seeds } = this;
+    const { functions, inputs, wanted, seeds } = this;
     const known = inputs.map((input) => argumentOf(input));
     const backwards = functions.map((f) => this.#recomputed(f, known));
-    return this.#spread(wanted, this.#call(backwards, [...inputs, ...seeds]), context);
+    return this.#spread(wanted, this.#call(backwards, [...inputs, ...seeds]));
   }
 
   /** A function of arguments and seeds, known by its name before it is done: its body may call it. */
@@ -174,8 +174,10 @@ class BranchGradient {
       ...this.kind.attrs(names),
       Tout: [...node.outputTypes, ...missing.map(({ tensor }) => tensor.dtype)],
     };
+    // A call has no such attribute, and an empty one says nothing.
     const shapes = node.attrs.get("output_shapes")?.list?.shape ?? [];
-    if (shapes.length > 0) attrs.output_shapes = withUnknown(node.attrs.get("output_shapes")!, missing.length);
+    if (shapes.length > 0)
+      attrs.output_shapes = [...y.map(({ shape }) => shape), ...missing.map((): PartialShape => null)];
     const { outputs } = graph.rewrite(node, attrs, onlyRead(graph, this.functions));
     return inner.map((each) => outputs[at(each) < 0 ? y.length + missing.indexOf(each) : at(each)]!);
   }
@@ -199,8 +201,8 @@ class BranchGradient {
   }
 
   /** By input, from gradients of some of them. */
-  #spread(of: readonly number[], grads: readonly Output[], { x } = this.context): (Output | null)[] {
-    return x.map((_, i) => grads[of.indexOf(i - this.kind.first)] ?? null);
+  #spread(of: readonly number[], grads: readonly Output[]): (Output | null)[] {
+    return this.context.x.map((_, i) => grads[of.indexOf(i - this.kind.first)] ?? null);
   }
 }
 
@@ -211,13 +213,6 @@ function absent({ graph }: Body, dtype: DataType): Output {
     throw new UnimplementedError("Gradients of a branch that makes a resource are missing");
   return graph.constant({ dtype, shape: [0], data: [] as never }, dtype);
 }
-
-/** @param shapes an attribute of shapes */
-export const withUnknown = (shapes: AttrValue, count: number): AttrValue => {
-  const list = shapes.list!;
-  const unknown = Array.from({ length: count }, () => ({ dim: [], unknownRank: true }));
-  return { ...shapes, list: { ...list, shape: [...list.shape, ...unknown] } };
-};
 
 const through =
   (kind: Kind, gradientsOf: GradientsOf): GradientFunction =>

@@ -7,6 +7,13 @@ import { forAll, type GradientContext, type GradientFunction, type Gradients, no
 const elementShape = ({ ops }: GradientContext, list: Output): Output =>
   ops.tensorListElementShape(list, { shapeType: DataType.INT32 });
 
+/** A list as long as another; what nobody writes counts as zero. */
+const unwritten = (context: GradientContext, list: Output): Output => {
+  const { ops, dy } = context;
+  const shape = elementShape(context, list);
+  return ops.tensorListReserve(shape, ops.tensorListLength(list), { elementDtype: dy.dtype });
+};
+
 /** The shape of rows of a tensor. */
 const rowShape = ({ ops }: GradientContext, tensor: Output): Output => ops.slice(ops.shape(tensor), [1], [-1]);
 
@@ -29,10 +36,7 @@ const popBack: GradientFunction = (context) => {
 
 const getItem: GradientFunction = (context) => {
   const { ops, x, dy } = context;
-  const [list, index] = x as [Output, Output];
-  const options = { elementDtype: dy.dtype };
-  const zeros = ops.tensorListReserve(elementShape(context, list), ops.tensorListLength(list), options);
-  return [ops.tensorListSetItem(zeros, index, dy)];
+  return [ops.tensorListSetItem(unwritten(context, x[0]!), x[1]!, dy)];
 };
 
 const setItem: GradientFunction = (context) => {
@@ -49,10 +53,7 @@ const setItem: GradientFunction = (context) => {
 
 const gather: GradientFunction = (context) => {
   const { ops, x, dy } = context;
-  const [list, indices] = x as [Output, Output];
-  const options = { elementDtype: dy.dtype };
-  const zeros = ops.tensorListReserve(elementShape(context, list), ops.tensorListLength(list), options);
-  return [ops.tensorListScatterIntoExistingList(zeros, dy, indices)];
+  return [ops.tensorListScatterIntoExistingList(unwritten(context, x[0]!), dy, x[1]!)];
 };
 
 /** @param tensor what was spread, by its place among the inputs */

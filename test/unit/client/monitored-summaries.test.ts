@@ -23,8 +23,9 @@ import {
   type TensorValue,
   Variable,
 } from "../../../src/index.js";
-import { Event, SessionLog_SessionStatus } from "../../../src/wire/io.js";
+import { type Event, SessionLog_SessionStatus } from "../../../src/wire/io.js";
 import { parseText } from "../../../src/wire/text-parser.js";
+import { eventsIn } from "../../support/event-files.js";
 import { test } from "../../support/suite.js";
 
 let folder: string;
@@ -32,19 +33,6 @@ test.before.each(async () => {
   folder = await mkdtemp(join(tmpdir(), "monitored-summaries-"));
 });
 test.after.each(() => rm(folder, { recursive: true }));
-
-async function eventsIn(path: string): Promise<Event[]> {
-  const names = (await readdir(path)).filter((name) => name.startsWith("events."));
-  assert.is(names.length, 1);
-  const bytes = await readFile(join(path, names[0]!));
-  const events: Event[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const record = bytes.subarray(at + 12, at + 12 + bytes.readUInt32LE(at));
-    events.push(Event.decode(record));
-    at += record.length + 16;
-  }
-  return events;
-}
 
 function counting() {
   const graph = new Graph();

@@ -1,6 +1,6 @@
 // Event files: the framing of their records, what a writer puts there, when the hook of a monitored session writes; and the
 // other hooks that feed, wait, and fetch at the end.
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -22,7 +22,8 @@ import {
   type TensorValue,
 } from "../../../src/index.js";
 import { frameRecord } from "../../../src/io/record.js";
-import { Event, SessionLog_SessionStatus, Summary, Summary_Value } from "../../../src/wire/io.js";
+import { SessionLog_SessionStatus, Summary, Summary_Value } from "../../../src/wire/io.js";
+import { eventsIn } from "../../support/event-files.js";
 import { test } from "../../support/suite.js";
 
 let folder: string;
@@ -30,22 +31,6 @@ test.before.each(async () => {
   folder = await mkdtemp(join(tmpdir(), "summaries-"));
 });
 test.after.each(() => rm(folder, { recursive: true }));
-
-/** The events of the only file in a folder. */
-async function eventsIn(path: string): Promise<Event[]> {
-  const names = await readdir(path);
-  assert.is(names.length, 1);
-  assert.match(names[0]!, /^events\.out\.tfevents\.\d{10}\./);
-  const bytes = await readFile(join(path, names[0]!));
-  const events: Event[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const record = bytes.subarray(at + 12, at + 12 + bytes.readUInt32LE(at));
-    assert.equal(bytes.subarray(at, at + record.length + 16), Buffer.from(frameRecord(record)));
-    events.push(Event.decode(record));
-    at += record.length + 16;
-  }
-  return events;
-}
 
 /** A step adds 1 to the global step; its summary is of what is fed. */
 function counting() {
