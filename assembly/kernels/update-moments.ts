@@ -1,18 +1,12 @@
 // Updates whose steps are measured by the gradient's squares, summed or averaged, in place. Arguments and form as in
 // update.ts.
-import { get, isWhole, put } from "../math/lanes";
+import { get, isWhole, putFlushed } from "../math/lanes";
+import { product_v128, towards_v128 } from "../math/subnormal";
 
 // @ts-ignore: decorator
 @inline
 function square<T>(x: v128): v128 {
   return v128.mul<T>(x, x);
-}
-
-/** slot + (x − slot) · rate: a moving average. */
-// @ts-ignore: decorator
-@inline
-function towards<T>(slot: v128, x: v128, rate: T): v128 {
-  return v128.add<T>(slot, v128.mul<T>(v128.sub<T>(x, slot), v128.splat<T>(rate)));
 }
 
 /** `alpha` is lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ). */
@@ -22,18 +16,18 @@ function adamStep<T>(
   v: usize, m: usize, u: usize, g: usize, whole: bool, alpha: T, b1: T, b2: T, eps: T, nesterov: bool,
 ): void {
   const gradient = get<T>(g, whole);
-  const first = towards<T>(get<T>(m, whole), gradient, (<T>1 - b1) as T);
-  const second = towards<T>(get<T>(u, whole), square<T>(gradient), (<T>1 - b2) as T);
-  put<T>(m, first, whole);
-  put<T>(u, second, whole);
+  const first = towards_v128<T>(get<T>(m, whole), gradient, (<T>1 - b1) as T);
+  const second = towards_v128<T>(get<T>(u, whole), square<T>(gradient), (<T>1 - b2) as T);
+  putFlushed<T>(m, first, whole);
+  putFlushed<T>(u, second, whole);
   let top = first;
   if (nesterov) {
     top = v128.mul<T>(gradient, v128.splat<T>((<T>1 - b1) as T));
     top = v128.add<T>(top, v128.mul<T>(v128.splat<T>(b1), first));
   }
   const bottom = v128.add<T>(v128.sqrt<T>(second), v128.splat<T>(eps));
-  const step = v128.div<T>(v128.mul<T>(top, v128.splat<T>(alpha)), bottom);
-  put<T>(v, v128.sub<T>(get<T>(v, whole), step), whole);
+  const step = v128.div<T>(product_v128<T>(top, alpha), bottom);
+  putFlushed<T>(v, v128.sub<T>(get<T>(v, whole), step), whole);
 }
 
 // @ts-ignore: decorator
@@ -67,13 +61,13 @@ export function apply_adam_f64(
 @inline
 function rmsPropStep<T>(v: usize, ms: usize, mom: usize, g: usize, whole: bool, lr: T, rho: T, m: T, eps: T): void {
   const gradient = get<T>(g, whole);
-  const mean = towards<T>(get<T>(ms, whole), square<T>(gradient), (<T>1 - rho) as T);
-  put<T>(ms, mean, whole);
+  const mean = towards_v128<T>(get<T>(ms, whole), square<T>(gradient), (<T>1 - rho) as T);
+  putFlushed<T>(ms, mean, whole);
   const root = v128.sqrt<T>(v128.add<T>(mean, v128.splat<T>(eps)));
   const push = v128.div<T>(v128.mul<T>(gradient, v128.splat<T>(lr)), root);
   const step = v128.add<T>(v128.mul<T>(get<T>(mom, whole), v128.splat<T>(m)), push);
-  put<T>(mom, step, whole);
-  put<T>(v, v128.sub<T>(get<T>(v, whole), step), whole);
+  putFlushed<T>(mom, step, whole);
+  putFlushed<T>(v, v128.sub<T>(get<T>(v, whole), step), whole);
 }
 
 // @ts-ignore: decorator
@@ -109,15 +103,15 @@ function centeredRmsPropStep<T>(
   v: usize, mg: usize, ms: usize, mom: usize, g: usize, whole: bool, lr: T, rho: T, m: T, eps: T,
 ): void {
   const gradient = get<T>(g, whole);
-  const mean = towards<T>(get<T>(ms, whole), square<T>(gradient), (<T>1 - rho) as T);
-  const centre = towards<T>(get<T>(mg, whole), gradient, (<T>1 - rho) as T);
-  put<T>(ms, mean, whole);
-  put<T>(mg, centre, whole);
+  const mean = towards_v128<T>(get<T>(ms, whole), square<T>(gradient), (<T>1 - rho) as T);
+  const centre = towards_v128<T>(get<T>(mg, whole), gradient, (<T>1 - rho) as T);
+  putFlushed<T>(ms, mean, whole);
+  putFlushed<T>(mg, centre, whole);
   const variance = v128.add<T>(v128.sub<T>(mean, square<T>(centre)), v128.splat<T>(eps));
   const push = v128.div<T>(v128.mul<T>(gradient, v128.splat<T>(lr)), v128.sqrt<T>(variance));
   const step = v128.add<T>(v128.mul<T>(get<T>(mom, whole), v128.splat<T>(m)), push);
-  put<T>(mom, step, whole);
-  put<T>(v, v128.sub<T>(get<T>(v, whole), step), whole);
+  putFlushed<T>(mom, step, whole);
+  putFlushed<T>(v, v128.sub<T>(get<T>(v, whole), step), whole);
 }
 
 // @ts-ignore: decorator
@@ -157,11 +151,11 @@ function adagradStep<T>(v: usize, a: usize, g: usize, whole: bool, lr: T, eps: T
   let accumulated = get<T>(a, whole);
   if (update) {
     accumulated = v128.add<T>(accumulated, square<T>(gradient));
-    put<T>(a, accumulated, whole);
+    putFlushed<T>(a, accumulated, whole);
   }
   const bottom = v128.add<T>(v128.sqrt<T>(accumulated), v128.splat<T>(eps));
   const step = v128.div<T>(v128.mul<T>(gradient, v128.splat<T>(lr)), bottom);
-  put<T>(v, v128.sub<T>(get<T>(v, whole), step), whole);
+  putFlushed<T>(v, v128.sub<T>(get<T>(v, whole), step), whole);
 }
 
 // @ts-ignore: decorator
@@ -193,13 +187,13 @@ function adadeltaStep<T>(v: usize, a: usize, d: usize, g: usize, whole: bool, lr
   const keep = v128.splat<T>(rho);
   const rest = v128.splat<T>((<T>1 - rho) as T);
   const accumulated = v128.add<T>(v128.mul<T>(get<T>(a, whole), keep), v128.mul<T>(square<T>(gradient), rest));
-  put<T>(a, accumulated, whole);
+  putFlushed<T>(a, accumulated, whole);
   const before = get<T>(d, whole);
   const top = v128.sqrt<T>(v128.add<T>(before, v128.splat<T>(eps)));
   const bottom = v128.sqrt<T>(v128.add<T>(accumulated, v128.splat<T>(eps)));
   const step = v128.mul<T>(v128.div<T>(top, bottom), gradient);
-  put<T>(d, v128.add<T>(v128.mul<T>(before, keep), v128.mul<T>(square<T>(step), rest)), whole);
-  put<T>(v, v128.sub<T>(get<T>(v, whole), v128.mul<T>(step, v128.splat<T>(lr))), whole);
+  putFlushed<T>(d, v128.add<T>(v128.mul<T>(before, keep), v128.mul<T>(square<T>(step), rest)), whole);
+  putFlushed<T>(v, v128.sub<T>(get<T>(v, whole), v128.mul<T>(step, v128.splat<T>(lr))), whole);
 }
 
 // @ts-ignore: decorator

@@ -1,6 +1,7 @@
 // Updates by the gradient's sign and by the largest gradient so far, in place, element by element. Arguments as in
 // update.ts.
 import { signOf } from "../math/sign";
+import { flushed, product, towards } from "../math/subnormal";
 
 // @ts-ignore: decorator
 @inline
@@ -8,11 +9,11 @@ function adaMax<T>(v: usize, m: usize, u: usize, g: usize, n: i32, rate: T, b1: 
   for (let i = 0; i < n; i++) {
     const at = <usize>i * sizeof<T>();
     const gradient = load<T>(g + at);
-    const first = (load<T>(m + at) + (gradient - load<T>(m + at)) * (<T>1 - b1)) as T;
+    const first = towards<T>(load<T>(m + at), gradient, (<T>1 - b1) as T);
     const largest = max<T>((b2 * load<T>(u + at)) as T, abs<T>(gradient));
-    store<T>(m + at, first);
-    store<T>(u + at, largest);
-    store<T>(v + at, (load<T>(v + at) - rate * (first / (largest + eps))) as T);
+    store<T>(m + at, flushed<T>(first));
+    store<T>(u + at, flushed<T>(largest));
+    store<T>(v + at, flushed<T>((load<T>(v + at) - rate * (first / (largest + eps))) as T));
   }
 }
 
@@ -30,13 +31,13 @@ function amsgrad<T>(v: usize, m: usize, u: usize, w: usize, g: usize, n: i32, al
   for (let i = 0; i < n; i++) {
     const at = <usize>i * sizeof<T>();
     const gradient = load<T>(g + at);
-    const first = (load<T>(m + at) + (gradient - load<T>(m + at)) * (<T>1 - b1)) as T;
-    const second = (load<T>(u + at) + (gradient * gradient - load<T>(u + at)) * (<T>1 - b2)) as T;
+    const first = towards<T>(load<T>(m + at), gradient, (<T>1 - b1) as T);
+    const second = towards<T>(load<T>(u + at), (gradient * gradient) as T, (<T>1 - b2) as T);
     const largest = max<T>(load<T>(w + at), second);
-    store<T>(m + at, first);
-    store<T>(u + at, second);
-    store<T>(w + at, largest);
-    store<T>(v + at, (load<T>(v + at) - (first * alpha) / (sqrt<T>(largest) + eps)) as T);
+    store<T>(m + at, flushed<T>(first));
+    store<T>(u + at, flushed<T>(second));
+    store<T>(w + at, flushed<T>(largest));
+    store<T>(v + at, flushed<T>((load<T>(v + at) - product<T>(first, alpha) / (sqrt<T>(largest) + eps)) as T));
   }
 }
 
@@ -59,10 +60,10 @@ function bySign<T>(v: usize, m: usize, g: usize, n: i32, lr: T, beta: T, same: T
     const at = <usize>i * sizeof<T>();
     const gradient = load<T>(g + at);
     const average = (load<T>(m + at) * beta + gradient * (<T>1 - beta)) as T;
-    store<T>(m + at, average);
+    store<T>(m + at, flushed<T>(average));
     const sign = (signOf<T>(gradient) * signOf<T>(average)) as T;
     const scale: T = sign > 0 ? same : sign < 0 ? opposite : ((even + sign) as T);
-    store<T>(v + at, (load<T>(v + at) - lr * scale * gradient) as T);
+    store<T>(v + at, flushed<T>((load<T>(v + at) - lr * scale * gradient) as T));
   }
 }
 

@@ -1,6 +1,7 @@
 // Updates that pull a variable towards zero, in place, element by element: Ftrl, the proximal ones, dual averaging.
 // Arguments as in update.ts.
 import { signOf } from "../math/sign";
+import { flushed } from "../math/subnormal";
 
 /**
  * `shrinkage` pulls the gradient towards the variable (Ftrl V2); 0 leaves it. With `byRate` the linear slot is kept
@@ -27,9 +28,9 @@ function ftrl<T>(
     const bottom = (root / divisor + <T>2 * l2 * rate) as T;
     const limit = (l1 * rate) as T;
     const signed: T = linear > 0 ? limit : linear < 0 ? (-limit as T) : <T>0;
-    store<T>(v + at, abs<T>(linear) > limit ? (((signed - linear) / bottom) as T) : <T>0);
-    store<T>(a + at, after);
-    store<T>(l + at, linear);
+    store<T>(v + at, flushed<T>(abs<T>(linear) > limit ? (((signed - linear) / bottom) as T) : <T>0));
+    store<T>(a + at, flushed<T>(after));
+    store<T>(l + at, flushed<T>(linear));
   }
 }
 
@@ -52,7 +53,7 @@ function proximal<T>(v: usize, g: usize, n: i32, lr: T, l1: T, l2: T): void {
     const at = <usize>i * sizeof<T>();
     const moved = (load<T>(v + at) - load<T>(g + at) * lr) as T;
     const shrunk = l1 > 0 ? copysign<T>(max<T>((abs<T>(moved) - lr * l1) as T, <T>0), moved) : moved;
-    store<T>(v + at, (shrunk / scale) as T);
+    store<T>(v + at, flushed<T>((shrunk / scale) as T));
   }
 }
 
@@ -70,11 +71,11 @@ function proximalAdagrad<T>(v: usize, a: usize, g: usize, n: i32, lr: T, l1: T, 
     const at = <usize>i * sizeof<T>();
     const gradient = load<T>(g + at);
     const accumulated = (load<T>(a + at) + gradient * gradient) as T;
-    store<T>(a + at, accumulated);
+    store<T>(a + at, flushed<T>(accumulated));
     const rate = (lr / sqrt<T>(accumulated)) as T;
     const moved = (load<T>(v + at) - gradient * rate) as T;
     const shrunk = l1 > 0 ? ((signOf<T>(moved) * max<T>((abs<T>(moved) - rate * l1) as T, <T>0)) as T) : moved;
-    store<T>(v + at, (shrunk / (<T>1 + l2 * rate)) as T);
+    store<T>(v + at, flushed<T>((shrunk / (<T>1 + l2 * rate)) as T));
   }
 }
 
@@ -94,10 +95,10 @@ function adagradDa<T>(v: usize, a: usize, s: usize, g: usize, n: i32, lr: T, l1:
     const gradient = load<T>(g + at);
     const sum = (load<T>(a + at) + gradient) as T;
     const squares = (load<T>(s + at) + gradient * gradient) as T;
-    store<T>(a + at, sum);
-    store<T>(s + at, squares);
+    store<T>(a + at, flushed<T>(sum));
+    store<T>(s + at, flushed<T>(squares));
     const kept = l1 > 0 ? ((signOf<T>(sum) * max<T>((abs<T>(sum) - steps * l1) as T, <T>0)) as T) : sum;
-    store<T>(v + at, ((-lr * kept) / (l2 * (steps * lr) + sqrt<T>(squares))) as T);
+    store<T>(v + at, flushed<T>(((-lr * kept) / (l2 * (steps * lr) + sqrt<T>(squares))) as T));
   }
 }
 

@@ -2,12 +2,12 @@
 // that go along the gradient, with or without momentum. Arrays come first (the variable, its slots, the gradient), then how
 // many elements, then scalars by value. Each body is written once, for vectors of f32 or f64; what is left over runs
 // through it one lane at a time.
-import { get, isWhole, put } from "../math/lanes";
+import { get, isWhole, putFlushed } from "../math/lanes";
 
 // @ts-ignore: decorator
 @inline
 function gradientDescentStep<T>(v: usize, g: usize, whole: bool, lr: T): void {
-  put<T>(v, v128.sub<T>(get<T>(v, whole), v128.mul<T>(get<T>(g, whole), v128.splat<T>(lr))), whole);
+  putFlushed<T>(v, v128.sub<T>(get<T>(v, whole), v128.mul<T>(get<T>(g, whole), v128.splat<T>(lr))), whole);
 }
 
 // @ts-ignore: decorator
@@ -36,13 +36,13 @@ export function apply_gradient_descent_f64(v: usize, g: usize, n: i32, lr: f64):
 function momentumStep<T>(v: usize, a: usize, g: usize, whole: bool, lr: T, m: T, nesterov: bool): void {
   const gradient = get<T>(g, whole);
   const accumulated = v128.add<T>(v128.mul<T>(get<T>(a, whole), v128.splat<T>(m)), gradient);
-  put<T>(a, accumulated, whole);
+  putFlushed<T>(a, accumulated, whole);
   let step = v128.mul<T>(accumulated, v128.splat<T>(lr));
   if (nesterov) {
     const ahead = v128.mul<T>(v128.mul<T>(accumulated, v128.splat<T>(m)), v128.splat<T>(lr));
     step = v128.add<T>(v128.mul<T>(gradient, v128.splat<T>(lr)), ahead);
   }
-  put<T>(v, v128.sub<T>(get<T>(v, whole), step), whole);
+  putFlushed<T>(v, v128.sub<T>(get<T>(v, whole), step), whole);
 }
 
 // @ts-ignore: decorator
@@ -73,9 +73,9 @@ export function apply_momentum_f64(v: usize, a: usize, g: usize, n: i32, lr: f64
 function kerasMomentumStep<T>(v: usize, a: usize, g: usize, whole: bool, lr: T, m: T, nesterov: bool): void {
   const step = v128.mul<T>(get<T>(g, whole), v128.splat<T>(lr));
   const kept = v128.sub<T>(v128.mul<T>(get<T>(a, whole), v128.splat<T>(m)), step);
-  put<T>(a, kept, whole);
+  putFlushed<T>(a, kept, whole);
   const ahead = nesterov ? v128.sub<T>(v128.mul<T>(kept, v128.splat<T>(m)), step) : kept;
-  put<T>(v, v128.add<T>(get<T>(v, whole), ahead), whole);
+  putFlushed<T>(v, v128.add<T>(get<T>(v, whole), ahead), whole);
 }
 
 // @ts-ignore: decorator

@@ -30,6 +30,7 @@ DENSE = {
     "AdagradDA": (["gradient_accumulator", "gradient_squared_accumulator"], ["lr", "l1", "l2", "global_step"], {}),
 }
 RESOURCE_ONLY = ("KerasMomentum", "AdamWithAmsgrad")
+DECAYING = ("Momentum", "KerasMomentum", "Adadelta", "RMSProp", "CenteredRMSProp", "Adam", "AdamWithAmsgrad", "AdaMax", "AddSign", "PowerSign")
 SPARSE = ("Momentum", "KerasMomentum", "Adagrad", "AdagradV2", "Adadelta", "RMSProp", "CenteredRMSProp", "Ftrl", "FtrlV2", "ProximalGradientDescent", "ProximalAdagrad", "AdagradDA")
 VALUES = {"alpha": 0.1, "lr": 0.05, "momentum": 0.9, "rho": 0.9, "epsilon": 1e-3, "beta1_power": 0.9, "beta2_power": 0.999, "beta1": 0.9, "beta2": 0.999, "l1": 0.01, "l2": 0.02, "lr_power": -0.5, "l2_shrinkage": 0.03, "sign_decay": 0.7, "beta": 0.8, "logbase": 0.9, "global_step": 3}
 START = {"accum": 0.1, "ms": 1.0, "mg": 0.1, "mom": 0.2, "v": 0.5, "m": -0.1, "accum_update": 0.3, "linear": 0.0, "vhat": 0.6, "gradient_accumulator": 0.2, "gradient_squared_accumulator": 0.1}
@@ -70,6 +71,29 @@ def dense(name, resource, dtype, **attrs):
         out = op(**variables, **given, **{GRAD_NAME.get(name, "grad"): g}, **attrs, name="apply")
         one = np.sin(np.arange(11)).astype(np_dtype)
         return [({g: one}, [out]), ({}, inits), ({g: one}, [out]), ({}, reads), ({g: one * np_dtype(-2)}, [out]), ({}, reads), ({g: one[:3]}, [out]), ({}, reads), *bad_scalars(given, {g: one}, out), ({}, reads)]
+
+    return build
+
+
+def decaying(name, dtype):
+    """Slots that decay past the least normal number, without a gradient or with one whose square is just above it."""
+
+    def build():
+        np_dtype = tf.as_dtype(dtype).as_numpy_dtype
+        least = np.finfo(np_dtype).tiny
+        slots, scalars, _ = DENSE[name]
+        variables = {slot: raw.VarHandleOp(dtype=dtype, shape=[11], shared_name=slot, name=slot) for slot in ["var"] + slots}
+        start = np.linspace(1, 3, 11).astype(np_dtype) * least
+        start[1::3] *= -1 if name in ("Momentum", "Adam") else 1
+        values = {slot: np.abs(start) if slot in ("v", "vhat", "ms", "accum_update") else start for slot in variables}
+        inits = [raw.AssignVariableOp(resource=variables[slot], value=tf.constant(value)) for slot, value in values.items()]
+        reads = [raw.ReadVariableOp(resource=variable, dtype=dtype) for variable in variables.values()]
+        g = v1.placeholder(dtype, [11], "g")
+        given = {key: scalar(key, dtype) for key in scalars}
+        out = getattr(raw, "ResourceApply" + name)(**variables, **given, grad=g, name="apply")
+        # TensorFlow drops what Adadelta keeps of a slot where that is subnormal, though the sum isn't; ours rounds it.
+        none, little = np.zeros(11, np_dtype), np.full(11, 0 if name == "Adadelta" else np.sqrt(least) * 16, np_dtype)
+        return [({}, inits), *([({g: none}, [out])] * 9), ({}, reads[1:]), ({g: little}, [out]), ({}, reads[1:])]
 
     return build
 
@@ -130,6 +154,9 @@ def cases(family):
                 family.program(f"ResourceApply{name} {dtype.name}{label}", dense(name, True, dtype, **attrs), compare=rule)
                 if name not in RESOURCE_ONLY:
                     family.program(f"Apply{name} {dtype.name}{label}", dense(name, False, dtype, **attrs), compare=rule)
+        for name in DECAYING:
+            # Nothing absolute: it is about what is 0 and what isn't.
+            family.program(f"ResourceApply{name} {dtype.name} decaying", decaying(name, dtype), compare="rel:2e-6" if dtype == tf.float32 else "rel:1e-14")
     for name in SPARSE:
         for indices, dtype in ((tf.int32, tf.float32), (tf.int64, tf.float32), (tf.int64, tf.float64)):
             rule = "rel:1e-6,abs:1e-7" if dtype == tf.float32 else "rel:1e-14,abs:1e-15"
