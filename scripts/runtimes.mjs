@@ -71,6 +71,13 @@ function run(binary, args, cwd) {
   });
 }
 
+/** For tasks on this machine that trust each other, and for one that they don't. */
+async function certificates() {
+  const { Authority } = await import("../dist/test/support/certificates.js");
+  const [ours, other] = ["ours", "other"].map((name) => new Authority(name));
+  return { tls: { ...ours.issue(), ca: ours.cert }, stranger: { ...other.issue(), ca: other.cert } };
+}
+
 const words = process.argv.slice(2);
 const chosen = Object.entries(runtimes).filter(([name]) => words.length === 0 || words.includes(name));
 const programs = readdirSync(join(root, "test/runtimes")).filter((name) => name.endsWith(".mjs"));
@@ -82,6 +89,7 @@ try {
   pack();
   install(installed, Object.fromEntries(chosen.map(([name, { package: spec }]) => [name, spec])));
   install(project, { tensorfleet: `file:${join(root, tarball)}` });
+  writeFileSync(join(project, "certificates.json"), JSON.stringify(await certificates()));
   for (const program of programs) copyFileSync(join(root, "test/runtimes", program), join(project, program));
   for (const [name, { binary, args }] of chosen) {
     for (const program of programs) {
