@@ -9,6 +9,18 @@ export interface RecordedTensor {
   readonly bytes: string;
 }
 
+/** A graph with functions as conformance/client_functions.py made it, before its gradients were asked for, and those. */
+export interface FunctionCase {
+  readonly name: string;
+  readonly graph: string;
+  readonly inputs: readonly RecordedTensor[];
+  readonly variables: readonly string[];
+  readonly init: string;
+  readonly y: RecordedTensor;
+  readonly dy: RecordedTensor;
+  readonly expected: readonly (RecordedTensor | null)[];
+}
+
 export function readRecorded<T>(name: string): T {
   const file = new URL(`../../../test/unit/client/data/${name}.json.gz`, import.meta.url);
   return JSON.parse(gunzipSync(readFileSync(file)).toString()) as T;

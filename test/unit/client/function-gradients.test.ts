@@ -14,24 +14,13 @@ import {
   Variable,
   whileLoop,
 } from "../../../src/index.js";
-import { distance, type RecordedTensor, readRecorded, recordedValue } from "../../support/client-records.js";
+import { distance, type FunctionCase, readRecorded, recordedValue } from "../../support/client-records.js";
 import { test } from "../../support/suite.js";
-
-interface Case {
-  readonly name: string;
-  readonly graph: string;
-  readonly inputs: readonly RecordedTensor[];
-  readonly variables: readonly string[];
-  readonly init: string;
-  readonly y: RecordedTensor;
-  readonly dy: RecordedTensor;
-  readonly expected: readonly (RecordedTensor | null)[];
-}
 
 /** A few roundings. */
 const TOLERANCE = 1e-14;
 
-for (const one of readRecorded<Case[]>("functions")) {
+for (const one of readRecorded<FunctionCase[]>("functions")) {
   test(one.name, async () => {
     const graph = new Graph();
     graph.importGraphDef(GraphDef.decode(Buffer.from(one.graph, "base64")), { name: "" });
