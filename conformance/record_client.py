@@ -249,6 +249,20 @@ def gradient_cases():
     case("resize bilinear", lambda x: tf.image.resize(x, [5, 3]), f32(1, 3, 4, 2))
     case("resize nearest", lambda x: tf.image.resize(x, [5, 3], "nearest"), f32(1, 3, 4, 2))
     case("moments", lambda x: tf.nn.moments(x, [0])[1], n(4, 2))
+    c = lambda *shape: rng.uniform(0.2, 0.9, shape) + 1j * rng.uniform(-0.9, 0.9, shape)  # noqa: E731
+    for name in ("square", "exp", "expm1", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid",
+                 "reciprocal", "sqrt", "rsqrt", "log", "log1p", "real", "imag", "conj", "abs", "negative"):
+        case(f"complex {name}", getattr(m, name), c(2, 3))
+    for name in ("add", "subtract", "multiply", "divide", "divide_no_nan", "multiply_no_nan"):
+        case(f"complex {name}", getattr(m, name), c(2, 1, 3), c(4, 1))
+    case("complex of two", tf.complex, n(2, 1, 3), n(4, 1))
+    case("complex matmul", lambda a, b: tf.matmul(a, b, transpose_a=True), c(3, 2), c(3, 4))
+    case("complex adjoint matmul", lambda a, b: tf.matmul(a, b, adjoint_a=True), c(2, 3, 2), c(2, 3, 4))
+    case("complex einsum", lambda a, b: tf.einsum("ij,jk->ki", a, b), c(2, 3), c(3, 4))
+    for name in ("reduce_sum", "reduce_mean", "reduce_prod"):
+        case(f"complex {name}", lambda x, f=getattr(m, name): f(x, 1), c(2, 3))
+    case("complex cumprod", lambda x: m.cumprod(x, 1), c(2, 3))
+    case("complex second order", lambda x: tf.gradients(tf.tanh(x), x, tf.sin(x))[0], c(3))
     case("cond taken", lambda x, y: v1.cond(tf.reduce_sum(y) > 0, lambda: x * y, lambda: tf.sin(x)), n(3), p(3))
     case("cond not taken", lambda x, y: v1.cond(tf.reduce_sum(y) < 0, lambda: x * y, lambda: tf.sin(x)), n(3), p(3))
     return cases
@@ -264,7 +278,10 @@ def record_gradient(name, build, inputs):
         feeds = dict(zip(xs, inputs))
         with v1.Session(config=META_OFF) as session:
             value = session.run(y, feeds)
-            seed = np.random.RandomState(1).uniform(-1, 1, value.shape).astype(value.dtype)
+            rng = np.random.RandomState(1)
+            seed = rng.uniform(-1, 1, value.shape).astype(value.dtype)
+            if np.iscomplexobj(seed):
+                seed += 1j * rng.uniform(-1, 1, value.shape)
             parts = [[g.values, g.indices] if isinstance(g, indexed_slices.IndexedSlices) else [g] for g in grads if g is not None]
             found = iter(session.run(parts, {**feeds, dy: seed}))
     expected = [None if g is None else [tensor(part) for part in next(found)] for g in grads]

@@ -71,6 +71,11 @@ function dtypeOfArray(array: NumericArray): DataType {
   return DataType.UINT8;
 }
 
+export const isComplex = (dtype: DataType): boolean => dtype === DataType.COMPLEX64 || dtype === DataType.COMPLEX128;
+
+/** How many numbers an element is. */
+const partsOf = (dtype: DataType): number => (isComplex(dtype) ? 2 : 1);
+
 export const isFloating = (dtype: DataType): boolean =>
   dtype === DataType.FLOAT || dtype === DataType.DOUBLE || dtype === DataType.HALF || dtype === DataType.BFLOAT16;
 
@@ -80,7 +85,9 @@ const isTensorValue = (value: object): value is TensorValue => "dtype" in value 
 export function toTensorValue(value: Feedable, dtype?: DataType): TensorValue {
   if (ArrayBuffer.isView(value) && dtype !== DataType.STRING) {
     const array = value as NumericArray;
-    const own = dtype !== undefined && dtypeSize(dtype) === array.BYTES_PER_ELEMENT ? dtype : dtypeOfArray(array);
+    // Half floats and booleans have no arrays of their own.
+    const isBits = dtype !== undefined && !isComplex(dtype) && dtypeSize(dtype) === array.BYTES_PER_ELEMENT;
+    const own = isBits ? dtype : dtypeOfArray(array);
     return convert({ dtype: own, shape: [array.length], data: array }, dtype);
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value) && isTensorValue(value)) {
@@ -110,14 +117,17 @@ function stringsValue(shape: Shape, flat: readonly Scalar[]): TensorValue {
 }
 
 function convert(value: TensorValue, dtype: DataType | undefined): TensorValue {
-  if (value.data.length !== numElements(value.shape)) {
-    throw new InvalidArgumentError(`${value.data.length} elements don't fill the shape ${shapeString(value.shape)}`);
+  const elements = value.data.length / partsOf(value.dtype);
+  if (elements !== numElements(value.shape)) {
+    throw new InvalidArgumentError(`${elements} elements don't fill the shape ${shapeString(value.shape)}`);
   }
   if (dtype === undefined || dtype === value.dtype) return value;
-  if (value.dtype === DataType.STRING || dtype === DataType.STRING) {
+  const losesPart = isComplex(value.dtype) && !isComplex(dtype);
+  if (value.dtype === DataType.STRING || dtype === DataType.STRING || losesPart) {
     throw new InvalidArgumentError(`Can't feed ${dtypeName(value.dtype)} where ${dtypeName(dtype)} is expected`);
   }
-  return { dtype, shape: value.shape, data: fill(dtype, [...(value.data as Iterable<number | bigint>)]) };
+  const numbers = [...(value.data as Iterable<number | bigint>)];
+  return { dtype, shape: value.shape, data: fill(dtype, numbers, partsOf(dtype) / partsOf(value.dtype)) };
 }
 
 function isScalar(value: unknown): boolean {
@@ -149,10 +159,11 @@ function guess(flat: readonly unknown[]): DataType {
   return flat.every((item) => (item as number) === ((item as number) | 0)) ? DataType.INT32 : DataType.INT64;
 }
 
-function fill(dtype: DataType, values: readonly (number | bigint | boolean)[]): NumericArray {
+/** @param every the places from one number to the next: 2 makes complex numbers of real ones */
+function fill(dtype: DataType, values: readonly (number | bigint | boolean)[], every = partsOf(dtype)): NumericArray {
   const wide = dtype === DataType.INT64 || dtype === DataType.UINT64;
-  const array = new (arrayTypeOf(dtype))(new ArrayBuffer(values.length * dtypeSize(dtype)));
-  for (let i = 0; i < values.length; i++) array[i] = (wide ? BigInt(values[i]!) : Number(values[i])) as never;
+  const array = new (arrayTypeOf(dtype))(new ArrayBuffer((values.length * every * dtypeSize(dtype)) / partsOf(dtype)));
+  for (let i = 0; i < values.length; i++) array[i * every] = (wide ? BigInt(values[i]!) : Number(values[i])) as never;
   return array;
 }
 

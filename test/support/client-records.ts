@@ -31,6 +31,7 @@ const arrays = {
   [DataType.DOUBLE]: Float64Array,
   [DataType.INT32]: Int32Array,
   [DataType.INT64]: BigInt64Array,
+  [DataType.COMPLEX128]: Float64Array,
 } as const;
 
 export function recordedValue({ dtype, shape, bytes }: RecordedTensor): TensorValue {

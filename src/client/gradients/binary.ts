@@ -17,7 +17,7 @@ function repeatedAxes(shape: Shape, other: Shape): number[] {
 }
 
 /** Sums each gradient over the axes along which its input was repeated: known now, or in the step. */
-function unbroadcast({ ops, x, wanted }: GradientContext, made: Pair): Pair {
+export function unbroadcast({ ops, x, wanted }: GradientContext, made: Pair): Pair {
   const grads: Pair = [wanted[0] ? made[0] : null, wanted[1] ? made[1] : null];
   const [a, b] = [x[0]!.shape, x[1]!.shape];
   if (isFullyKnown(a) && isFullyKnown(b)) {

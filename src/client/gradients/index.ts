@@ -7,11 +7,12 @@ import { isExit, isLoopSwitch } from "../control-flow/context.js";
 import type { Graph } from "../graph.js";
 import { isReadable } from "../inputs.js";
 import { Operation, type Output } from "../output.js";
-import { isFloating } from "../values.js";
+import { isComplex, isFloating } from "../values.js";
 import type { Variable } from "../variable.js";
 import { arrayGradients } from "./array.js";
 import { binaryGradients } from "./binary.js";
 import type { GradientsOf } from "./body.js";
+import { complexGradients, forComplex } from "./complex.js";
 import { GradientContext, type Gradients } from "./context.js";
 import { controlFlowGradients } from "./control-flow.js";
 import { einsumGradients } from "./einsum.js";
@@ -27,9 +28,10 @@ import { unaryGradients } from "./unary.js";
 
 const inFunctions: GradientsOf = (ys, xs, gradYs) => gradients(ys, xs, gradYs);
 
-const registry: Gradients = {
+const registry: Gradients = forComplex({
   ...arrayGradients,
   ...binaryGradients,
+  ...complexGradients,
   ...controlFlowGradients,
   ...einsumGradients,
   ...functionGradients(inFunctions),
@@ -39,7 +41,7 @@ const registry: Gradients = {
   ...nnGradients,
   ...reduceGradients,
   ...unaryGradients,
-};
+});
 
 export interface GradientOptions {
   readonly name?: string;
@@ -86,7 +88,7 @@ export function gradients(
 }
 
 function initial(graph: Graph, y: Output, index: number): Output {
-  if (y.dtype === DataType.COMPLEX64 || y.dtype === DataType.COMPLEX128) {
+  if (isComplex(y.dtype)) {
     throw new InvalidArgumentError(`Gradients of complex tensors must set grad_ys (y.dtype = ${dtypeName(y.dtype)})`);
   }
   const one = graph.constant(1, y.dtype, `grad_ys_${index}/Const`);
@@ -118,8 +120,7 @@ class Sums {
 /** Gradients flow through floating point numbers, and through what holds them. */
 const carries = (dtype: DataType): boolean => {
   const base = baseDtype(dtype);
-  const complex = base === DataType.COMPLEX64 || base === DataType.COMPLEX128;
-  return isFloating(base) || complex || base === DataType.RESOURCE || base === DataType.VARIANT;
+  return isFloating(base) || isComplex(base) || base === DataType.RESOURCE || base === DataType.VARIANT;
 };
 
 /** Nodes on a way from an x to a y, those next to the ys first. */

@@ -25,7 +25,11 @@ interface Case {
 }
 
 /** A few roundings of the dtype: sums run in another order here. */
-const TOLERANCE: Record<number, number> = { [DataType.FLOAT]: 2e-6, [DataType.DOUBLE]: 1e-14 };
+const TOLERANCE: Record<number, number> = {
+  [DataType.FLOAT]: 2e-6,
+  [DataType.DOUBLE]: 1e-14,
+  [DataType.COMPLEX128]: 1e-14,
+};
 
 const parts = (gradient: Gradient): Output[] =>
   gradient instanceof IndexedSlices ? [gradient.values, gradient.indices] : [gradient];

@@ -9,8 +9,10 @@ import {
   InvalidArgumentError,
   MomentumOptimizer,
   NotFoundError,
+  type Output,
   Server,
   Session,
+  type TensorValue,
   Variable,
 } from "../../../src/index.js";
 import { notReached, scoped } from "../../support/scoped.js";
@@ -28,6 +30,25 @@ scoped("adds two constants over a socket and in process", async (keep) => {
     assert.equal([...(data as Float32Array)], [11.75, 22]);
     assert.equal(shape, [2]);
   }
+});
+
+scoped("complex numbers are pairs; real ones become such", async (keep) => {
+  const session = keep(new Session());
+  const { graph } = session;
+  const { ops } = graph;
+  const z = graph.placeholder(DataType.COMPLEX64, [-1]);
+  const square = ops.mul(z, z);
+  const pairs = { dtype: DataType.COMPLEX64, shape: [2], data: Float32Array.of(1, 2, 0, -1) };
+  assert.equal([...(await session.run(square, [[z, pairs]])).data], [-3, 4, -1, 0]);
+  const wide = { dtype: DataType.COMPLEX128, shape: [1], data: Float64Array.of(1, 1) };
+  assert.equal([...(await session.run(square, [[z, wide]])).data], [0, 2]);
+  for (const real of [[3, -2], Float64Array.of(3, -2)]) {
+    assert.equal([...(await session.run(square, [[z, real]])).data], [9, 0, 4, 0]);
+  }
+  const x = graph.placeholder(DataType.FLOAT, [-1]);
+  const refused = (to: Output, feed: TensorValue) => session.run(square, [[to, feed]]).then(notReached, String);
+  assert.match(await refused(z, { ...pairs, shape: [4] }), "2 elements don't fill the shape [4]");
+  assert.match(await refused(x, pairs), "Can't feed complex64 where float is expected");
 });
 
 scoped("nested fetches come back in their shape; the graph grows between runs", async (keep) => {
