@@ -23,7 +23,7 @@ export function convolve<T>(
 ): void {
   if (isFloat<T>() && sizeof<T>() == 4 && (strideH | strideW | dilH | dilW) == 1 && suitsPairs(inC, kH, kW, outC)) {
     if (outH * outW >= PAIRS_OUTPUTS) {
-      return convolvePairs(x, filter, y, batch, inH, inW, inC, kH, outC, outH, outW, padT, padL, scratch);
+      if (convolvePairs(x, filter, y, batch, inH, inW, inC, kH, outC, outH, outW, padT, padL, scratch)) return;
     }
   }
   setGeometry(x, inH, inW, inC, kH, kW, outH, outW, strideH, strideW, dilH, dilW, padT, padL);

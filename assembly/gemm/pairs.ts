@@ -8,7 +8,8 @@
 //
 // Each m, summed over channels and the rows of the window, is a product of matrices that lie in memory: the sums of a
 // pair's pixels follow its neighbour's. As fewer numbers are added up, results are closer to the exact ones than those
-// of plain products. What is NaN outside of a window doesn't reach it; an infinity in it may become NaN.
+// of plain products. Where one isn't finite it may be another than that of plain products, a NaN for an infinity: then
+// they have to be made after all.
 import { gemm, gemmScratchBytes } from "./gemm";
 
 /** Pairs side by side, and pairs in all, that a block has: its sums and products stay in L2. */
@@ -85,27 +86,36 @@ function addPixels(to: usize, part: usize, row: usize, left: i32, width: i32, pa
   }
 }
 
-/** One row of outputs, `columns` pixels of `pixel` bytes, from the products of its pairs. */
-function addProducts(y: usize, m: usize, part: usize, columns: i32, pixel: usize): void {
+/** One row of outputs, `columns` pixels of `pixel` bytes, from the products of its pairs. @returns `flaw`, NaN where one isn't finite */
+function addProducts(y: usize, m: usize, part: usize, columns: i32, pixel: usize, flaw: v128): v128 {
   for (; columns > 0; columns -= 2) {
     const next = columns > 1 ? y + pixel : y;
     // A pair's second half that lies beyond the row is overwritten by the first.
     for (let at: usize = 0; at < pixel; at += 16) {
       const m1 = v128.load(m + part);
       const m2 = v128.load(m + 2 * part);
-      v128.store(next + at, f32x4.sub(f32x4.sub(m1, m2), v128.load(m + 3 * part)));
-      v128.store(y + at, f32x4.add(f32x4.add(v128.load(m), m1), m2));
+      const y1 = f32x4.sub(f32x4.sub(m1, m2), v128.load(m + 3 * part));
+      const y0 = f32x4.add(f32x4.add(v128.load(m), m1), m2);
+      v128.store(next + at, y1);
+      v128.store(y + at, y0);
+      // Of finite numbers the difference is 0.
+      flaw = f32x4.add(flaw, f32x4.sub(f32x4.sub(y0, y0), f32x4.sub(y1, y1)));
       m += 16;
     }
     y += 2 * pixel;
   }
+  return flaw;
 }
 
-/** y = the convolution of x with a filter that suitsPairs; strides and dilations are 1. */
+/**
+ * y = the convolution of x with a filter that suitsPairs; strides and dilations are 1.
+ * @returns whether all of y is finite: otherwise it is to be made by plain products
+ */
 export function convolvePairs(
   x: usize, filter: usize, y: usize, batch: i32, inH: i32, inW: i32, inC: i32, kH: i32, outC: i32, outH: i32, outW: i32,
   padT: i32, padL: i32, scratch: usize,
-): void {
+): bool {
+  let flaw = f32x4.splat(0);
   const inPixel = <usize>inC << 2;
   const outPixel = <usize>outC << 2;
   const plane = <usize>inC * outPixel;
@@ -144,11 +154,12 @@ export function convolvePairs(
         const columns = min(2 * wide, outW - 2 * j);
         for (let i = 0; i < high; i++) {
           const to = target + <usize>i * outW * outPixel;
-          addProducts(to, products + <usize>i * productRow, productPart, columns, outPixel);
+          flaw = addProducts(to, products + <usize>i * productRow, productPart, columns, outPixel, flaw);
         }
       }
     }
     x += <usize>inH * inW * inPixel;
     y += <usize>outH * outW * outPixel;
   }
+  return i32x4.all_true(f32x4.eq(flaw, flaw));
 }

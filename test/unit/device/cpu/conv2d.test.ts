@@ -233,16 +233,18 @@ test("a window larger than the image, and outputs without a pixel", () => {
   }
 });
 
-test("NaN outside of a window doesn't reach it", () => {
+test("NaN and infinity reach the windows that they are in, as they are", () => {
   for (const bench of all) {
-    for (const [size, channels] of [
-      [5, 1],
-      [13, 16],
+    for (const [size, channels, value] of [
+      [5, 1, Number.NaN],
+      [13, 16, Number.NaN],
+      [13, 16, Number.POSITIVE_INFINITY],
+      [13, 16, Number.NEGATIVE_INFINITY],
     ] as const) {
       for (const at of [size * size - 1, size * 2 + 2, size * 2 + 3]) {
         bench.reset();
         const x = bench.place(Float32Array, new Float32Array(size * size * channels).fill(1));
-        x.view[at * channels] = Number.NaN;
+        x.view[at * channels] = value;
         const filter = bench.place(Float32Array, new Float32Array(9 * channels * channels).fill(1));
         const y = bench.alloc(Float32Array, size * size * channels);
         const scratch = bench.scratch(bench.kernels.conv2d_scratch_bytes(channels, 3, 3, channels, 4));
@@ -252,12 +254,29 @@ test("NaN outside of a window doesn't reach it", () => {
         for (let i = 0; i < size * size; i++) {
           const [row, column] = [Math.floor(i / size), i % size];
           const near = Math.abs(row - Math.floor(at / size)) <= 1 && Math.abs(column - (at % size)) <= 1;
-          const wanted = near ? Number.NaN : within(row) * within(column) * channels;
+          const wanted = near ? value : within(row) * within(column) * channels;
           for (let c = 0; c < channels; c++)
             assert.ok(Object.is(y.view[i * channels + c], wanted), `${size}: [${i}] is ${y.view[i * channels + c]}`);
         }
       }
     }
+  }
+});
+
+test("what lies side by side may be further apart than a float reaches", () => {
+  const [size, channels, large] = [13, 16, 3e38];
+  for (const bench of all) {
+    bench.reset();
+    const x = bench.place(Float32Array, new Float32Array(size * size * channels));
+    for (let i = 0; i < size * size; i++) x.view[i * channels] = [large, 0, -large, 0][(i % size) % 4]!;
+    const filter = bench.place(Float32Array, new Float32Array(9 * channels * channels));
+    // The pixels left and right of the middle.
+    for (const kw of [0, 2]) filter.view[(3 + kw) * channels * channels] = 1;
+    const y = bench.alloc(Float32Array, size * size * channels);
+    const scratch = bench.scratch(bench.kernels.conv2d_scratch_bytes(channels, 3, 3, channels, 4));
+    const sizes = [1, size, size, channels, 3, 3, channels, size, size, 1, 1, 1, 1, 1, 1] as const;
+    bench.kernels.conv2d_f32(x.ptr, filter.ptr, y.ptr, ...sizes, scratch);
+    assert.ok(y.view.every((value) => value === 0));
   }
 });
 
