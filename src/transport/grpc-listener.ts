@@ -205,7 +205,9 @@ function widenWindows(http2: Http2Server): void {
 /** Deadlines that a timer can't wait for (24 days) would pass at once. */
 function dropEndlessDeadlines(http2: Http2Server): void {
   http2.prependListener("stream", (_, headers) => {
-    const [, count, unit] = /^(\d+)([HMS])$/.exec(String(headers["grpc-timeout"] ?? "")) ?? [];
+    const timeout = headers["grpc-timeout"];
+    if (timeout === undefined) return;
+    const [, count, unit] = /^(\d+)([HMS])$/.exec(String(timeout)) ?? [];
     if (count !== undefined && Number(count) * UNIT_MS[unit!]! > LONGEST_TIMER_MS) delete headers["grpc-timeout"];
   });
 }
