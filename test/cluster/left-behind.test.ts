@@ -64,10 +64,11 @@ test("a task that couldn't be told of a step's end is told once it can be reache
   const { target } = await cluster.startTaskSeeing("worker", 0, { ps: [road.address] });
   const { worker } = cluster.server("ps", 0).parts.engine;
   const cleanUp = worker.cleanupGraph.bind(worker);
-  let lost = 0;
+  let told = 0;
   // The first word of the end of a step goes down with its connection.
   worker.cleanupGraph = async (stepId) => {
-    if (lost++ > 0) return cleanUp(stepId);
+    if (++told > 1) return cleanUp(stepId);
+    assert.is(worker.openSteps, 1);
     road.cut("close");
     return new Promise(() => {});
   };
@@ -75,9 +76,8 @@ test("a task that couldn't be told of a step's end is told once it can be reache
   const y = graph.device("/job:ps", () => graph.ops.neg(graph.constant(1, DataType.FLOAT)));
   await using session = new Session(target, { graph });
   await session.run(y);
-  await until(() => lost > 0);
-  assert.is(worker.openSteps, 1);
   await until(() => worker.openSteps === 0);
+  assert.is(told, 2);
 });
 
 test("a task that couldn't be told of a session's end is told when the next one begins", async () => {
