@@ -178,10 +178,17 @@ export function valueToProto(value: TensorValue): TensorProto {
   return proto;
 }
 
-/** Copies out of the message (or heap) that the proto views. */
+/**
+ * Copies out of the message (or heap) that the proto views.
+ * @throws InvalidArgumentError for what stands for something in a server and has no elements
+ */
 export function valueFromProto(proto: TensorProto): TensorValue {
   const shape = shapeFromProto(proto.tensorShape);
   const { dtype } = proto;
+  if (dtype === DataType.RESOURCE || dtype === DataType.VARIANT) {
+    const hint = dtype === DataType.RESOURCE ? " (a variable is fetched by itself or by its `value`)" : "";
+    throw new InvalidArgumentError(`A tensor of ${dtypeName(dtype)} has no value that could be fetched${hint}`);
+  }
   if (dtype === DataType.STRING) {
     const strings =
       proto.tensorContent === null ? (proto.stringVal ?? []) : unpackStrings(proto.tensorContent, numElements(shape));

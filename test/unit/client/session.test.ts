@@ -51,6 +51,19 @@ scoped("complex numbers are pairs; real ones become such", async (keep) => {
   assert.match(await refused(x, pairs), "Can't feed complex64 where float is expected");
 });
 
+scoped("a variable is fetched by itself, its handle is no value", async (keep) => {
+  const server = keep(await localServer());
+  for (const target of [server.target, server] as const) {
+    const session = keep(new Session(target));
+    const w = new Variable(session.graph, new Float32Array([1, 2]), { name: "w" });
+    await session.run(globalVariablesInitializer(session.graph));
+    assert.equal([...(await session.run(w)).data], [1, 2]);
+    for (const handle of ["w", "w:0", w.handle!]) {
+      assert.match(await session.run(handle).then(notReached, String), "A tensor of resource has no value");
+    }
+  }
+});
+
 scoped("nested fetches come back in their shape; the graph grows between runs", async (keep) => {
   const session = keep(new Session());
   const { graph } = session;
