@@ -1,9 +1,7 @@
 // An AbortSignal and a deadline as a call's cancellation.
 import { CancelledError, DeadlineExceededError } from "../errors/index.js";
 import { Cancellation } from "../kernel/cancellation.js";
-
-/** That a timer can have. */
-const LONGEST_MS = 2 ** 31 - 1;
+import { LONGEST_TIMER_MS } from "../platform/timers.js";
 
 /** @param timeoutMs 0 for none. @throws CancelledError when it was aborted, DeadlineExceededError when it took too long */
 export async function cancellable<T>(
@@ -16,7 +14,7 @@ export async function cancellable<T>(
   if (signal?.aborted) throw reasonOf(signal);
   const late = () => cancellation.cancel(new DeadlineExceededError("Deadline Exceeded"));
   // A step of this process may have nothing that keeps the process alive, and the timer of `AbortSignal.timeout` doesn't.
-  const alive = signal === undefined ? undefined : setInterval(() => {}, LONGEST_MS);
+  const alive = signal === undefined ? undefined : setInterval(() => {}, LONGEST_TIMER_MS);
   const timer = timeoutMs > 0 ? setTimeout(late, timeoutMs) : undefined;
   signal?.addEventListener("abort", abort, { once: true });
   try {

@@ -93,5 +93,5 @@ function named(graph: Graph, name: string): Output | null {
 }
 
 /** A shape as Python writes a tuple. */
-const pythonShape = (shape: Shape): string =>
+export const pythonShape = (shape: Shape): string =>
   `(${shape.map((size) => (size < 0 ? "None" : size)).join(", ")}${shape.length === 1 ? "," : ""})`;

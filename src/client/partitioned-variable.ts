@@ -4,6 +4,7 @@ import { InvalidArgumentError } from "../errors/index.js";
 import { DataType } from "../tensor/dtype.js";
 import { isFullyKnown } from "../tensor/partial-shape.js";
 import type { Shape } from "../tensor/shape.js";
+import { pythonShape } from "./fetches.js";
 import type { Graph } from "./graph.js";
 import type { Initializer } from "./initializers.js";
 import { isReadable, Readable } from "./inputs.js";
@@ -89,10 +90,7 @@ export class PartitionedVariable extends Readable implements Iterable<Variable> 
   }
 
   get #axis(): number {
-    return Math.max(
-      0,
-      this.partitions.findIndex((slices) => slices > 1),
-    );
+    return cutAxis(this.partitions);
   }
 
   #join(values: readonly Output[]): Output {
@@ -140,10 +138,8 @@ function checkedPartitions(partitioner: Partitioner, shape: Shape | null, dtype:
   const refuse = (text: string) => {
     throw new InvalidArgumentError(text);
   };
-  const text = (dims: Shape) =>
-    `(${dims.map((dim) => (dim < 0 ? "None" : dim)).join(", ")}${dims.length === 1 ? "," : ""})`;
   if (!isFullyKnown(shape)) {
-    const found = shape === null ? "<unknown>" : text(shape);
+    const found = shape === null ? "<unknown>" : pythonShape(shape);
     return refuse(`Shape of a new partitioned variable must be fully defined, but instead was ${found}.`);
   }
   if (shape.length === 0) refuse("A partitioned Variable must have rank at least 1, shape: ()");
@@ -151,24 +147,27 @@ function checkedPartitions(partitioner: Partitioner, shape: Shape | null, dtype:
   const found = `[${partitions.join(", ")}]`;
   if (partitions.length !== shape.length) {
     refuse(
-      `Partitioner returned a partition list that does not match the Variable's rank: ${found} vs. ${text(shape)}`,
+      `Partitioner returned a partition list that does not match the Variable's rank: ${found} vs. ${pythonShape(shape)}`,
     );
   }
   if (partitions.some((slices) => slices < 1)) {
     refuse(`Partitioner returned zero partitions for some axes: ${found}`);
   }
   if (partitions.filter((slices) => slices > 1).length > 1) {
-    refuse(`Can only slice a variable along one dimension: shape: ${text(shape)}, partitioning: ${found}`);
+    refuse(`Can only slice a variable along one dimension: shape: ${pythonShape(shape)}, partitioning: ${found}`);
   }
   return partitions;
 }
 
-/** The first slices have one row more where rows are left over. */
-function slicesOf(fullName: string, fullShape: Shape, partitions: readonly number[]): SaveSliceInfo[] {
-  const axis = Math.max(
+const cutAxis = (partitions: readonly number[]): number =>
+  Math.max(
     0,
     partitions.findIndex((slices) => slices > 1),
   );
+
+/** The first slices have one row more where rows are left over. */
+function slicesOf(fullName: string, fullShape: Shape, partitions: readonly number[]): SaveSliceInfo[] {
+  const axis = cutAxis(partitions);
   const count = partitions[axis]!;
   const rows = Math.floor(fullShape[axis]! / count);
   const more = fullShape[axis]! % count;

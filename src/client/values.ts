@@ -1,6 +1,6 @@
 // Values on the client's side: typed arrays with a shape, or strings; and what callers may give for one.
 import { InvalidArgumentError } from "../errors/index.js";
-import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeName, dtypeSize, isComplex, partCount } from "../tensor/dtype.js";
 import { shapeFromProto, shapeToProto, unpackStrings } from "../tensor/proto.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
 import { TensorProto } from "../wire/core.js";
@@ -71,11 +71,6 @@ function dtypeOfArray(array: NumericArray): DataType {
   return DataType.UINT8;
 }
 
-export const isComplex = (dtype: DataType): boolean => dtype === DataType.COMPLEX64 || dtype === DataType.COMPLEX128;
-
-/** How many numbers an element is. */
-const partsOf = (dtype: DataType): number => (isComplex(dtype) ? 2 : 1);
-
 export const isFloating = (dtype: DataType): boolean =>
   dtype === DataType.FLOAT || dtype === DataType.DOUBLE || dtype === DataType.HALF || dtype === DataType.BFLOAT16;
 
@@ -117,7 +112,7 @@ function stringsValue(shape: Shape, flat: readonly Scalar[]): TensorValue {
 }
 
 function convert(value: TensorValue, dtype: DataType | undefined): TensorValue {
-  const elements = value.data.length / partsOf(value.dtype);
+  const elements = value.data.length / partCount(value.dtype);
   if (elements !== numElements(value.shape)) {
     throw new InvalidArgumentError(`${elements} elements don't fill the shape ${shapeString(value.shape)}`);
   }
@@ -127,7 +122,7 @@ function convert(value: TensorValue, dtype: DataType | undefined): TensorValue {
     throw new InvalidArgumentError(`Can't feed ${dtypeName(value.dtype)} where ${dtypeName(dtype)} is expected`);
   }
   const numbers = [...(value.data as Iterable<number | bigint>)];
-  return { dtype, shape: value.shape, data: fill(dtype, numbers, partsOf(dtype) / partsOf(value.dtype)) };
+  return { dtype, shape: value.shape, data: fill(dtype, numbers, partCount(dtype) / partCount(value.dtype)) };
 }
 
 function isScalar(value: unknown): boolean {
@@ -160,9 +155,11 @@ function guess(flat: readonly unknown[]): DataType {
 }
 
 /** @param every the places from one number to the next: 2 makes complex numbers of real ones */
-function fill(dtype: DataType, values: readonly (number | bigint | boolean)[], every = partsOf(dtype)): NumericArray {
+function fill(dtype: DataType, values: readonly (number | bigint | boolean)[], every = partCount(dtype)): NumericArray {
   const wide = dtype === DataType.INT64 || dtype === DataType.UINT64;
-  const array = new (arrayTypeOf(dtype))(new ArrayBuffer((values.length * every * dtypeSize(dtype)) / partsOf(dtype)));
+  const array = new (arrayTypeOf(dtype))(
+    new ArrayBuffer((values.length * every * dtypeSize(dtype)) / partCount(dtype)),
+  );
   for (let i = 0; i < values.length; i++) array[i * every] = (wide ? BigInt(values[i]!) : Number(values[i])) as never;
   return array;
 }

@@ -5,6 +5,7 @@ import { Cancellation } from "../kernel/cancellation.js";
 import * as kernel from "../kernel/collective.js";
 import type { KernelDevice } from "../kernel/kernel.js";
 import type { Heap } from "../memory/heap.js";
+import { LONGEST_TIMER_MS } from "../platform/timers.js";
 import { BufRendezvous } from "./buf-rendezvous.js";
 import type { Part } from "./exchange.js";
 import { type Group, offsetsFor, ringsOf } from "./ranks.js";
@@ -17,8 +18,6 @@ interface Resolved extends kernel.ResolvedCollective {
   readonly group: Group;
   readonly instance: Instance;
 }
-
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class StepCollectives implements kernel.StepCollectives {
   readonly buffers = new BufRendezvous();

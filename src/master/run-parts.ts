@@ -6,7 +6,7 @@ import type { RunGraphRequest, RunGraphResponse } from "../worker/worker-interfa
 import type { Plan, PlanPart } from "./plan.js";
 
 /** What all parts of a step have in common, and what is for the one that the client's tensors pass through. */
-type StepRequest = Omit<RunGraphRequest, "graphHandle">;
+type PartsRequest = Omit<RunGraphRequest, "graphHandle">;
 
 const NO_KEYS: readonly string[] = [];
 const NO_SENDS: RunGraphRequest["sends"] = [];
@@ -19,7 +19,7 @@ const CAUSE_MS = 1_000;
  */
 export async function runParts(
   { parts, clientPart }: Plan,
-  request: StepRequest,
+  request: PartsRequest,
   cancellation: Cancellation,
 ): Promise<readonly RunGraphResponse[]> {
   const errors: OpError[] = [];
@@ -43,7 +43,7 @@ export async function runParts(
 }
 
 /** Field by field: every step passes here, and spreading an object takes as long as all else that a small one does. */
-const partRequest = (request: StepRequest, { graphHandle }: PlanPart, isClientPart: boolean): RunGraphRequest => ({
+const partRequest = (request: PartsRequest, { graphHandle }: PlanPart, isClientPart: boolean): RunGraphRequest => ({
   sessionHandle: request.sessionHandle,
   graphHandle,
   stepId: request.stepId,

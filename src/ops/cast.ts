@@ -2,10 +2,10 @@
 // is what another dtype has of it.
 import { UnimplementedError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
-import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeName, dtypeSize, isComplex } from "../tensor/dtype.js";
 import { wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
-import { isComplex, partsOf, partType } from "./support/complex.js";
+import { partsOf, partType } from "./support/complex.js";
 import { copyBytes } from "./support/rows.js";
 import { withTemporaries } from "./support/temporaries.js";
 

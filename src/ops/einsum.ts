@@ -2,13 +2,13 @@
 // and the result lacks are summed, and what is left is a batch of matrix products whose result is laid out as asked.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
-import { dtypeSize } from "../tensor/dtype.js";
+import { dtypeSize, partCount } from "../tensor/dtype.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { product } from "./matmul.js";
 import { reduceCodes } from "./opcodes.js";
-import { COMPLEX, partCount, partType } from "./support/complex.js";
+import { COMPLEX, partType } from "./support/complex.js";
 import { ELLIPSIS, type Equation, expand, isBroadcast, parseEquation } from "./support/einsum-equation.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 

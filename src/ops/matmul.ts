@@ -2,11 +2,11 @@
 import { FailedPreconditionError, InvalidArgumentError, ResourceExhaustedError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import type { Block } from "../memory/heap.js";
-import { DataType, dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeSize, isComplex } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { broadcastShape } from "./support/broadcast.js";
-import { COMPLEX, isComplex, partsOf, partType } from "./support/complex.js";
+import { COMPLEX, partsOf, partType } from "./support/complex.js";
 import { elementsOf } from "./support/elements.js";
 import { withTemporaries } from "./support/temporaries.js";
 

@@ -2,13 +2,13 @@
 // and pools have files of their own.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
-import { DataType, dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeSize, partCount } from "../tensor/dtype.js";
 import { type Shape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type WasmFunction, wasmFunction, wasmOf } from "./cpu.js";
 import { binaryCodes, reduceCodes } from "./opcodes.js";
 import { broadcastShape } from "./support/broadcast.js";
-import { COMPLEX, partCount, partType } from "./support/complex.js";
+import { COMPLEX, partType } from "./support/complex.js";
 import { readInts } from "./support/index-tensor.js";
 import { withTemporaries } from "./support/temporaries.js";
 

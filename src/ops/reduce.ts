@@ -2,11 +2,11 @@
 // [outer, reduce, inner] is transposed first.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
-import { DataType, dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeSize, isComplex, partCount } from "../tensor/dtype.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
 import { type WasmFunction, wasmFunction, wasmOf } from "./cpu.js";
 import { reduceCodes, unaryCodes } from "./opcodes.js";
-import { COMPLEX, isComplex, multiplyInto, partCount, partsOf, partType } from "./support/complex.js";
+import { COMPLEX, multiplyInto, partsOf, partType } from "./support/complex.js";
 import { normalizeAxis, readInt, readInts } from "./support/index-tensor.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";
 

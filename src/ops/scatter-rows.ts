@@ -2,9 +2,9 @@
 // Shared by scatters into tensors and into variables. Which rows they are is worked out elsewhere.
 import type { KernelNode, KernelStep } from "../kernel/kernel.js";
 import type { Heap } from "../memory/heap.js";
-import { DataType, dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeSize, isComplex } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { isComplex, partsOf } from "./support/complex.js";
+import { partsOf } from "./support/complex.js";
 import { COMPLEX_BINARY, type OfTwo } from "./support/complex-functions.js";
 import { type Elements, elementsOf } from "./support/elements.js";
 import { conversions, isNarrow } from "./support/narrow-floats.js";

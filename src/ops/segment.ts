@@ -3,12 +3,12 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
 import type { Heap } from "../memory/heap.js";
-import { DataType } from "../tensor/dtype.js";
+import { DataType, partCount } from "../tensor/dtype.js";
 import { shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { wasmFunction } from "./cpu.js";
 import { segmentCodes } from "./opcodes.js";
-import { COMPLEX, multiplyInto, partCount, partsOf, partType } from "./support/complex.js";
+import { COMPLEX, multiplyInto, partsOf, partType } from "./support/complex.js";
 import { elementsOf } from "./support/elements.js";
 import { readInt } from "./support/index-tensor.js";
 

@@ -1,13 +1,13 @@
 // Choosing between tensors, and adding them up.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
-import { dtypeSize } from "../tensor/dtype.js";
+import { dtypeSize, partCount } from "../tensor/dtype.js";
 import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { retainValue, Tensor } from "../tensor/tensor.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
 import { broadcastShape } from "./support/broadcast.js";
-import { COMPLEX, partCount, partType } from "./support/complex.js";
+import { COMPLEX, partType } from "./support/complex.js";
 import { readInt } from "./support/index-tensor.js";
 import { allocateValues } from "./support/rows.js";
 import { stridedCopy, stridesOf } from "./support/strided.js";

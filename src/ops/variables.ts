@@ -9,12 +9,13 @@ import { DataType, dtypeName } from "../tensor/dtype.js";
 import { fitsPartialShape, partialShapeString, sameShape, shapeString } from "../tensor/shape.js";
 import { Tensor } from "../tensor/tensor.js";
 import { binaryCodes } from "./opcodes.js";
+import { COMPLEX } from "./support/complex.js";
 import { inPlace } from "./support/in-place.js";
 import { writeInts } from "./support/index-tensor.js";
 import { NARROW_FLOATS } from "./support/narrow-floats.js";
 
 const INTS = ["int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"];
-const NUMBERS = ["float", "double", ...NARROW_FLOATS, ...INTS, "complex64", "complex128"];
+const NUMBERS = ["float", "double", ...NARROW_FLOATS, ...INTS, ...COMPLEX];
 
 const resourceName = (node: KernelNode): string => node.string("shared_name") || node.name;
 

@@ -106,3 +106,8 @@ export const isRef = (dtype: DataType): boolean => dtype > REF_OFFSET;
 export const baseDtype = (dtype: DataType): DataType => (dtype > REF_OFFSET ? dtype - REF_OFFSET : dtype);
 export const makeRef = (dtype: DataType): DataType => (dtype > REF_OFFSET || dtype === 0 ? dtype : dtype + REF_OFFSET);
 export const isKnownDtype = (dtype: DataType): boolean => dtype > 0 && baseDtype(dtype) < names.length;
+
+export const isComplex = (dtype: DataType): boolean => dtype === DataType.COMPLEX64 || dtype === DataType.COMPLEX128;
+
+/** How many numbers an element is. */
+export const partCount = (dtype: DataType): number => (isComplex(dtype) ? 2 : 1);

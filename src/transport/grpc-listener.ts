@@ -1,6 +1,6 @@
 // Listens for gRPC calls and hands their raw bytes to handlers by method path; data connections come in at the same
-// port, all of it inside TLS if that is asked for. It knows neither messages nor TensorFlow; a handler's failure is a status that the caller of this room puts
-// together.
+// port, all of it inside TLS if that is asked for. It knows neither messages nor TensorFlow; a handler's failure is a status
+// that the caller of this room puts together.
 
 import {
   type ConnectionInjector,
@@ -16,6 +16,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { listenTcp, type Socket, type TcpListener } from "../platform/sockets.js";
+import { LONGEST_TIMER_MS } from "../platform/timers.js";
 import { type Tls, tlsDoor } from "../platform/tls.js";
 import { PATIENCE_MS, routeByFirstBytes } from "./first-bytes.js";
 import { KEEP_ALIVE, type KeepAlive } from "./keep-alive.js";
@@ -51,7 +52,6 @@ const PARTING_MS = 200;
 const WINDOW_BYTES = 4 * 1024 * 1024;
 /** At once and a second, of each caller. */
 const CANCELLATIONS = 100_000;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const UNIT_MS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1000 };
 
 type Unary = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void;

@@ -215,7 +215,7 @@ export class Writer {
     if (needed <= this.#buf.length) return;
     const grown = new Uint8Array(Math.max(needed, 2 * this.#buf.length));
     grown.set(this.#buf.subarray(0, this.#pos));
-    if (this.#isShared) this.#giveBack(0);
+    // What is too short for one message is too short for the next like it: it isn't given back.
     this.#isShared = false;
     this.#buf = grown;
     this.#view = null;

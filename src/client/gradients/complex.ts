@@ -1,8 +1,9 @@
 // Gradients of complex numbers. TensorFlow has them conjugated: what comes back of an analytic function is dy times the
 // conjugate of its derivative, which is its gradient for real numbers between two conjugations. And the ways between real
 // and complex numbers.
+import { isComplex } from "../../tensor/dtype.js";
 import type { Output } from "../output.js";
-import { isComplex } from "../values.js";
+
 import { unbroadcast } from "./binary.js";
 import { GradientContext, type GradientFunction, type Gradients } from "./context.js";
 import { type Gradient, toDense } from "./indexed-slices.js";

@@ -1,11 +1,19 @@
 // What the gradient of an op is made from: the op, its inputs and outputs, and what came back for the outputs.
 import { UnimplementedError } from "../../errors/index.js";
 import type { Node } from "../../graph/graph.js";
+import { baseDtype, DataType, isComplex } from "../../tensor/dtype.js";
 import type { AttrValue } from "../../wire/core.js";
 import type { Graph } from "../graph.js";
 import type { Ops } from "../ops.generated.js";
 import { Operation, type Output } from "../output.js";
+import { isFloating } from "../values.js";
 import { type Gradient, toDense } from "./indexed-slices.js";
+
+/** Gradients flow through floating point numbers, complex ones too, and through what holds them. */
+export const carries = (dtype: DataType): boolean => {
+  const base = baseDtype(dtype);
+  return isFloating(base) || isComplex(base) || base === DataType.RESOURCE || base === DataType.VARIANT;
+};
 
 /** Gradients for the inputs of an op, `null` for those that have none; inputs at the end may be left out. */
 export type GradientFunction = (context: GradientContext) => readonly (Gradient | null)[];

@@ -2,18 +2,17 @@
 // the ops of its gradient. A family's gradients are in the file of its name.
 import { InvalidArgumentError, NotFoundError } from "../../errors/index.js";
 import type { Node } from "../../graph/graph.js";
-import { baseDtype, DataType, dtypeName } from "../../tensor/dtype.js";
+import { baseDtype, DataType, dtypeName, isComplex } from "../../tensor/dtype.js";
 import { isExit, isLoopSwitch } from "../control-flow/context.js";
 import type { Graph } from "../graph.js";
 import { isReadable } from "../inputs.js";
 import { Operation, type Output } from "../output.js";
-import { isComplex, isFloating } from "../values.js";
 import type { Variable } from "../variable.js";
 import { arrayGradients } from "./array.js";
 import { binaryGradients } from "./binary.js";
 import type { GradientsOf } from "./body.js";
 import { complexGradients, forComplex } from "./complex.js";
-import { GradientContext, type Gradients } from "./context.js";
+import { carries, GradientContext, type Gradients } from "./context.js";
 import { controlFlowGradients } from "./control-flow.js";
 import { einsumGradients } from "./einsum.js";
 import { calledByName, functionGradients } from "./functions.js";
@@ -116,12 +115,6 @@ class Sums {
     return list[0]!;
   }
 }
-
-/** Gradients flow through floating point numbers, and through what holds them. */
-const carries = (dtype: DataType): boolean => {
-  const base = baseDtype(dtype);
-  return isFloating(base) || isComplex(base) || base === DataType.RESOURCE || base === DataType.VARIANT;
-};
 
 /** Nodes on a way from an x to a y, those next to the ys first. */
 function between(ys: readonly Output[], xs: readonly Output[], stop: ReadonlySet<Node>): Set<Node> {

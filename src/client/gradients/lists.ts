@@ -96,9 +96,10 @@ export const listGradients: Gradients = {
     return [without, gathered(context, tensor, indices)];
   },
   ...forAll(["TensorListConcat", "TensorListConcatV2"], concat),
-  TensorListSplit: ({ ops, x, dy }) => {
+  TensorListSplit: (context) => {
+    const { ops, x, dy } = context;
     const [tensor, , lengths] = x as [Output, Output, Output];
-    const rows = ops.concatV2([[-1], ops.slice(ops.shape(tensor), [1], [-1])], 0);
+    const rows = ops.concatV2([[-1], rowShape(context, tensor)], 0);
     return [ops.tensorListConcatV2(dy, rows, lengths, { elementDtype: tensor.dtype }).tensor];
   },
   ...forAll(["EmptyTensorList", "TensorListReserve", "TensorListElementShape", "TensorListLength"], notDifferentiable),

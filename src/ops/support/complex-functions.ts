@@ -137,10 +137,12 @@ export const COMPLEX_BINARY: Readonly<Record<string, OfTwo>> = {
   SquaredDifference: (a, b, c, d) => [(a - c) * (a - c) + (b - d) * (b - d), 0],
 };
 
+const ofReciprocal: OfTwo = (a, b, c, d) => times(...times(a, -b, a, -b), -c, -d);
+
 /** Of an op's result and the gradient of it: some of TensorFlow's kernels conjugate the result, two don't. */
 export const COMPLEX_GRADIENTS: Readonly<Record<string, OfTwo>> = {
-  InvGrad: (a, b, c, d) => times(...times(a, -b, a, -b), -c, -d),
-  ReciprocalGrad: (a, b, c, d) => times(...times(a, -b, a, -b), -c, -d),
+  InvGrad: ofReciprocal,
+  ReciprocalGrad: ofReciprocal,
   SqrtGrad: (a, b, c, d) => quotient(c / 2, d / 2, a, -b),
   RsqrtGrad: (a, b, c, d) => times(...times(...times(a, -b, a, -b), a, -b), -c / 2, -d / 2),
   SigmoidGrad: (a, b, c, d) => times(...times(a, b, 1 - a, -b), c, d),

@@ -9,13 +9,9 @@ export const COMPLEX = ["complex64", "complex128"];
 /** A complex number from others: its parts. */
 export type Pair = readonly [re: number, im: number];
 
-export const isComplex = (dtype: DataType): boolean => dtype === DataType.COMPLEX64 || dtype === DataType.COMPLEX128;
-
 /** The dtype of an element's parts; the dtype itself of what has none. */
 export const partType = (dtype: DataType): DataType =>
   dtype === DataType.COMPLEX64 ? DataType.FLOAT : dtype === DataType.COMPLEX128 ? DataType.DOUBLE : dtype;
-
-export const partCount = (dtype: DataType): number => (isComplex(dtype) ? 2 : 1);
 
 /** The number at one place of a view times the one at another, in the first place. */
 export function multiplyInto(view: Float32Array | Float64Array, at: number, by: number): void {

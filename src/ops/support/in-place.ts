@@ -2,9 +2,9 @@
 // accumulators grow by. Half and bfloat16 are computed with in float and rounded after each operation, as in TensorFlow;
 // complex numbers are added and subtracted part by part.
 import type { KernelNode, KernelStep } from "../../kernel/kernel.js";
-import { DataType } from "../../tensor/dtype.js";
+import { DataType, partCount } from "../../tensor/dtype.js";
 import { wasmFunction } from "../cpu.js";
-import { partCount, partType } from "./complex.js";
+import { partType } from "./complex.js";
 import { conversions, isNarrow } from "./narrow-floats.js";
 
 /** @param stride of x: 0 for one element that meets all of y */
