@@ -8,9 +8,8 @@ import type { NameAttrList } from "../../wire/core.js";
 import type { AttrInput, PartialShape } from "../attributes.js";
 import { freeName, GraphFunction } from "../functions.js";
 import type { Output } from "../output.js";
-import { isFloating } from "../values.js";
 import { type Argument, argumentOf, Body, type GradientsOf, onlyRead } from "./body.js";
-import { forAll, type GradientContext, type GradientFunction, type Gradients } from "./context.js";
+import { carries, forAll, type GradientContext, type GradientFunction, type Gradients } from "./context.js";
 import type { Gradient } from "./indexed-slices.js";
 import { whileGradient } from "./while.js";
 
@@ -55,9 +54,6 @@ interface Inner {
   readonly body: number;
   readonly tensor: Output;
 }
-
-const carries = (dtype: DataType): boolean =>
-  isFloating(dtype) || dtype === DataType.RESOURCE || dtype === DataType.VARIANT;
 
 /** Inputs of the functions that a gradient is wanted of. */
 const wantedOf = ({ wanted, x }: GradientContext, first: number): number[] =>

@@ -7,9 +7,9 @@ import { isFullyKnown, type PartialShape } from "../../tensor/partial-shape.js";
 import type { AttrInput } from "../attributes.js";
 import type { GraphFunction } from "../functions.js";
 import type { Output } from "../output.js";
-import { constantInts, isFloating, type TensorValue } from "../values.js";
+import { constantInts, type TensorValue } from "../values.js";
 import { type Argument, argumentOf, Body, type GradientsOf, onlyRead } from "./body.js";
-import type { GradientContext, GradientFunction } from "./context.js";
+import { carries, type GradientContext, type GradientFunction } from "./context.js";
 import { type Gradient, toDense } from "./indexed-slices.js";
 import { shapeOf, zerosOf } from "./loop-state.js";
 
@@ -195,7 +195,7 @@ class WhileGradient {
         if (place !== undefined) found.add(place);
         if (place !== undefined || seen.has(at.node)) continue;
         seen.add(at.node);
-        open.push(...at.op.inputs.filter(({ dtype }) => isFloating(dtype) || dtype === RESOURCE || dtype === VARIANT));
+        open.push(...at.op.inputs.filter(({ dtype }) => carries(dtype)));
       }
     }
     return [...found].sort((a, b) => a - b);

@@ -203,4 +203,27 @@ test("variables behind branches, loops in each other's forms", async () => {
   assert.equal(numbers(await session.run([y, dx!, dv!, u!, du!, dw!], [[x, -2]])), [-2, 1, 0, -2, 1, 0]);
 });
 
+test("complex numbers go through calls and loops as they do through ops", async () => {
+  await using session = new Session();
+  const { graph } = session;
+  const { ops } = graph;
+  const { COMPLEX128 } = DataType;
+  const z = graph.placeholder(COMPLEX128, [1], "z");
+  const seed = graph.placeholder(COMPLEX128, [1], "seed");
+  const wave = graph.function("wave", [COMPLEX128], (body, a) => body.ops.mul(a!, body.ops.sin(a!)));
+  const less = graph.function("less", [INT32, COMPLEX128], (body, i) => body.ops.less(i!, 2));
+  const turn = graph.function("turn", [INT32, COMPLEX128], (body, i, a) => [
+    body.ops.addV2(i!, 1),
+    body.ops.mul(a!, body.ops.sin(a!)),
+  ]);
+  const once = ops.mul(z, ops.sin(z));
+  const twice = ops.mul(once, ops.sin(once));
+  const called = wave.call([wave.call([z])[0]!])[0]!;
+  const looped = ops.while([0, z], { cond: less.name, body: turn.name })[1]!;
+  const found = [twice, called, looped].map((y) => gradients(y, [z], [seed])[0] as Output);
+  const complex = (re: number, im: number) => ({ dtype: COMPLEX128, shape: [1], data: Float64Array.of(re, im) });
+  const [plain, ...others] = await session.run(found, { z: complex(0.6, -0.4), seed: complex(0.3, 0.7) });
+  for (const other of others) assert.ok(distance(other!, plain!) <= TOLERANCE);
+});
+
 test.run();
