@@ -12,6 +12,7 @@ import {
   RewriterConfig_Toggle,
 } from "../wire/core.js";
 import { type FoldOptions, foldConstants } from "./fold.js";
+import { hoistConstants } from "./hoist.js";
 import { mergeEqualNodes } from "./merge.js";
 import { type SignatureGraph, sweep } from "./signature.js";
 import { skipUnused } from "./unused.js";
@@ -21,6 +22,7 @@ export interface PlanPasses {
   readonly foldBytes: number;
   readonly merge: boolean;
   readonly skipUnused: boolean;
+  readonly hoist: boolean;
 }
 
 /** Grappler's limit, and GraphOptimizer's unless the session names another. */
@@ -51,6 +53,7 @@ export function passesOf(config: ConfigProto | null, sessionNodes: number): Plan
       optimizer.doCommonSubexpressionElimination ||
       isOn("common_subgraph_elimination", rewriter.commonSubgraphElimination, rewriter.arithmeticOptimization),
     skipUnused: isOn("dependency", rewriter.dependencyOptimization),
+    hoist: isOn("loop", rewriter.loopOptimization),
   };
 }
 
@@ -64,5 +67,6 @@ export async function optimizePlan(
   const folded = foldBytes > 0 && (await foldConstants(graph, roots, { ...host, maxBytes: foldBytes }));
   const merged = merge && mergeEqualNodes(graph, roots);
   const skipped = passes.skipUnused && skipUnused(graph, roots);
-  return folded || merged || skipped ? sweep(graph, roots) : graph;
+  const hoisted = passes.hoist && hoistConstants(graph, roots);
+  return folded || merged || skipped || hoisted ? sweep(graph, roots) : graph;
 }

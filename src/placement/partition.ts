@@ -2,10 +2,10 @@
 // value that crosses goes through one `_Send` and `_Recv` pair per output and destination, a control edge through an
 // empty tensor. Names of the new nodes are unique in their session, since workers keep kernels by name.
 import { boolValue, intValue, stringValue, tensorValue, typeValue } from "../graph/attr-value.js";
+import { type Frame, findFrames } from "../graph/frames.js";
 import { Graph, type Node, type Output, outputName } from "../graph/graph.js";
 import { baseDtype, DataType } from "../tensor/dtype.js";
 import { type AttrValue, TensorProto, TensorShapeProto } from "../wire/core.js";
-import { type Frame, findFrames } from "./frames.js";
 
 export interface PartitionOptions {
   /** A name that no node of the session had: `base` with a rising number. */

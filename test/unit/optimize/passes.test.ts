@@ -26,10 +26,11 @@ const asked = (graphOptions: Init<GraphOptions>, nodes = 100): [number, boolean]
 const L0 = { optLevel: -1 };
 
 test("all passes run unless told otherwise; what Grappler alone does, not in small graphs", () => {
-  assert.equal(passesOf(null, 4), { foldBytes: OPTIMIZER_BYTES, merge: true, skipUnused: true });
-  assert.equal(passesOf(null, 1), { foldBytes: OPTIMIZER_BYTES, merge: true, skipUnused: false });
+  assert.equal(passesOf(null, 4), { foldBytes: OPTIMIZER_BYTES, merge: true, skipUnused: true, hoist: true });
+  assert.equal(passesOf(null, 1), { foldBytes: OPTIMIZER_BYTES, merge: true, skipUnused: false, hoist: false });
   assert.not.ok(passesOf(configOf({ rewriteOptions: { dependencyOptimization: OFF } }), 4).skipUnused);
   assert.not.ok(passesOf(configOf({ rewriteOptions: { disableMetaOptimizer: true } }), 4).skipUnused);
+  assert.not.ok(passesOf(configOf({ rewriteOptions: { loopOptimization: OFF } }), 4).hoist);
   assert.equal(asked({}), [OPTIMIZER_BYTES, true]);
 });
 

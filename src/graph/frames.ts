@@ -1,8 +1,9 @@
 // Which loop frame each node's outputs belong to, found statically from Enter and Exit nodes. The cut needs it: a value
-// that crosses inside a loop must be received once per iteration. `null` is the root frame.
-import { stringAttr } from "../graph/attr.js";
-import type { Graph, Node } from "../graph/graph.js";
-import { isMerge, isNextIteration, sourcesFirst } from "../graph/order.js";
+// that crosses inside a loop must be received once per iteration; and so does who moves a node out of a loop. `null` is
+// the root frame.
+import { stringAttr } from "./attr.js";
+import type { Graph, Node } from "./graph.js";
+import { isMerge, isNextIteration, sourcesFirst } from "./order.js";
 
 export interface Frame {
   readonly id: number;
@@ -26,7 +27,7 @@ export function findFrames(graph: Graph): ReadonlyMap<Node, Frame> {
     else if (frame !== null) {
       const { name } = node.op;
       if (name === "LoopCond") frame.loopCond = node;
-      else if (isMerge(node) && node.inputs.some((input) => isNextIteration(input.node))) frame.merges.push(node);
+      else if (isLoopHead(node)) frame.merges.push(node);
       const out = name === "Exit" || name === "RefExit" ? frame.parent : frame;
       if (out !== null) outer.set(node, out);
     }
@@ -54,5 +55,9 @@ function childFrame(enter: Node, parent: Frame | null, frames: Map<string, Frame
   }
   return frame;
 }
+
+/** A Merge that takes what the loop was entered with, then what each iteration hands to the next. */
+export const isLoopHead = (node: Node): boolean =>
+  isMerge(node) && node.inputs.some((input) => isNextIteration(input.node));
 
 const isEnter = (node: Node): boolean => node.op.name === "Enter" || node.op.name === "RefEnter";
