@@ -1,11 +1,11 @@
-// The distributions that TensorFlow draws from a Philox generator (assembly/math/philox.ts), with its values: uniform
-// and integer ones bit for bit, normal ones within 2 units in the last place in f32. `state` is read, not advanced: the
+// The distributions that TensorFlow draws from a Philox generator (assembly/math/philox.ts), with its values: bit for bit,
+// but for one in 700 normal numbers of f64, which are within 2 units in the last place. `state` is read, not advanced: the
 // caller skips as many calls as TensorFlow reserves. `y` has room for whole calls of the generator: the words of a call
 // are written there and turned into numbers in place, so up to 12 bytes behind the n-th number are overwritten.
 // Hence the capacity of y is n rounded up to a multiple of 16 bytes, which the 64-byte heap blocks always have.
-import { log_f32x4 } from "../math/log";
 import { four, one, open, skip } from "../math/philox";
-import { cos_f32x4, sin_f32x4 } from "../math/trig";
+import { sincos_f32x2 } from "../math/sincos";
+import { sincos_f64 } from "../math/sincos-f64";
 
 const constants = memory.data<f32>([1.0, 1e-7, -2.0], 16);
 const wide = memory.data<f64>([6.283185307179586]);
@@ -97,46 +97,27 @@ export function random_bits(state: usize, y: usize, n: i32): void {
   words(y, (n + 3) >> 2);
 }
 
-/** Box–Muller on the eight words at y: pairs of a radius and an angle become pairs of normal numbers. */
-function normal8(y: usize): void {
-  const first = v128.load(y);
-  const second = v128.load(y, 16);
-  const floor = v128.load32_splat(constants + 4);
-  const u = f32x4.max(unit(v128.shuffle<f32>(first, second, 0, 2, 4, 6)), floor);
-  const v = unit(v128.shuffle<f32>(first, second, 1, 3, 5, 7));
-  const radius = f32x4.sqrt(f32x4.mul(v128.load32_splat(constants + 8), log_f32x4(u)));
-  // 2π · v is a product in f64 there, rounded once.
-  const turn = v128.load64_splat(wide);
-  const low = f32x4.demote_f64x2_zero(f64x2.mul(turn, f64x2.promote_low_f32x4(v)));
-  const upper = f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3));
-  const angle = v128.shuffle<f32>(low, f32x4.demote_f64x2_zero(f64x2.mul(turn, upper)), 0, 1, 4, 5);
-  const sine = f32x4.mul(sin_f32x4(angle), radius);
-  const cosine = f32x4.mul(cos_f32x4(angle), radius);
-  v128.store(y, v128.shuffle<f32>(sine, cosine, 0, 4, 1, 5));
-  v128.store(y, v128.shuffle<f32>(sine, cosine, 2, 6, 3, 7), 16);
-}
-
-export function random_normal_f32(state: usize, y: usize, n: i32): void {
-  open(state);
-  let calls = (n + 3) >> 2;
-  words(y, calls);
-  for (; calls >= 2; calls -= 2) {
-    normal8(y);
-    y += 32;
-  }
-  if (calls == 1) normal4(y);
-}
-
-/** As normal8, on four words: the other half of the vectors is idle. */
+/** Box–Muller on the four words at y: pairs of a radius and an angle become pairs of normal numbers. */
 function normal4(y: usize): void {
   const words = v128.load(y);
   const u = f32x4.max(unit(v128.shuffle<f32>(words, words, 0, 2, 0, 2)), v128.load32_splat(constants + 4));
   const v = unit(v128.shuffle<f32>(words, words, 1, 3, 1, 3));
-  const radius = f32x4.sqrt(f32x4.mul(v128.load32_splat(constants + 8), log_f32x4(u)));
-  const low = f32x4.demote_f64x2_zero(f64x2.mul(v128.load64_splat(wide), f64x2.promote_low_f32x4(v)));
-  const sine = f32x4.mul(sin_f32x4(low), radius);
-  const cosine = f32x4.mul(cos_f32x4(low), radius);
-  v128.store(y, v128.shuffle<f32>(sine, cosine, 0, 4, 1, 5));
+  const first = Mathf.log(f32x4.extract_lane(u, 0));
+  const second = Mathf.log(f32x4.extract_lane(u, 1));
+  const radius = f32x4.sqrt(f32x4.mul(v128.load32_splat(constants + 8), f32x4(first, first, second, second)));
+  // 2π · v is a product in f64 there, rounded once.
+  const angle = f32x4.demote_f64x2_zero(f64x2.mul(v128.load64_splat(wide), f64x2.promote_low_f32x4(v)));
+  v128.store(y, f32x4.mul(sincos_f32x2(angle), radius));
+}
+
+export function random_normal_f32(state: usize, y: usize, n: i32): void {
+  open(state);
+  const calls = (n + 3) >> 2;
+  words(y, calls);
+  for (let i = 0; i < calls; i++) {
+    normal4(y);
+    y += 16;
+  }
 }
 
 /** Box–Muller in f64 on four words, two numbers. */
@@ -144,8 +125,9 @@ function normal2(y: usize): void {
   const u = Math.max(unit64(y), 1e-7);
   const angle = 2 * Math.PI * unit64(y + 8);
   const radius = Math.sqrt(-2 * Math.log(u));
-  store<f64>(y, Math.sin(angle) * radius);
-  store<f64>(y, Math.cos(angle) * radius, 8);
+  sincos_f64(angle, y);
+  store<f64>(y, load<f64>(y) * radius);
+  store<f64>(y, load<f64>(y, 8) * radius, 8);
 }
 
 export function random_normal_f64(state: usize, y: usize, n: i32): void {

@@ -1,11 +1,15 @@
 // The Philox generator: the published answers, the vector path against a plain one, and what is drawn from it. Values of
 // TensorFlow itself are compared in test/ops/random.test.ts.
+import { createHash } from "node:crypto";
 import * as assert from "uvu/assert";
 import { philox, scramble } from "../../../src/ops/random/philox.js";
 import { test } from "../../support/suite.js";
 import { type Bench, benches } from "../../support/wasm.js";
 
 const all = await benches(8);
+/** SHA-256 of what StatelessRandomNormalV2 and its truncated kin give for key 5 and counter 9. */
+const NORMAL = "68bd59ed015bf03bcfd9e9badc698c3f65ea249495dcd892ac4f6d8bebfe75f9";
+const TRUNCATED = "10414000b1aa6503a91328fd1e6fc897b381a75a829fe00326e7eb94866663ec";
 const ONES = (1n << 128n) - 1n;
 
 function bits(bench: Bench, counter: bigint, key: bigint, n: number): number[] {
@@ -69,6 +73,23 @@ test("distributions stay in range and have their moments", () => {
     [mean, variance, lowest, highest] = moments();
     assert.ok(lowest > -2 && highest < 2 && Math.abs(mean) < 0.03 && Math.abs(variance - 0.774) < 0.03);
     bench.checkCanaries();
+  }
+});
+
+test("a hundred thousand normal numbers are TensorFlow's, bit for bit", () => {
+  const n = 100_000;
+  for (const bench of all) {
+    bench.reset();
+    const state = bench.alloc(Uint8Array, 24);
+    const words = new BigUint64Array(bench.memory.buffer, state.ptr, 3);
+    words.set([9n, 0n, 5n]);
+    const y = bench.alloc(Float32Array, n);
+    const scratch = bench.scratch(16);
+    const hash = (): string => createHash("sha256").update(y.view).digest("hex");
+    bench.kernels.random_normal_f32(state.ptr, y.ptr, n);
+    assert.is(hash(), NORMAL);
+    bench.kernels.random_truncated_normal_f32(state.ptr, y.ptr, n, scratch);
+    assert.is(hash(), TRUNCATED);
   }
 });
 
