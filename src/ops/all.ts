@@ -3,6 +3,7 @@ import type { Kernel } from "../kernel/kernel.js";
 import { accumulatorKernels } from "./accumulator.js";
 import { addListKernels } from "./add-lists.js";
 import { arrayKernels } from "./array.js";
+import { barrierKernels } from "./barrier.js";
 import { basicKernels } from "./basic.js";
 import { binaryKernels } from "./binary.js";
 import { bincountKernels } from "./bincount.js";
@@ -101,6 +102,7 @@ export const allKernels: readonly Kernel[] = [
   ...functionalKernels,
   ...queueKernels,
   ...accumulatorKernels,
+  ...barrierKernels,
   ...lookupTableKernels,
   ...tensorListKernels,
   ...tensorListRowKernels,

@@ -39,7 +39,7 @@ function shuffled(node: KernelNode): QueueOrder {
 }
 
 /** The smallest priority, the first component, comes first. */
-function byPriority(node: KernelNode): QueueOrder {
+export function byPriority(node: KernelNode): QueueOrder {
   const { heap } = node.device;
   const priority = (tuple: Tuple): bigint => heap.i64[tuple[0]!.ptr / 8]!;
   return {
@@ -222,7 +222,7 @@ const dequeue = (op: string, many: boolean, upTo: boolean): Kernel =>
   });
 
 /** Stacks tuples component by component; a padding queue's elements grow to the largest. */
-function emitBatch(step: KernelStep, { options }: Queue, tuples: readonly Tuple[]): void {
+export function emitBatch(step: KernelStep, { options }: Queue, tuples: readonly Tuple[]): void {
   const pads = options.kind === "PaddingFIFOQueue";
   try {
     options.types.forEach((dtype, c) => {

@@ -1,8 +1,9 @@
-// Shapes of queues, accumulators, stacks, TensorArrays, tables, optionals and checkpoints, and of what goes into and comes out of them.
+// Shapes of queues, barriers, accumulators, stacks, TensorArrays, tables, optionals and checkpoints, and of what goes into and comes out of them.
 import {
   concatenate,
   dimOf,
   isFullyKnown,
+  mergeDims,
   mergeShapes,
   type PartialShape,
   subshape,
@@ -106,6 +107,16 @@ export const containerShapes: ShapeTable = {
     return unknown(context);
   }),
   ...forOps("AccumulatorNumAccumulated ResourceAccumulatorNumAccumulated", scalar),
+
+  Barrier: pairHandle,
+  BarrierInsertMany: ({ inputs }) => {
+    const keys = withRank(inputs[1]!, 1);
+    mergeDims(keys[0]!, dimOf(withRankAtLeast(inputs[2]!, 1), 0));
+    return [];
+  },
+  BarrierTakeMany: unknown,
+  BarrierClose: noOutputs,
+  ...forOps("BarrierReadySize BarrierIncompleteSize", scalar),
 
   ...forOps("ScalarSummary HistogramSummary MergeSummary", scalar),
 

@@ -14,6 +14,7 @@ FAMILIES = [
     "containers",
     "lists",
     "accumulators",
+    "barriers",
     "strings",
     "sparse",
     "random_ops",

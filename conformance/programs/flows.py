@@ -1,0 +1,112 @@
+"""What the clients of a cluster wait on beside queues: barriers, staging areas, critical sections, readers of files."""
+
+import threading
+import time
+
+import numpy as np
+import tensorflow as tf
+from support.program import program
+
+from programs.distributed import parallel
+
+v1 = tf.compat.v1
+raw = tf.raw_ops
+
+
+@program(cluster=True)
+def barriers(cluster, record):
+    """Two workers bring the halves of tuples to a barrier of the ps, a third client takes them; a close frees who waits.
+
+    One session stays from the first use on: a real server forgets a barrier's shapes with the session that made it.
+    """
+
+    def ops(task):
+        with tf.device("/job:ps/task:0"):
+            barrier = raw.Barrier(component_types=[tf.float32, tf.string], shapes=[[2], []], shared_name="pairs")
+            keys, floats, texts = v1.placeholder(tf.string, [None]), v1.placeholder(tf.float32, [None, 2]), v1.placeholder(tf.string, [None])
+            with tf.device(f"/job:worker/task:{task}"):
+                floats_there, texts_there = tf.identity(floats), tf.identity(texts)
+            return {
+                "keys": keys, "floats": floats, "texts": texts,
+                "put": [raw.BarrierInsertMany(handle=barrier, keys=keys, values=v, component_index=i) for i, v in enumerate((floats_there, texts_there))],
+                "take": raw.BarrierTakeMany(handle=barrier, num_elements=3, component_types=[tf.float32, tf.string]),
+                "rest": raw.BarrierTakeMany(handle=barrier, num_elements=9, component_types=[tf.float32, tf.string], allow_small_batch=True),
+                "sizes": [raw.BarrierReadySize(handle=barrier), raw.BarrierIncompleteSize(handle=barrier)],
+                "close": raw.BarrierClose(handle=barrier), "cancel": raw.BarrierClose(handle=barrier, cancel_pending_enqueues=True),
+            }
+
+    def client(task, act, job="worker"):
+        with tf.Graph().as_default():
+            made = ops(task)
+            with v1.Session(cluster.target(job, task)) as sess:
+                act(sess, made)
+
+    batches, failures, waits = [], [], threading.Event()
+
+    def take(sess, o):
+        waits.set()
+        for _ in range(2):
+            batches.append(sess.run(o["take"]))
+
+    def halves(i):
+        def put(sess, o):
+            waits.wait(20)
+            for at in range(3):
+                rows = np.arange(2 * at, 2 * at + 2)
+                feed = {o["floats"]: np.stack([rows, rows + 0.5], 1)} if i == 0 else {o["texts"]: [f"text {r}" for r in rows]}
+                sess.run(o["put"][i], {o["keys"]: [f"key {r}" for r in rows], **feed})
+
+        return put
+
+    owner = v1.Session(cluster.target(), graph=tf.Graph())
+    with owner.graph.as_default():
+        record("empty", owner.run(ops(0)["sizes"]))
+    parallel(lambda: client(0, take), lambda: client(0, halves(0)), lambda: client(1, halves(1)))
+    record("every tuple once", sorted((k.decode(), *f, t.decode()) for b in batches for k, f, t in zip(b.keys, b.values[0], b.values[1])))
+
+    def blocked(sess, o):
+        try:
+            sess.run(o["take"])
+        except tf.errors.OpError as error:
+            failures.append((type(error).__name__, "insufficient elements (requested 3, current size 1)" in error.message))
+
+    def end(sess, o):
+        time.sleep(0.3)
+        record("sizes", sess.run(o["sizes"]))
+        sess.run(o["put"][0], {o["keys"]: ["last", "lost"], o["floats"]: np.ones((2, 2))})
+        sess.run(o["put"][1], {o["keys"]: ["last"], o["texts"]: ["one"]})
+        record("sizes before the close", sess.run(o["sizes"]))
+        sess.run(o["cancel"])
+        record("sizes after it", sess.run(o["sizes"]))
+
+    parallel(lambda: client(0, blocked), lambda: client(1, end))
+    record("who waited", failures)
+
+    def afterwards(sess, o):
+        record("what was complete", list(sess.run(o["rest"]).keys))
+        record.raises("then nothing", lambda: sess.run(o["rest"]))
+        record.raises("no new keys", lambda: sess.run(o["put"][0], {o["keys"]: ["new"], o["floats"]: np.ones((1, 2))}))
+        record.raises("closed twice", lambda: sess.run(o["close"]))
+
+    # By the ps alone: which of two tasks tells its master first is a race.
+    client(0, afterwards, "ps")
+    owner.close()
+
+    def cancelled(sess, o):
+        raised = []
+
+        def wait():
+            try:
+                sess.run(o["take"])
+            except tf.errors.OpError as error:
+                raised.append(type(error).__name__)
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.3)
+        sess.close()
+        thread.join(20)
+        record("a session that closes ends its takers", raised)
+
+    v1.Session.reset(cluster.target())
+    client(1, cancelled)
