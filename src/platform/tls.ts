@@ -50,12 +50,19 @@ function named(name: keyof Tls["pem"], pem: string | Uint8Array | undefined): Tl
   return pem === undefined ? {} : { [name]: typeof pem === "string" ? pem : decoder.decode(pem) };
 }
 
+/** The first one. OpenSSL would leave those aside that come after one that is broken. */
 function certificateOf(what: string, pem: string): X509Certificate {
-  try {
-    return new X509Certificate(pem);
-  } catch (cause) {
-    throw new Error(`The TLS ${what} can't be read: it holds no certificate in PEM`, { cause });
-  }
+  const parts = pem.split(/(?=-----BEGIN )/).filter((part) => /^-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(part));
+  if (parts.length === 0) throw new Error(`The TLS ${what} can't be read: it holds no certificate in PEM`);
+  const certificates = parts.map((part, i) => {
+    try {
+      return new X509Certificate(part);
+    } catch (cause) {
+      const which = parts.length === 1 ? "certificate" : `certificate ${i + 1} of ${parts.length}`;
+      throw new Error(`The TLS ${what} can't be read: its ${which} is broken`, { cause });
+    }
+  });
+  return certificates[0]!;
 }
 
 function keyOf(pem: string): KeyObject {

@@ -85,6 +85,7 @@ export class GrpcListener {
   /** Those that haven't said yet what they are. */
   readonly #undecided = new Set<Socket>();
   #tcp: TcpListener | null = null;
+  #closing = false;
 
   constructor(readonly options: ListenerOptions) {
     const { timeMs, timeoutMs } = options.keepAlive ?? KEEP_ALIVE;
@@ -148,7 +149,11 @@ export class GrpcListener {
   async bind(host: string, port: number): Promise<void> {
     const { onDataConnection = () => false, tls = null } = this.options;
     const routes = { http2: (socket: Socket) => this.#grpc.injectConnection(socket), data: onDataConnection };
-    const route = (socket: Socket) => routeByFirstBytes(socket, routes, this.#undecided);
+    const route = (socket: Socket) => {
+      // A handshake may end while calls have time to.
+      if (this.#closing) socket.destroy();
+      else routeByFirstBytes(socket, routes, this.#undecided);
+    };
     const enter = tls === null ? route : tlsDoor(tls, route, PATIENCE_MS);
     this.#tcp = await listenTcp(host, port, (socket) => {
       this.#sockets.add(socket);
@@ -159,6 +164,7 @@ export class GrpcListener {
 
   /** Lets calls in flight end for `graceMs`, then cuts them off. */
   async close(graceMs = 0): Promise<void> {
+    this.#closing = true;
     const closed = this.#tcp?.close();
     for (const socket of this.#undecided) socket.destroy();
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));

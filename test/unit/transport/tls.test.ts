@@ -1,6 +1,7 @@
 // TLS on the port that gRPC and data connections share: who gets in, and what is said to whoever doesn't.
 import { once } from "node:events";
 import { connect as dial, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import * as assert from "uvu/assert";
 import { InvalidArgumentError } from "../../../src/errors/index.js";
 import { listenTcp } from "../../../src/platform/sockets.js";
@@ -218,6 +219,23 @@ test("half-open handshakes don't hold up a listener that closes, whatever grace 
   await Promise.all(gone);
 }, 5_000);
 
+test("a handshake that ends while a listener closes lets nobody in", async () => {
+  const listener = await listen(own);
+  const channel = new GrpcChannel(`127.0.0.1:${listener.port}`, null, openTls({ ca }));
+  const ended = new Promise((resolve) => channel.call("/a/wait", new Uint8Array(0), {}, resolve));
+  assert.is(await ask(channel), "0 bytes");
+  const late = dial(listener.port, "127.0.0.1");
+  await until(() => listener.openSockets === 2);
+  const closed = listener.close(300);
+  const secure = connectTls({ socket: late, host: "127.0.0.1", ca, ALPNProtocols: ["h2"] }).on("error", () => {});
+  const began = performance.now();
+  await once(secure.resume(), "close");
+  assert.ok(performance.now() - began < 250, "before the calls that have time");
+  await ended;
+  channel.close();
+  await closed;
+});
+
 test("a peer that falls silent under TLS is found out as without", async () => {
   const listener = await listen(own);
   await using between = await TcpProxy.start(listener.port);
@@ -257,6 +275,9 @@ test("certificates that are of no use are refused before anything is opened", ()
     [{ cert: own.key, key: own.key }, "The TLS certificate can't be read: it holds no certificate in PEM"],
     [{ ...own, key: own.cert }, "The TLS key can't be read: it is no private key in PEM without a passphrase"],
     [{ ...own, ca: "" }, "The TLS CA can't be read: it holds no certificate in PEM"],
+    [{ ...own, cert: own.cert.slice(0, 200) }, "The TLS certificate can't be read: its certificate is broken"],
+    [{ ca: stranger.cert.slice(0, 200) + ca }, "The TLS CA can't be read: its certificate 1 of 2 is broken"],
+    [{ ca: ca + stranger.cert.slice(0, 200) }, "The TLS CA can't be read: its certificate 2 of 2 is broken"],
   ];
   for (const [options, text] of refused) {
     try {
