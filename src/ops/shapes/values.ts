@@ -134,8 +134,9 @@ function strided(node: Node, known: Known): Values {
   const at = (position: number) =>
     Math.min(Math.max(position < 0 ? position + values.length : position, 0), values.length);
   const from = mask("begin_mask") ? 0 : at(begin[0]!);
-  if (mask("shrink_axis_mask")) return values.slice(from, from + 1);
-  return values.slice(from, mask("end_mask") ? values.length : at(end[0]!));
+  if (mask("shrink_axis_mask")) return Number.isNaN(from) ? null : values.slice(from, from + 1);
+  const to = mask("end_mask") ? values.length : at(end[0]!);
+  return Number.isNaN(from + to) ? null : values.slice(from, to);
 }
 
 function ranged(node: Node, known: Known): Values {
@@ -148,7 +149,7 @@ function ranged(node: Node, known: Known): Values {
 /** Part of a vector; −1 takes all that is left. */
 function sliced(node: Node, known: Known): Values {
   const [values, begin, size] = node.inputs.map((input) => known.values(input));
-  if (!values || begin?.length !== 1 || size?.length !== 1) return null;
+  if (!values || begin?.length !== 1 || size?.length !== 1 || Number.isNaN(begin[0]! + size[0]!)) return null;
   return values.slice(begin[0]!, size[0] === -1 ? values.length : begin[0]! + size[0]!);
 }
 
@@ -159,7 +160,7 @@ function stitched(node: Node, known: Known): Values {
   for (let i = 0; i < count; i++) {
     const indices = known.values(node.inputs[i]!);
     const data = known.values(node.inputs[count + i]!);
-    if (indices === null || data === null || indices.length !== data.length) return null;
+    if (indices === null || data === null || indices.length !== data.length || indices.some(Number.isNaN)) return null;
     indices.forEach((at, k) => {
       if (at >= 0 && at < MAX_VALUES) result[at] = data[k]!;
     });

@@ -115,6 +115,35 @@ test("a shape goes through ops on shapes, known or not", () => {
   assert.equal(shapeOf(graph, inference, "y"), [-1, 784]);
 });
 
+test("what is taken out of a shape at a place that isn't known isn't known", () => {
+  const int = { T: typeValue(DataType.INT32) };
+  const sliced = { ...int, Index: typeValue(DataType.INT32) };
+  const graph = graphOf(
+    placeholder("x", [2, 3, 4]),
+    node("s", "Shape", ["x"]),
+    placeholder("at", [], typeValue(DataType.INT32)),
+    node("there", "Pack", ["at"], { ...int, N: intValue(1) }),
+    ints("zero", 0),
+    ints("one", 1),
+    ints("end", 3),
+    node("tail", "StridedSlice", ["s", "there", "end", "one"], sliced),
+    node("head", "StridedSlice", ["s", "zero", "there", "one"], sliced),
+    node("behind", "Slice", ["s", "there", "one"], sliced),
+    node("before", "Slice", ["s", "zero", "there"], sliced),
+    ints("places", 0, 1, 2),
+    node("kept", "DynamicStitch", ["places", "there", "s", "one"], { ...int, N: intValue(2) }),
+    ...["tail", "head", "behind", "before", "kept"].map((shape) =>
+      node(`${shape}_filled`, "Fill", [shape, "x0"], { T: float, index_type: typeValue(DataType.INT32) }),
+    ),
+    placeholder("x0", []),
+  );
+  const inference = inferShapes(graph, allShapes);
+  assert.equal(
+    ["tail", "head", "behind", "before", "kept"].map((name) => shapeOf(graph, inference, `${name}_filled`)),
+    [null, null, [-1], null, null],
+  );
+});
+
 test("a loop's Merge waits for no NextIteration", () => {
   const graph = graphOf(
     placeholder("x", [3]),
