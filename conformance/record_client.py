@@ -263,9 +263,49 @@ def gradient_cases():
         case(f"complex {name}", lambda x, f=getattr(m, name): f(x, 1), c(2, 3))
     case("complex cumprod", lambda x: m.cumprod(x, 1), c(2, 3))
     case("complex second order", lambda x: tf.gradients(tf.tanh(x), x, tf.sin(x))[0], c(3))
+    for name in ("pow", "xlogy", "xdivy"):
+        case(f"complex {name}", getattr(m, name), c(2, 1, 3), c(4, 1))
+    case("complex conjugate transpose", lambda x: tf.transpose(x, conjugate=True), c(3, 2))
+    case("print", lambda x: v1.Print(x * 2, []), n(3))
+    case("one of several identities", lambda x, y: tf.identity_n([x, y])[0] * 2, n(3), n(3))
+    case("placeholder with default", lambda x: v1.placeholder_with_default(x, [3]) * 2, n(3))
+    case("gather nd of rows", lambda x: tf.gather_nd(x, [[1], [1], [0]]), n(2, 3))
+    case("diagonal of no square", lambda x: tf.raw_ops.MatrixDiagPart(input=x), n(2, 3, 4))
+    case("set diagonal", lambda x, d: tf.raw_ops.MatrixSetDiag(input=x, diagonal=d), n(3, 4), n(3))
+    case("diagonals", lambda x: tf.linalg.diag(x, k=(-1, 0)), n(2, 3))
+    case("diagonal part", lambda x: tf.linalg.diag_part(x, k=(0, 1)), n(2, 3, 4))
+    case("diagonals set", lambda x, d: tf.linalg.set_diag(x, d, k=1), n(3, 4), n(3))
+    case("trace", tf.linalg.trace, n(3, 3))
+    for axis, keep in ((None, False), (1, True)):
+        case(f"euclidean norm {axis}", lambda x, a=axis, k=keep: m.reduce_euclidean_norm(x, a, k), n(2, 3))
+    case("polygamma", lambda n, x: m.polygamma(n, x), np.array([1.0, 2.0]), p(3, 2))
+    # Each also by what the gradient of its gradient is, which is made from the first.
+    twice = lambda name, *rest: case(f"twice {name}", *rest)  # noqa: E731
+    for name in ("reciprocal", "sqrt", "rsqrt", "digamma"):
+        twice(name, getattr(m, name), p(2, 3))
+    for name in ("reciprocal", "sqrt", "rsqrt", "abs"):
+        twice(f"complex {name}", getattr(m, name), c(2, 3))
+    for name in ("relu", "relu6", "elu", "selu", "softplus", "leaky_relu"):
+        twice(name, getattr(tf.nn, name), n(3, 4))
+    twice("strided slice", lambda x: x[1:, ::-2] ** 2, n(3, 4))
+    twice("mirror pad", lambda x: tf.pad(x, [[1, 1], [0, 2]], "REFLECT") ** 2, n(2, 3))
+    twice("cross entropy", lambda x, y: tf.nn.softmax_cross_entropy_with_logits(labels=y, logits=x), n(2, 3), p(2, 3))
+    twice("sparse cross entropy", lambda x: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[2, 0], logits=x), n(2, 3))
+    twice("bias add", lambda x, b: tf.nn.bias_add(x, b) ** 2, n(2, 3, 4), n(4))
+    twice("bias add of channels first", lambda x, b: tf.nn.bias_add(x, b, "NCHW") ** 2, n(2, 3, 4), n(3))
+    twice("conv2d", lambda x, f: tf.nn.conv2d(x, f, [1, 2, 1, 1], "SAME") ** 2, f32(2, 6, 5, 2), f32(3, 2, 2, 3))
+    twice("depthwise", lambda x, f: tf.nn.depthwise_conv2d(x, f, [1, 1, 1, 1], "SAME") ** 2, f32(2, 5, 5, 2), f32(3, 3, 2, 2))
+    twice("max pool", lambda x: tf.nn.max_pool2d(x, 2, 2, "SAME") ** 2, f32(2, 5, 5, 2))
+    twice("avg pool", lambda x: tf.nn.avg_pool2d(x, 3, 2, "SAME") ** 2, f32(2, 5, 5, 2))
     case("cond taken", lambda x, y: v1.cond(tf.reduce_sum(y) > 0, lambda: x * y, lambda: tf.sin(x)), n(3), p(3))
     case("cond not taken", lambda x, y: v1.cond(tf.reduce_sum(y) < 0, lambda: x * y, lambda: tf.sin(x)), n(3), p(3))
     return cases
+
+
+def random_like(value, seed):
+    rng = np.random.RandomState(seed)
+    found = rng.uniform(-1, 1, value.shape).astype(value.dtype)
+    return found + 1j * rng.uniform(-1, 1, value.shape) if np.iscomplexobj(found) else found
 
 
 def record_gradient(name, build, inputs):
@@ -273,20 +313,21 @@ def record_gradient(name, build, inputs):
         xs = [v1.placeholder(x.dtype, x.shape, f"x{i}") for i, x in enumerate(inputs)]
         y = tf.identity(build(*xs), "y")
         dy = v1.placeholder(y.dtype, y.shape, "dy")
+        ddys = [v1.placeholder(x.dtype, x.shape, f"ddy{i}") for i, x in enumerate(xs)] if name.startswith("twice ") else []
         forward = graph.as_graph_def()
         grads = tf.gradients(y, xs, dy)
-        feeds = dict(zip(xs, inputs))
+        if ddys:
+            grads = tf.gradients(grads, xs, ddys)
+        feeds = {**dict(zip(xs, inputs)), **{ddy: random_like(x, 2 + i) for i, (ddy, x) in enumerate(zip(ddys, inputs))}}
         with v1.Session(config=META_OFF) as session:
             value = session.run(y, feeds)
-            rng = np.random.RandomState(1)
-            seed = rng.uniform(-1, 1, value.shape).astype(value.dtype)
-            if np.iscomplexobj(seed):
-                seed += 1j * rng.uniform(-1, 1, value.shape)
+            seed = random_like(value, 1)
             parts = [[g.values, g.indices] if isinstance(g, indexed_slices.IndexedSlices) else [g] for g in grads if g is not None]
             found = iter(session.run(parts, {**feeds, dy: seed}))
     expected = [None if g is None else [tensor(part) for part in next(found)] for g in grads]
     graph_def = base64.b64encode(forward.SerializeToString()).decode()
-    return {"name": name, "graph": graph_def, "inputs": [tensor(x) for x in inputs], "dy": tensor(seed), "expected": expected}
+    seeds = [tensor(feeds[ddy]) for ddy in ddys]
+    return {"name": name, "graph": graph_def, "inputs": [tensor(x) for x in inputs], "dy": tensor(seed), "ddys": seeds, "expected": expected}
 
 
 OPTIMIZERS = {

@@ -1,14 +1,16 @@
 // Ops that lay a tensor out anew: transposed, repeated, cut, turned round. Each only works out a strided view.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
+import { isComplex } from "../tensor/dtype.js";
 import { numElements, sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { broadcastShape } from "./support/broadcast.js";
+import { partsOf } from "./support/complex.js";
 import { normalizeAxis, readInts } from "./support/index-tensor.js";
 import { stridesOf } from "./support/strided.js";
 import { emitView } from "./support/views.js";
 
-const transpose = (op: string): Kernel =>
+const transpose = (op: string, conjugates = false): Kernel =>
   kernel(op, "CPU", {}, (node) => (step) => {
     const x = step.input(0);
     const order = step.input(1);
@@ -32,7 +34,7 @@ const transpose = (op: string): Kernel =>
       if (!seen.has(i)) throw new InvalidArgumentError(`${i} is missing from {${perm.join(",")}}.`);
     const strides = stridesOf(x.shape);
     const shape = perm.map((axis) => x.shape[axis]!);
-    emitView(
+    const y = emitView(
       node,
       step,
       x,
@@ -41,6 +43,10 @@ const transpose = (op: string): Kernel =>
       perm.map((axis) => strides[axis]!),
       shape,
     );
+    if (conjugates && isComplex(y.dtype)) {
+      const { view, base } = partsOf(step.heap, y);
+      for (let i = 1; i < 2 * y.size; i += 2) view[base + i] = -view[base + i]!;
+    }
     return DONE;
   });
 
@@ -166,7 +172,7 @@ const reverse = kernel("ReverseV2", "CPU", {}, (node) => (step) => {
 
 export const arrayKernels: readonly Kernel[] = [
   transpose("Transpose"),
-  transpose("ConjugateTranspose"),
+  transpose("ConjugateTranspose", true),
   broadcastTo,
   tile,
   slice,

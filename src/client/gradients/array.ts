@@ -1,7 +1,15 @@
 // Gradients of ops that move, cut and join elements.
+import { NotFoundError } from "../../errors/index.js";
 import { DataType } from "../../tensor/dtype.js";
 import type { Output } from "../output.js";
-import { forAll, type GradientContext, type GradientFunction, type Gradients, notDifferentiable } from "./context.js";
+import {
+  carries,
+  forAll,
+  type GradientContext,
+  type GradientFunction,
+  type Gradients,
+  notDifferentiable,
+} from "./context.js";
 
 /** Rows stay rows. */
 const pass: GradientFunction = ({ grads }) => [grads[0]!];
@@ -36,16 +44,26 @@ const select: GradientFunction = ({ ops, x, dy }) => {
   return [null, ops.select(x[0]!, dy, zeros), ops.select(x[0]!, zeros, dy)];
 };
 
+/** Some diagonals of matrices. @param k which */
+const diagonals = (context: GradientContext, matrices: Output, k: Output): Output =>
+  context.like("MatrixDiagPartV3", [matrices, k, context.graph.constant(0, matrices.dtype)], "align");
+
 const SLICE_MASKS = ["begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"];
 
+const PASSING = [
+  ...["Identity", "ReadVariableOp", "Snapshot", "CheckNumerics", "EnsureShape", "PlaceholderWithDefault", "Print"],
+];
+
 export const arrayGradients: Gradients = {
-  ...forAll(
-    ["StopGradient", "PreventGradient", "ZerosLike", "OnesLike", "OneHot", "Shape", "Size", "Rank", "Where", "Print"],
-    notDifferentiable,
-  ),
-  ...forAll(["Identity", "ReadVariableOp", "Snapshot", "CheckNumerics", "EnsureShape", "Bitcast"], pass),
+  ...forAll(["StopGradient", "ZerosLike", "OnesLike", "OneHot", "Shape", "Size", "Rank", "Where"], notDifferentiable),
+  ...forAll(PASSING, pass),
   ...forAll(["Reshape", "ExpandDims", "Squeeze"], reshapeBack),
-  IdentityN: ({ grads }) => grads,
+  IdentityN: ({ grads, y, zeros }) => grads.map((grad, i) => grad ?? (carries(y[i]!.dtype) ? zeros(i) : null)),
+  PreventGradient: (context) => {
+    const reason = new TextDecoder().decode(context.attr("message").s);
+    throw new NotFoundError(`Gradient explicitly disabled. Reason: b'${reason}'`);
+  },
+  ConjugateTranspose: ({ ops, x, dy }) => [ops.conjugateTranspose(dy, ops.invertPermutation(x[1]!))],
   Transpose: ({ ops, x, dy }) => [ops.transpose(dy, ops.invertPermutation(x[1]!))],
   Cast: ({ ops, x, dy }) => [ops.cast(dy, { dstT: x[0]!.dtype })],
   ConcatV2: (context) => cut(context, context.x.slice(0, -1), context.x.at(-1)!),
@@ -69,9 +87,14 @@ export const arrayGradients: Gradients = {
     const shape = ops.shape(input, { outType: begin.dtype });
     return [context.like("StridedSliceGrad", [shape, begin, end, strides, dy], ...SLICE_MASKS)];
   },
+  StridedSliceGrad: (context) => {
+    const places = context.x.slice(1, 4);
+    return [...[null, null, null, null], context.like("StridedSlice", [context.dy, ...places], ...SLICE_MASKS)];
+  },
   Pad: unpad,
   PadV2: unpad,
   MirrorPad: (context) => [context.like("MirrorPadGrad", [context.dy, context.x[1]!], "mode")],
+  MirrorPadGrad: (context) => [context.like("MirrorPad", [context.dy, context.x[1]!], "mode")],
   Tile: ({ ops, x, dy }) => {
     const [input, multiples] = x as [Output, Output];
     const shape = ops.shape(input, { outType: multiples.dtype });
@@ -95,7 +118,18 @@ export const arrayGradients: Gradients = {
   SpaceToBatchND: ({ ops, x, dy }) => [ops.batchToSpaceND(dy, x[1]!, x[2]!)],
   BatchToSpaceND: ({ ops, x, dy }) => [ops.spaceToBatchND(dy, x[1]!, x[2]!)],
   MatrixDiag: ({ ops, dy }) => [ops.matrixDiagPart(dy)],
-  MatrixDiagPart: ({ ops, dy }) => [ops.matrixDiag(dy)],
+  MatrixDiagPart: ({ ops, x, dy }) => [ops.matrixSetDiag(ops.zerosLike(x[0]!), dy)],
+  MatrixSetDiag: ({ ops, x, dy }) => [ops.matrixSetDiag(dy, ops.zerosLike(x[1]!)), ops.matrixDiagPart(dy)],
+  MatrixDiagV3: (context) => [diagonals(context, context.dy, context.x[1]!)],
+  MatrixDiagPartV3: (context) => {
+    const { ops, x, dy } = context;
+    return [context.like("MatrixSetDiagV3", [ops.zerosLike(x[0]!), dy, x[1]!], "align")];
+  },
+  MatrixSetDiagV3: (context) => {
+    const { ops, x, dy } = context;
+    const [, diagonal, k] = x as [Output, Output, Output];
+    return [context.like("MatrixSetDiagV3", [dy, ops.zerosLike(diagonal), k], "align"), diagonals(context, dy, k)];
+  },
   Diag: ({ ops, dy }) => [ops.diagPart(dy)],
   DiagPart: ({ ops, dy }) => [ops.diag(dy)],
   MatrixBandPart: ({ ops, x, dy }) => [ops.matrixBandPart(dy, x[1]!, x[2]!)],

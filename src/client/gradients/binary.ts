@@ -1,4 +1,5 @@
 // Gradients of functions of two tensors, element by element, with broadcasting.
+import { isComplex } from "../../tensor/dtype.js";
 import { isFullyKnown } from "../../tensor/partial-shape.js";
 import type { Shape } from "../../tensor/shape.js";
 import type { Output } from "../output.js";
@@ -67,8 +68,9 @@ export const binaryGradients: Gradients = {
   Pow: (context) => {
     const { ops, y } = context;
     return pair((_, x, power, dy) => {
-      const positive = ops.greater(x, 0);
-      const log = ops.selectV2(positive, ops.log(ops.selectV2(positive, x, ops.onesLike(x))), ops.zerosLike(x));
+      // Real powers of negative numbers have no slope by the power.
+      const has = isComplex(x.dtype) ? ops.notEqual(x, 0) : ops.greater(x, 0);
+      const log = ops.selectV2(has, ops.log(ops.selectV2(has, x, ops.onesLike(x))), ops.zerosLike(x));
       return [ops.mul(ops.mul(dy, power), ops.pow(x, ops.sub(power, 1))), ops.mul(ops.mul(dy, y[0]!), log)];
     })(context);
   },
@@ -82,6 +84,7 @@ export const binaryGradients: Gradients = {
     const scaled = ops.realDiv(dy, ops.addV2(ops.square(x), ops.square(y)));
     return [ops.mul(x, scaled), ops.mul(ops.neg(y), scaled)];
   }),
+  Polygamma: pair(({ ops }, n, x, dy) => [null, ops.mul(dy, ops.polygamma(ops.addV2(n, 1), x))]),
   Xlogy: pair(({ ops }, x, y, dy) => {
     const isNonZero = ops.cast(ops.notEqual(x, 0), { dstT: x.dtype });
     return [ops.mul(dy, ops.xlogy(isNonZero, y)), ops.mul(dy, ops.xdivy(x, y))];

@@ -10,10 +10,11 @@ import { type Gradient, toDense } from "./indexed-slices.js";
 
 /**
  * Ops whose gradients multiply by something of the inputs. Those that only add, move or copy need nothing, the kernels of
- * SqrtGrad, RsqrtGrad and ReciprocalGrad conjugate by themselves, and TensorFlow forgets it for MulNoNan and Cumprod.
+ * SqrtGrad, RsqrtGrad and ReciprocalGrad conjugate by themselves, and TensorFlow forgets it for MulNoNan, Xlogy, Xdivy and
+ * Cumprod.
  */
 const ANALYTIC = [
-  ...["Mul", "Div", "RealDiv", "DivNoNan", "Pow", "Xdivy", "Xlogy", "MatMul", "Einsum", "Prod"],
+  ...["Mul", "Div", "RealDiv", "DivNoNan", "Pow", "MatMul", "Einsum", "Prod"],
   ...["Square", "Exp", "Expm1", "Log", "Log1p", "Sigmoid", "SigmoidGrad"],
   ...["Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Tanh", "Asinh", "Acosh", "Atanh", "TanhGrad"],
 ];
@@ -41,8 +42,9 @@ export const complexGradients: Gradients = {
     const tout = x[0]!.dtype;
     return unbroadcast(context, [ops.real(dy, { tout }), ops.imag(dy, { tout })]);
   },
-  ComplexAbs: ({ ops, dy, x }) => {
+  ComplexAbs: ({ ops, dy, x, y }) => {
     const [z] = x as [Output];
-    return [ops.mul(ops.complex(dy, ops.zerosLike(dy), { tout: z.dtype }), ops.sign(z))];
+    const complex = (real: Output) => ops.complex(real, ops.zerosLike(real), { tout: z.dtype });
+    return [ops.divNoNan(ops.mul(complex(dy), z), complex(y[0]!))];
   },
 };

@@ -15,6 +15,9 @@ export const carries = (dtype: DataType): boolean => {
   return isFloating(base) || isComplex(base) || base === DataType.RESOURCE || base === DataType.VARIANT;
 };
 
+/** The conjugate of complex numbers; real ones stay what they are. */
+export const conj = (x: Output): Output => (isComplex(x.dtype) ? x.graph.ops.conj(x) : x);
+
 /** Gradients for the inputs of an op, `null` for those that have none; inputs at the end may be left out. */
 export type GradientFunction = (context: GradientContext) => readonly (Gradient | null)[];
 export type Gradients = Readonly<Record<string, GradientFunction>>;

@@ -47,7 +47,10 @@ export const gatherGradients: Gradients = {
   ResourceGather: (context) => [rows(context, context.ops.variableShape(context.x[0]!))],
   GatherNd: ({ ops, x, dy }) => {
     const [params, indices] = x as [Output, Output];
-    return [ops.scatterNd(indices, dy, ops.shape(params, { outType: indices.dtype }))];
+    const shape = ops.shape(params, { outType: indices.dtype });
+    const isOfRows = indices.shape?.length === 2 && indices.shape[1] === 1;
+    if (isOfRows) return [new IndexedSlices(dy, ops.squeeze(indices, { squeezeDims: [-1] }), shape)];
+    return [ops.scatterNd(indices, dy, shape)];
   },
   ScatterNd: ({ ops, x, dy }) => [null, ops.gatherNd(dy, x[0]!)],
   TensorScatterUpdate: ({ ops, x, dy }) => {

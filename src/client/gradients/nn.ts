@@ -20,6 +20,47 @@ const convolution =
     ];
   };
 
+/** Of the two gradients of a convolution, which are convolutions too. */
+const convolutionGrads = (op: string): Gradients => ({
+  [`${op}BackpropInput`]: (context) => {
+    const { ops, x, dy } = context;
+    const [, filter, grad] = x as [Output, Output, Output];
+    return [
+      null,
+      context.like(`${op}BackpropFilter`, [dy, ops.shape(filter), grad], ...CONVOLUTION),
+      context.like(op, [dy, filter], ...CONVOLUTION),
+    ];
+  },
+  [`${op}BackpropFilter`]: (context) => {
+    const { ops, x, dy } = context;
+    const [image, , grad] = x as [Output, Output, Output];
+    return [
+      context.like(`${op}BackpropInput`, [ops.shape(image), dy, grad], ...CONVOLUTION),
+      null,
+      context.like(op, [image, dy], ...CONVOLUTION),
+    ];
+  },
+});
+
+/** What came back for the sums over all but the channels. */
+const biasAddGrad: GradientFunction = (context) => {
+  const { ops, x, dy } = context;
+  const shape = ops.shape(x[0]!);
+  if (new TextDecoder().decode(context.attr("data_format").s) === "NHWC") return [ops.broadcastTo(dy, shape)];
+  const behind = ops.onesLike(ops.stridedSlice(shape, [2], [0], [1], { endMask: 1 }));
+  return [ops.broadcastTo(ops.reshape(dy, ops.concatV2([ops.shape(dy), behind], 0)), shape)];
+};
+
+/** The losses come with their gradient by logits as second output; what comes back for that one is of second order. */
+function byLogits(context: GradientContext): Output {
+  const { ops, x, y, grads, dy } = context;
+  const first = byRow(context, dy, y[1]!);
+  if (!grads[1]) return first;
+  const softmax = ops.softmax(x[0]!);
+  const second = context.grad(1);
+  return ops.addV2(first, ops.mul(ops.sub(second, rowSum(context, ops.mul(second, softmax))), softmax));
+}
+
 const batchNorm: GradientFunction = (context) => {
   const { graph, x, y, dy } = context;
   const training = context.attr("is_training").b === true;
@@ -32,6 +73,7 @@ const batchNorm: GradientFunction = (context) => {
 
 export const nnGradients: Gradients = {
   BiasAdd: (context) => [context.dy, context.like("BiasAddGrad", [context.dy], "data_format")],
+  BiasAddGrad: biasAddGrad,
   BiasAddV1: ({ graph, dy }) => [dy, graph.ops.biasAddGrad(dy)],
   Softmax: (context) => {
     const { ops, y, dy } = context;
@@ -41,35 +83,28 @@ export const nnGradients: Gradients = {
     const { ops, y, dy } = context;
     return [ops.sub(dy, ops.mul(rowSum(context, dy), ops.exp(y[0]!)))];
   },
-  // The losses come with their gradient by logits as second output; what comes back for that one is of second order.
   SoftmaxCrossEntropyWithLogits: (context) => {
-    const { ops, x, y, grads, dy } = context;
-    let logits = byRow(context, dy, y[1]!);
-    if (grads[1]) {
-      const softmax = ops.softmax(x[0]!);
-      const second = context.grad(1);
-      logits = ops.addV2(logits, ops.mul(ops.sub(second, rowSum(context, ops.mul(second, softmax))), softmax));
-    }
-    return [logits, byRow(context, dy, ops.neg(ops.logSoftmax(x[0]!)))];
+    const { ops, x, dy } = context;
+    return [byLogits(context), byRow(context, dy, ops.neg(ops.logSoftmax(x[0]!)))];
   },
-  SparseSoftmaxCrossEntropyWithLogits: (context) => [byRow(context, context.dy, context.y[1]!), null],
+  SparseSoftmaxCrossEntropyWithLogits: (context) => [byLogits(context), null],
   Conv2D: convolution("Conv2D"),
   DepthwiseConv2dNative: convolution("DepthwiseConv2dNative"),
-  Conv2DBackpropInput: (context) => {
-    const { ops, x, dy } = context;
-    const [, filter, grad] = x as [Output, Output, Output];
-    return [
-      null,
-      context.like("Conv2DBackpropFilter", [dy, ops.shape(filter), grad], ...CONVOLUTION),
-      context.like("Conv2D", [dy, filter], ...CONVOLUTION),
-    ];
-  },
+  ...convolutionGrads("Conv2D"),
+  ...convolutionGrads("DepthwiseConv2dNative"),
   MaxPool: (context) => [
     context.like("MaxPoolGrad", [context.x[0]!, context.y[0]!, context.dy], ...WINDOW, "ksize", "explicit_paddings"),
   ],
   AvgPool: (context) => [
     context.like("AvgPoolGrad", [context.ops.shape(context.x[0]!), context.dy], ...WINDOW, "ksize"),
   ],
+  MaxPoolGrad: (context) => {
+    const { ops, x, dy } = context;
+    const [image, pooled] = x as [Output, Output];
+    const grad = context.like("MaxPoolGradGrad", [image, pooled, dy], ...WINDOW, "ksize");
+    return [ops.zerosLike(image), ops.zerosLike(pooled), grad];
+  },
+  AvgPoolGrad: (context) => [null, context.like("AvgPool", [context.dy], ...WINDOW, "ksize")],
   LRN: (context) => [
     context.like("LRNGrad", [context.dy, context.x[0]!, context.y[0]!], "depth_radius", "bias", "alpha", "beta"),
   ],

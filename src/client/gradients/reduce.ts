@@ -61,6 +61,11 @@ export const reduceGradients: Gradients = {
     const factor = ops.floorDiv(ops.size(x[0]!), ops.maximum(ops.size(y[0]!), 1));
     return [ops.realDiv(spread(context), ops.cast(factor, { dstT: dy.dtype })), null];
   },
+  EuclideanNorm: (context) => {
+    const { ops, x, y, dy } = context;
+    const kept = keptShape(context);
+    return [ops.realDiv(x[0]!, ops.realDiv(ops.reshape(y[0]!, kept), ops.reshape(dy, kept))), null];
+  },
   Max: extreme,
   Min: extreme,
   Prod: product,

@@ -1,7 +1,14 @@
 // Gradients of functions of one tensor, element by element.
 
 import type { Output } from "../output.js";
-import { forAll, type GradientContext, type GradientFunction, type Gradients, notDifferentiable } from "./context.js";
+import {
+  conj,
+  forAll,
+  type GradientContext,
+  type GradientFunction,
+  type Gradients,
+  notDifferentiable,
+} from "./context.js";
 
 /** The gradient is dy times this. */
 const times =
@@ -31,6 +38,34 @@ const gradOf =
   (context) => {
     const [a, b] = context.x as [Output, Output];
     return [ofValue(context, a, b, context.dy), context.graph.op(op, [a, context.dy]).output()];
+  };
+
+/** The same where the kernel conjugates the value. @param both the product of `b` and what came back */
+const gradOfConjugate =
+  (op: string, ofValue: (context: GradientContext, a: Output, both: Output) => Output): GradientFunction =>
+  (context) => {
+    const { ops, graph, x, dy } = context;
+    const a = conj(x[0]!);
+    return [ofValue(context, a, ops.mul(conj(dy), x[1]!)), graph.op(op, [a, dy]).output()];
+  };
+
+const inverseGrad = (op: string) => gradOfConjugate(op, ({ ops }, a, both) => ops.mul(ops.mul(both, -2), a));
+
+/** The gradient of `op(b, features)`, which doesn't bend. */
+const straight =
+  (op: string, ...attrs: string[]): GradientFunction =>
+  (context) => {
+    const features = context.x[1]!;
+    return [context.like(op, [context.dy, features], ...attrs), context.ops.zerosLike(features)];
+  };
+
+/** Of one that bends where the value is negative. */
+const bent =
+  (op: string): GradientFunction =>
+  ({ graph, ops, x, dy }) => {
+    const [b, value] = x as [Output, Output];
+    const below = ops.selectV2(ops.less(value, 0), ops.mul(dy, b), ops.zerosLike(value));
+    return [graph.op(op, [dy, value]).output(), below];
   };
 
 export const unaryGradients: Gradients = {
@@ -77,5 +112,21 @@ export const unaryGradients: Gradients = {
     const both = ops.mul(dy, b);
     return ops.sub(both, ops.mul(ops.mul(2, both), a));
   }),
-  ReluGrad: ({ ops, x, dy }) => [ops.reluGrad(dy, x[1]!), ops.zerosLike(x[1]!)],
+  SqrtGrad: ({ ops, x, y, dy }) => {
+    const scaled = ops.realDiv(dy, x[0]!);
+    return [ops.mul(ops.neg(conj(scaled)), y[0]!), ops.mul(scaled, 0.5)];
+  },
+  RsqrtGrad: gradOfConjugate("RsqrtGrad", ({ ops }, a, both) => ops.mul(ops.mul(both, -1.5), ops.square(a))),
+  ReciprocalGrad: inverseGrad("ReciprocalGrad"),
+  InvGrad: inverseGrad("InvGrad"),
+  ReluGrad: straight("ReluGrad"),
+  Relu6Grad: straight("Relu6Grad"),
+  LeakyReluGrad: straight("LeakyReluGrad", "alpha"),
+  EluGrad: bent("EluGrad"),
+  SeluGrad: bent("SeluGrad"),
+  SoftplusGrad: ({ ops, x, dy }) => {
+    const [b, features] = x as [Output, Output];
+    const spread = ops.addV2(ops.addV2(ops.exp(ops.neg(features)), 2), ops.exp(features));
+    return [ops.softplusGrad(dy, features), ops.realDiv(ops.mul(dy, b), spread)];
+  },
 };

@@ -10,7 +10,10 @@ import { stridedCopy, stridesOf } from "./strided.js";
 
 const BLANK = new Uint8Array(0);
 
-/** Copies a strided view of an input to a fresh output: bytes through the kernel, values one by one. */
+/**
+ * Copies a strided view of an input to a fresh output: bytes through the kernel, values one by one.
+ * @returns the output
+ */
 export function emitView(
   node: KernelNode,
   step: KernelStep,
@@ -19,7 +22,7 @@ export function emitView(
   sizes: Shape,
   strides: readonly number[],
   shape: Shape,
-): void {
+): Tensor {
   if (x.values !== null) {
     const values = allocateValues(step, shape);
     let next = 0;
@@ -27,12 +30,14 @@ export function emitView(
       retainValue(x.values![at]!);
       values[next++] = x.values![at]!;
     });
-    step.setOutput(0, Tensor.ofValues(x.dtype, shape, values));
-    return;
+    const y = Tensor.ofValues(x.dtype, shape, values);
+    step.setOutput(0, y);
+    return y;
   }
   const y = step.allocateOutput(0, shape);
   const size = dtypeSize(x.dtype);
   if (y.size > 0) stridedCopy(step, wasmOf(node), size, x.ptr + offset * size, y.ptr, sizes, strides);
+  return y;
 }
 
 /**

@@ -85,6 +85,8 @@ def cases(family):
             family.program(f"variables, {'resource' if resource else 'ref'} {dtype.__name__}", variable(family, n, dtype, resource), compare=near(dtype))
         for name, function in (("tanh(x)²·y", lambda a, b: tf.square(tf.tanh(a)) * b), ("exp(x)/y", lambda a, b: tf.exp(a) / b), ("|x|·sqrt(y)", lambda a, b: tf.cast(tf.abs(a), a.dtype) * tf.sqrt(b)), ("matmul", lambda a, b: tf.matmul(a, b, adjoint_b=True)), ("log(x)−1/y", lambda a, b: tf.math.log(a) - tf.math.reciprocal(b))):
             family.program(f"gradient of {name} {dtype.__name__}", gradient(n, dtype, function), compare=near(dtype, 16))
+        order = np.array([1, 0], np.int32)
+        family.op("ConjugateTranspose", [n((2, 3), dtype), order], [n((2, 0), dtype), order], [n((2, 3, 4), dtype), np.array([2, 0, 1], np.int32)])
 
 
 def variable(family, n, dtype, resource):

@@ -21,6 +21,8 @@ interface Case {
   readonly graph: string;
   readonly inputs: readonly RecordedTensor[];
   readonly dy: RecordedTensor;
+  /** Where the gradients of the gradients were recorded: what came back for each of those. */
+  readonly ddys: readonly RecordedTensor[];
   readonly expected: readonly (readonly RecordedTensor[] | null)[];
 }
 
@@ -38,12 +40,14 @@ const server = await Server.create({ worker: ["127.0.0.1:0"] }, { log: () => {} 
 
 const cases = readRecorded<Case[]>("gradients");
 
-async function check({ graph: text, inputs, dy, expected }: Case): Promise<void> {
+async function check({ graph: text, inputs, dy, ddys, expected }: Case): Promise<void> {
   const graph = new Graph();
   graph.importGraphDef(GraphDef.decode(Buffer.from(text, "base64")), { name: "" });
   const xs = inputs.map((_, i) => graph.findTensor(`x${i}`));
   const seed = graph.findTensor("dy");
-  const found = gradients(graph.findTensor("y"), xs, [seed]);
+  const first = gradients(graph.findTensor("y"), xs, [seed]);
+  const more = ddys.map((_, i) => graph.findTensor(`ddy${i}`));
+  const found = more.length === 0 ? first : gradients(first as Output[], xs, more);
   assert.equal(
     found.map((gradient) => (gradient === null ? null : parts(gradient).length)),
     expected.map((tensors) => tensors?.length ?? null),
@@ -53,6 +57,7 @@ async function check({ graph: text, inputs, dy, expected }: Case): Promise<void>
     const feeds = [
       ...inputs.map((input, i) => [xs[i]!, recordedValue(input)] as const),
       [seed, recordedValue(dy)] as const,
+      ...ddys.map((ddy, i) => [more[i]!, recordedValue(ddy)] as const),
     ];
     const values = await session.run(
       found.map((gradient) => (gradient === null ? [] : parts(gradient))),
@@ -102,6 +107,16 @@ test("an op without a gradient is named in TensorFlow's words", () => {
       error.message.startsWith(
         "No gradient defined for operation 'root' (op type: MatrixSquareRoot). In general every",
       ),
+  );
+});
+
+test("an op may refuse its gradient", () => {
+  const graph = new Graph();
+  const x = graph.placeholder(DataType.FLOAT, [2]);
+  assert.throws(
+    () => gradients(graph.ops.preventGradient(x, { message: "not here" }), [x]),
+    (error: Error) =>
+      error instanceof NotFoundError && error.message === "Gradient explicitly disabled. Reason: b'not here'",
   );
 });
 
