@@ -110,3 +110,86 @@ def barriers(cluster, record):
 
     v1.Session.reset(cluster.target())
     client(1, cancelled)
+
+
+@program(cluster=True)
+def staging(cluster, record):
+    """One worker fills areas of the ps, the other empties them: whoever finds no room or nothing waits for the other."""
+    total, taken = 12, {"Stage": [], "Map": [], "OrderedMap": []}
+
+    def ops(task):
+        with tf.device("/job:ps/task:0"):
+            named = lambda kind: {"capacity": 2, "dtypes": [tf.int32, tf.float32], "shared_name": f"area of {kind}"}  # noqa: E731
+            with tf.device(f"/job:worker/task:{task}"):
+                n = v1.placeholder(tf.int32, [])
+                values = [n, tf.cast([n, n + 1], tf.float32)]
+                key = tf.cast(n * 7 % total, tf.int64)
+            made = {"n": n, "Stage": (raw.Stage(values=values, capacity=2, shared_name="area of Stage"), raw.Unstage(**named("Stage")), raw.StageSize(**named("Stage")))}
+            for kind in ("Map", "OrderedMap"):
+                op = lambda name: getattr(raw, kind + name)  # noqa: B023, E731
+                made[kind] = (op("Stage")(key=key, indices=[0, 1], values=values, **named(kind)), op("Unstage")(key=key, indices=[0, 1], **named(kind)), op("Size")(**named(kind)))
+            return made
+
+    def client(task, act):
+        with tf.Graph().as_default():
+            made = ops(task)
+            with v1.Session(cluster.target("worker", task)) as sess:
+                for kind in taken:
+                    act(sess, kind, made["n"], *made[kind])
+
+    def fill(sess, kind, n, put, _, __):
+        for k in range(total):
+            sess.run(put, {n: k})
+
+    def empty(sess, kind, n, _, get, size):
+        for k in range(total):
+            number, pair = sess.run(get, {n: k} if kind != "Stage" else {})
+            taken[kind].append((int(number), *map(float, pair)))
+        record(f"nothing is left in {kind}", sess.run(size))
+
+    parallel(lambda: client(0, fill), lambda: client(1, empty))
+    for kind, values in taken.items():
+        record(kind, values)
+    v1.Session.reset(cluster.target())
+    with tf.Graph().as_default():
+        made = ops(0)
+        with v1.Session(cluster.target("worker", 0)) as sess:
+            sess.run(made["Stage"][0], {made["n"]: 1})
+            record("before a reset", sess.run(made["Stage"][2]))
+        v1.Session.reset(cluster.target())
+        with v1.Session(cluster.target("worker", 1)) as sess:
+            record("after it", sess.run(made["Stage"][2]))
+
+
+@program(cluster=True)
+def critical_sections(cluster, record):
+    """Workers read, wait and write under one lock of the ps: no update is lost, whoever else is at it."""
+    rounds = 10
+
+    def client(task, ready):
+        with tf.Graph().as_default():
+            with tf.device("/job:ps/task:0"):
+                count = v1.get_variable("count", [], initializer=v1.zeros_initializer(), use_resource=True)
+                section = tf.CriticalSection(name="section", shared_name="section")
+
+                def add():
+                    with tf.device(f"/job:worker/task:{task}"):
+                        there = tf.identity(count.read_value()) + 1.0
+                    with tf.control_dependencies([count.assign(there)]):
+                        return tf.identity(there)
+
+                added = section.execute(add)
+            with v1.Session(cluster.target("worker", task)) as sess:
+                if task == 0:
+                    sess.run(count.initializer)
+                ready.wait(20)
+                return [float(sess.run(added)) for _ in range(rounds)]
+
+    seen, ready = {}, threading.Barrier(2)
+
+    def run(task):
+        seen[task] = client(task, ready)
+
+    parallel(lambda: run(0), lambda: run(1))
+    record("every update once", sorted(seen[0] + seen[1]))
+    record("in turn", [seen[task] == sorted(seen[task]) for task in (0, 1)])

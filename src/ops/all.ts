@@ -23,6 +23,7 @@ import { matmulKernels } from "./matmul.js";
 import { matrixDiagKernels } from "./matrix-diag.js";
 import { mirrorPadKernels } from "./mirror-pad.js";
 import { miscKernels } from "./misc.js";
+import { mutexKernels } from "./mutex.js";
 import { nnKernels } from "./nn.js";
 import { normalizationKernels } from "./normalization.js";
 import { optionalKernels } from "./optional.js";
@@ -41,6 +42,7 @@ import { shapeKernels } from "./shape.js";
 import { slicingKernels } from "./slicing.js";
 import { sparseKernels } from "./sparse.js";
 import { sparseMapKernels } from "./sparse-map.js";
+import { stagingKernels } from "./staging.js";
 import { statelessRandomKernels } from "./stateless-random.js";
 import { stringFormatKernels } from "./string-format.js";
 import { stringHashKernels } from "./string-hash.js";
@@ -103,6 +105,8 @@ export const allKernels: readonly Kernel[] = [
   ...queueKernels,
   ...accumulatorKernels,
   ...barrierKernels,
+  ...stagingKernels,
+  ...mutexKernels,
   ...lookupTableKernels,
   ...tensorListKernels,
   ...tensorListRowKernels,

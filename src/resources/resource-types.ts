@@ -9,6 +9,7 @@ const HASH_CODES: Readonly<Record<string, string>> = {
   "tensorflow::lookup::LookupInterface": "8115731599990610490",
   "tensorflow::TensorArray": "17404284069006640434",
   "tensorflow::Stack": "11783358439878174618",
+  "tensorflow::(anonymous namespace)::Mutex": "2855411912371506197",
 };
 
 /** `N10tensorflow3VarE` is how a compiler spells `tensorflow::Var`: each part after its length. */
@@ -17,7 +18,8 @@ function readable(typeName: string): string {
   for (let at = 1; at < typeName.length - 1; ) {
     const length = Number.parseInt(typeName.slice(at), 10);
     at += String(length).length + length;
-    parts.push(typeName.slice(at - length, at));
+    const part = typeName.slice(at - length, at);
+    parts.push(part === "_GLOBAL__N_1" ? "(anonymous namespace)" : part);
   }
   return parts.join("::");
 }

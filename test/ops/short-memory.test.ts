@@ -6,7 +6,7 @@ import { type OpCase, readOpFamily } from "../support/op-cases.js";
 import { test } from "../support/suite.js";
 
 const FAMILIES =
-  "accumulators array barriers binary cast containers control_flow lists matmul nn random_ops reduce sparse strings training unary variables".split(
+  "accumulators array barriers binary cast containers control_flow lists matmul nn random_ops reduce sparse staging strings training unary variables".split(
     " ",
   );
 /** Of each op, its last case; of each case, so many steps and allocations. */

@@ -1,4 +1,5 @@
-// Shapes of queues, barriers, accumulators, stacks, TensorArrays, tables, optionals and checkpoints, and of what goes into and comes out of them.
+// Shapes of queues, barriers, staging areas, accumulators, stacks, TensorArrays, tables, optionals and checkpoints, and of
+// what goes into and comes out of them.
 import {
   concatenate,
   dimOf,
@@ -117,6 +118,15 @@ export const containerShapes: ShapeTable = {
   BarrierTakeMany: unknown,
   BarrierClose: noOutputs,
   ...forOps("BarrierReadySize BarrierIncompleteSize", scalar),
+
+  ...forOps("Stage StageClear MapStage MapClear OrderedMapStage OrderedMapClear ConsumeMutexLock", noOutputs),
+  ...forOps(
+    `Unstage StagePeek MapUnstage MapPeek MapUnstageNoKey OrderedMapUnstage OrderedMapPeek
+     OrderedMapUnstageNoKey`,
+    unknown,
+  ),
+  ...forOps("StageSize MapSize MapIncompleteSize OrderedMapSize OrderedMapIncompleteSize", scalar),
+  ...forOps("MutexV2 MutexLock", scalar),
 
   ...forOps("ScalarSummary HistogramSummary MergeSummary", scalar),
 

@@ -15,6 +15,7 @@ FAMILIES = [
     "lists",
     "accumulators",
     "barriers",
+    "staging",
     "strings",
     "sparse",
     "random_ops",
