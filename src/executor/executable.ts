@@ -3,7 +3,7 @@
 import type { Device } from "../device/device.js";
 import { NotFoundError, OpError } from "../errors/index.js";
 import { bigintAttr, boolAttr, intAttr, stringAttr } from "../graph/attr.js";
-import { type Graph, type Node, outputName } from "../graph/graph.js";
+import { type Graph, inputNames, type Node } from "../graph/graph.js";
 import type { Compute, Kernel } from "../kernel/kernel.js";
 import { baseDtype, type DataType, isRef } from "../tensor/dtype.js";
 import { assignFrames } from "./control-flow.js";
@@ -62,6 +62,7 @@ export class Executable {
   /** Nodes of the root frame that wait for nothing. */
   readonly roots: Int32Array;
   readonly maxOutputs: number;
+  /** Of inputs, in their order, and behind them of nodes that are waited for. */
   readonly sourceNames: (readonly string[])[];
   readonly inputSources: (readonly number[])[];
   /** Frame that an Enter opens, by node. */
@@ -86,7 +87,7 @@ export class Executable {
     this.origins = nodes.map((node) => node.debugInfo);
     this.outputTypes = nodes.map((node) => node.outputTypes);
     this.inputTypes = nodes.map((node) => node.inputTypes);
-    this.sourceNames = nodes.map((node) => node.inputs.map(outputName));
+    this.sourceNames = nodes.map(inputNames);
     this.inputSources = nodes.map((node) => node.inputs.map((input) => input.node.id));
     this.maxOutputs = nodes.reduce((most, { outputTypes }) => Math.max(most, outputTypes.length), 1);
 

@@ -1,6 +1,6 @@
 // A graph as a GraphDef: for workers on the wire, for partition graphs in RunMetadata, for files.
 import { AttrValue, GraphDef, NodeDef, VersionDef } from "../wire/core.js";
-import { type Graph, type Node, outputName } from "./graph.js";
+import { type Graph, inputNames, type Node } from "./graph.js";
 import { GRAPH_DEF_VERSION } from "./import.js";
 
 export interface ExportOptions {
@@ -22,7 +22,7 @@ export function exportNode(node: Node, options: ExportOptions = {}): NodeDef {
     ...NodeDef.create(),
     name: node.name,
     op: node.op.name,
-    input: [...node.inputs.map(outputName), ...node.controlInputs.map((control) => `^${control.name}`)],
+    input: inputNames(node),
     device: node.assignedDevice || node.requestedDevice,
     attr: options.stripDefaults ? withoutDefaults(node) : node.attrs,
     experimentalDebugInfo: node.debugInfo,

@@ -113,3 +113,9 @@ export class Graph {
 /** `name` for output 0, else `name:index`; TensorFlow's `TensorId`. */
 export const outputName = (output: Output): string =>
   output.index === 0 ? output.node.name : `${output.node.name}:${output.index}`;
+
+/** As a NodeDef has them: of its inputs, and behind them of nodes that it waits for. */
+export const inputNames = ({ inputs, controlInputs }: Node): string[] => [
+  ...inputs.map(outputName),
+  ...controlInputs.map(({ name }) => `^${name}`),
+];

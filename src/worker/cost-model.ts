@@ -10,10 +10,13 @@ import {
 } from "../wire/core.js";
 import { SOURCE_NAME } from "./step-trace.js";
 
+/** Of what doesn't lie in the heap. */
+const NOWHERE = 0n;
+
 interface OutputCost {
   size: bigint;
   shape: TensorShapeProto | undefined;
-  /** Where it lay last; 0 for what doesn't lie in the heap. */
+  /** Where it lay last, or NOWHERE. */
   ptr: bigint;
 }
 
@@ -41,7 +44,7 @@ export class CostModel {
       if (opEndRelMicros > cost.micros) cost.micros = opEndRelMicros;
       cost.persistentBytes = memoryStats?.persistentMemorySize ?? 0n;
       for (const { slot, tensorDescription } of output) {
-        const { allocatedBytes = 0n, ptr = 0n } = tensorDescription?.allocationDescription ?? {};
+        const { allocatedBytes = 0n, ptr = NOWHERE } = tensorDescription?.allocationDescription ?? {};
         const known = cost.outputs[slot];
         if (known !== undefined) known.ptr = ptr;
         if (known !== undefined && known.size >= allocatedBytes) continue;
@@ -67,7 +70,7 @@ export class CostModel {
         ...this.#entry(node.name, idOf(node)),
         device: node.assignedDevice,
         inputInfo: node.inputs.map((input) => ({ precedingNode: idOf(input.node), precedingPort: input.index })),
-        outputInfo: node.outputTypes.map((dtype, i) => this.#output(node, i, dtype)),
+        outputInfo: this.#outputsOf(node),
         controlInput:
           node.inputs.length + node.controlInputs.length === 0
             ? [first + SOURCE]
@@ -82,12 +85,21 @@ export class CostModel {
     return { ...CostGraphDef_Node.create(), name, id, computeCost, persistentMemorySize };
   }
 
-  #output(node: Node, index: number, dtype: number): CostGraphDef_Node_OutputInfo {
-    const cost = this.#costs.get(node.name)?.outputs[index];
-    if (cost === undefined) return { size: -1n, aliasInputPort: -1n, shape: { dim: [], unknownRank: true }, dtype: 0 };
-    const { size, shape, ptr } = cost;
-    const same = (input: Node["inputs"][number]) => this.#costs.get(input.node.name)?.outputs[input.index]?.ptr === ptr;
-    return { size, aliasInputPort: BigInt(ptr === 0n ? -1 : node.inputs.findIndex(same)), shape, dtype };
+  #outputsOf({ name, inputs, outputTypes }: Node): CostGraphDef_Node_OutputInfo[] {
+    const costs = this.#costs.get(name)?.outputs ?? [];
+    const ports = new Map<bigint, number>();
+    for (let port = inputs.length - 1; port >= 0; port--) {
+      const { node, index } = inputs[port]!;
+      const ptr = this.#costs.get(node.name)?.outputs[index]?.ptr ?? NOWHERE;
+      if (ptr !== NOWHERE) ports.set(ptr, port);
+    }
+    return outputTypes.map((dtype, i) => {
+      const cost = costs[i];
+      if (cost === undefined)
+        return { size: -1n, aliasInputPort: -1n, shape: { dim: [], unknownRank: true }, dtype: 0 };
+      const { size, shape, ptr } = cost;
+      return { size, aliasInputPort: BigInt(ports.get(ptr) ?? -1), shape, dtype };
+    });
   }
 }
 

@@ -52,6 +52,8 @@ export class StepTrace {
       this.#devices.set(device, stats);
     }
     const op = executable.ops[node]!;
+    // What keeps a constant's value in TensorFlow doesn't keep what it waits for.
+    const sources = op === CONSTANT ? "" : executable.sourceNames[node]!.join(", ");
     const output = (outputs ?? []).flatMap((entry, slot) => {
       const tensor = entry instanceof Tensor ? entry : (entry?.value ?? null);
       return tensor === null ? [] : [describe(slot, tensor, op !== CONSTANT)];
@@ -63,7 +65,7 @@ export class StepTrace {
       nodeName: executable.names[node]!,
       output,
       memoryStats: KEEPERS.has(op) ? { ...MemoryStats.create(), persistentMemorySize } : undefined,
-      timelineLabel: `${executable.names[node]} = ${op}(${executable.sourceNames[node]!.join(", ")})`,
+      timelineLabel: `${executable.names[node]} = ${op}(${sources})`,
     });
   };
 
@@ -139,8 +141,17 @@ function describe(slot: number, tensor: Tensor, allocated: boolean): NodeOutput 
   };
 }
 
-/** As TensorFlow counts: a string has 24 bytes beside its text. */
-const ownBytes = ({ dtype, bytes, size }: Tensor): number => (dtype === DataType.STRING ? 24 * size : bytes);
+/** What an element takes in TensorFlow beside a string's text and what handles stand for. */
+const OWN_BYTES: ReadonlyMap<DataType, number> = new Map<DataType, number>([
+  [DataType.STRING, 24],
+  [DataType.VARIANT, 64],
+  [DataType.RESOURCE, 200],
+]);
+
+const ownBytes = ({ dtype, bytes, size }: Tensor): number => {
+  const each = OWN_BYTES.get(dtype);
+  return each === undefined ? bytes : each * size;
+};
 
 function textBytes(tensor: Tensor): number {
   if (tensor.dtype !== DataType.STRING) return tensor.bytes;

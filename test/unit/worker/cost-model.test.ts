@@ -1,6 +1,6 @@
 // Steps that tell what nodes cost: which they are, and the largest values so far, over the devices of a task.
 import * as assert from "uvu/assert";
-import { ConfigProto, DataType, Graph, type RunMetadata, Session } from "../../../src/index.js";
+import { ConfigProto, DataType, Graph, type Output, type RunMetadata, Session } from "../../../src/index.js";
 import { Engine } from "../../../src/server/engine.js";
 import { test } from "../../support/suite.js";
 
@@ -96,5 +96,65 @@ test("nodes are told with their edges, the largest of their values so far, and w
     assert.ok(node.filter(({ isFinal }) => isFinal).length >= 2);
   });
 });
+
+/** The labels of a traced step's nodes and the bytes of their outputs, but for what feeds and fetches them. */
+async function traced(graph: Graph, targets: Output[]): Promise<Map<string, bigint[]>> {
+  const engine = await Engine.open("/job:worker/replica:0/task:0", "worker", config(0n), { log: () => {} });
+  const session = new Session({ localMaster: () => engine.localMaster() }, { graph });
+  let metadata: RunMetadata | undefined;
+  const onMetadata = (given: RunMetadata) => {
+    metadata = given;
+  };
+  try {
+    await session.run(targets, [], { options: { traceLevel: 3 }, onMetadata });
+  } finally {
+    await session.close();
+    await engine.close();
+  }
+  return new Map(
+    metadata!.stepStats!.devStats.flatMap(({ nodeStats }) =>
+      nodeStats.map(({ timelineLabel, output }) => [
+        timelineLabel,
+        output.map(({ tensorDescription }) => tensorDescription!.allocationDescription!.requestedBytes),
+      ]),
+    ),
+  );
+}
+
+test("a trace tells what nodes wait for, but for constants, and how large handles are", async () => {
+  const graph = new Graph();
+  const { ops } = graph;
+  const draw = ops.randomUniform([2], { dtype: DataType.FLOAT, seed: 1, name: "draw" });
+  const late = graph.controlDependencies([draw], () => graph.constant(1, DataType.FLOAT, "late"));
+  const handle = ops.varHandleOp({ dtype: DataType.FLOAT, shape: [2], name: "handle" });
+  const read = graph.controlDependencies([ops.assignVariableOp(handle, draw, { name: "write" })], () =>
+    ops.readVariableOp(handle, { dtype: DataType.FLOAT, name: "read" }),
+  );
+  const list = ops.emptyTensorList([5], 3, { elementDtype: DataType.FLOAT, name: "list" });
+  const texts = ops.asString(draw, { name: "texts" });
+  const bytes = await traced(graph, [read, late, ops.tensorListLength(list), ops.size(texts)]);
+  assert.equal(bytes.get("late = Const()"), [4n]);
+  assert.equal(bytes.get("handle = VarHandleOp()"), [200n]);
+  assert.equal(bytes.get("read = ReadVariableOp(handle, ^write)"), [8n]);
+  assert.equal(bytes.get("list = EmptyTensorList(list/element_shape, list/max_num_elements)"), [64n]);
+  assert.equal(bytes.get("texts = AsString(draw)"), [48n]);
+});
+
+test("what shares whose bytes is found in one look at a node of thousands of inputs and outputs", async () => {
+  const engine = await Engine.open("/job:worker/replica:0/task:0", "worker", config(1n), { log: () => {} });
+  const graph = new Graph();
+  const x = graph.placeholder(DataType.FLOAT, [2], "x");
+  const many = graph.ops.identityN(new Array(20_000).fill(x), { name: "many" });
+  const session = new Session({ localMaster: () => engine.localMaster() }, { graph, config: config(1n) });
+  let metadata: RunMetadata | undefined;
+  const onMetadata = (given: RunMetadata) => {
+    metadata = given;
+  };
+  await session.run(many.at(-1)!, [[x, [1, 2]]], { onMetadata });
+  const { outputInfo } = metadata!.costGraph!.node.find(({ name }) => name === "many")!;
+  assert.is(outputInfo.length, 20_000);
+  await session.close();
+  await engine.close();
+}, 10_000);
 
 test.run();
