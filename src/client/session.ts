@@ -181,7 +181,9 @@ export class Session implements AsyncDisposable {
       answered(await master.runStep(handle, question, cancellation), settings),
     );
     const values = protos.map(valueFromProto);
-    return build(asked === tensors ? values : tensors.map((name) => fed.get(name) ?? values[asked.indexOf(name)]!));
+    if (asked === tensors) return build(values);
+    let next = 0;
+    return build(tensors.map((name) => fed.get(name) ?? values[next++]!));
   }
 
   /** Anything that is asked of the master: with a session there, under the caller's signal and deadline. */

@@ -10,6 +10,9 @@ import { runParts } from "./run-parts.js";
 
 export class PartialRun {
   readonly cancellation = new Cancellation();
+  /** Keys in the rendezvous, by name. */
+  readonly #feedKeys: ReadonlyMap<string, string>;
+  readonly #fetchKeys: ReadonlyMap<string, string>;
   readonly #missingFeeds: Set<string>;
   readonly #missingFetches: Set<string>;
 
@@ -18,20 +21,23 @@ export class PartialRun {
     readonly sessionHandle: string,
     readonly stepId: bigint,
   ) {
-    this.#missingFeeds = new Set(plan.signature.feeds);
-    this.#missingFetches = new Set(plan.signature.fetches);
+    const { feeds, fetches } = plan.signature;
+    this.#feedKeys = new Map(feeds.map((name, i) => [name, plan.feedKeys[i]!]));
+    this.#fetchKeys = new Map(fetches.map((name, i) => [name, plan.fetchKeys[i]!]));
+    this.#missingFeeds = new Set(feeds);
+    this.#missingFetches = new Set(fetches);
   }
 
   /** Whether this portion is the last one. Throws for what was not announced or can't be computed yet. */
   check(feeds: readonly Feed[], fetches: readonly string[]): boolean {
     for (const { name } of feeds) {
-      if (!this.plan.signature.feeds.includes(name)) {
+      if (!this.#feedKeys.has(name)) {
         throw new InvalidArgumentError(`The feed ${name} was not specified in partial_run_setup.`);
       }
       if (!this.#missingFeeds.has(name)) throw new InvalidArgumentError(`The feed ${name} has already been fed.`);
     }
     for (const name of fetches) {
-      if (!this.plan.signature.fetches.includes(name)) {
+      if (!this.#fetchKeys.has(name)) {
         throw new InvalidArgumentError(`The fetch ${name} was not specified in partial_run_setup.`);
       }
       if (!this.#missingFetches.has(name))
@@ -47,15 +53,14 @@ export class PartialRun {
     for (const { name } of feeds) this.#missingFeeds.delete(name);
     for (const name of fetches) this.#missingFetches.delete(name);
     const { plan, sessionHandle, stepId } = this;
-    const keyOf = (names: readonly string[], keys: readonly string[], name: string) => keys[names.indexOf(name)]!;
     try {
       const responses = await runParts(
         plan,
         {
           sessionHandle,
           stepId,
-          sends: feeds.map(({ name, tensor }) => ({ key: keyOf(plan.signature.feeds, plan.feedKeys, name), tensor })),
-          recvKeys: fetches.map((name) => keyOf(plan.signature.fetches, plan.fetchKeys, name)),
+          sends: feeds.map(({ name, tensor }) => ({ key: this.#feedKeys.get(name)!, tensor })),
+          recvKeys: fetches.map((name) => this.#fetchKeys.get(name)!),
           isPartial: true,
           isLastPartialRun: last,
           recordTimeline: false,

@@ -293,7 +293,8 @@ const distinct = (names: readonly string[]): readonly string[] => (names.length 
 
 /** The values of a step for fetches that name some tensor more than once. */
 function repeated(result: StepResult, plan: Plan, fetches: readonly string[]): StepResult {
-  const named = fetches.map((name) => result.fetches[plan.signature.fetches.indexOf(name)]!);
+  const places = new Map(plan.signature.fetches.map((name, i) => [name, i]));
+  const named = fetches.map((name) => result.fetches[places.get(name)!]!);
   for (const tensor of named) tensor.retain();
   for (const tensor of result.fetches) tensor.release();
   return { fetches: named, metadata: result.metadata };
