@@ -346,15 +346,21 @@ OPTIMIZERS = {
 }
 
 
-def optimizer(name):
-    """A small model with a dense layer and a table of rows, 5 steps: losses, and all variables at the end."""
+# TensorFlow's Proximal optimizers take no doubles; few take half floats for rows.
+OTHER_DTYPES = [(name, tf.float64) for name in OPTIMIZERS if not name.startswith("proximal")]
+OTHER_DTYPES += [(name, tf.float16) for name in ("sgd", "momentum", "adagrad")]
+
+
+def optimizer(name, dtype=tf.float32):
+    """A small model with a dense layer and a table of rows, 5 steps: losses, and all variables at the end; half floats as floats."""
     rng = np.random.RandomState(3)
     table, w = rng.normal(size=(6, 3)).astype("f"), rng.normal(size=(3, 2)).astype("f")
+    wide = lambda value: tensor(value.astype("f") if value.dtype == np.float16 else value)  # noqa: E731
     with tf.Graph().as_default():
         ids = v1.placeholder(tf.int32, [None], "ids")
-        rows = v1.Variable(table, name="table", use_resource=True)
-        weights = v1.Variable(w, name="w", use_resource=True)
-        bias = v1.get_variable("b", [2], initializer=v1.zeros_initializer(), use_resource=True)
+        rows = v1.Variable(table.astype(dtype.as_numpy_dtype), name="table", use_resource=True)
+        weights = v1.Variable(w.astype(dtype.as_numpy_dtype), name="w", use_resource=True)
+        bias = v1.get_variable("b", [2], dtype, initializer=v1.zeros_initializer(), use_resource=True)
         y = tf.matmul(rows.sparse_read(ids), weights) + bias
         loss = tf.reduce_mean(tf.square(y - 1.0))
         step = v1.train.get_or_create_global_step()
@@ -370,7 +376,8 @@ def optimizer(name):
         "table": tensor(table),
         "w": tensor(w),
         "losses": [float(loss) for loss in losses],
-        "variables": {v.op.name: tensor(value) for v, value in zip(variables, values)},
+        "variables": {v.op.name: wide(value) for v, value in zip(variables, values)},
+        "dtype": dtype.as_datatype_enum,
         "train": train.name,
     }
 
@@ -475,7 +482,8 @@ def main():
     write("scopes", names())
     cases = [record_gradient(name, build, inputs) for name, (build, inputs) in gradient_cases().items()]
     write("gradients", cases)
-    write("training", {name: optimizer(name) for name in OPTIMIZERS})
+    others = {f"{name}, {dtype.name}": optimizer(name, dtype) for name, dtype in OTHER_DTYPES}
+    write("training", {**{name: optimizer(name) for name in OPTIMIZERS}, **others})
     write("initializers", initializers())
     write("replicas", replicas())
     write("functions", function_cases(tensor, META_OFF))

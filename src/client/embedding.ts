@@ -18,7 +18,7 @@ export interface EmbeddingOptions {
 
 type Table = Variable | Output;
 
-/** @returns the rows, in the shape of the ids and of a row behind it @throws InvalidArgumentError without any part */
+/** @returns the rows, in the shape of the ids and of a row behind it @throws InvalidArgumentError without any part, for another strategy */
 export function embeddingLookup(
   params: PartitionedVariable | Table | readonly Table[],
   ids: Input,
@@ -37,6 +37,11 @@ export function embeddingLookup(
     );
   return graph.nameScope(name, (scope) => {
     if (tables.length === 1) return ops.identity(gather(first, ids));
+    if (partitionStrategy !== "mod" && partitionStrategy !== "div") {
+      throw new InvalidArgumentError(
+        `Unrecognized partition strategy: ${partitionStrategy}.Must be one of either \`mod\` or \`div\`.`,
+      );
+    }
     const all = ids instanceof Output ? ids : ops.identity(ids, { name: "ids" });
     const flat = ops.reshape(all, [-1]);
     const places = ops.range(0, ops.size(flat), 1, { name: "range" });

@@ -114,18 +114,16 @@ export abstract class Optimizer {
 
   /** A scalar in the dtype of a variable, the same for all. */
   protected scalar({ graph, dtype }: Variable, name: string, value: Hyper): Output {
-    const key = `${name} ${dtype}`;
-    let made = this.#scalars.get(key);
-    if (made === undefined) {
-      made =
-        typeof value === "number"
-          ? graph.constant(value, dtype, name)
-          : value.dtype === dtype
-            ? value
-            : graph.ops.cast(value, { dstT: dtype });
-      this.#scalars.set(key, made);
-    }
-    return made;
+    const make = (key: string, build: () => Output): Output => {
+      const known = this.#scalars.get(key);
+      const made = known ?? build();
+      if (known === undefined) this.#scalars.set(key, made);
+      return made;
+    };
+    // Numbers are floats first, as in Python: 0.1 isn't quite that for doubles.
+    const given = typeof value === "number" ? make(name, () => graph.constant(value, DataType.FLOAT, name)) : value;
+    if (given.dtype === dtype) return given;
+    return make(`${name} ${dtype}`, () => graph.ops.cast(given, { dstT: dtype }));
   }
 
   /** A variable in the shape of another, named `variable/optimizer`. */

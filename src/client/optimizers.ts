@@ -1,6 +1,7 @@
 // Optimizers of `tf.compat.v1.train`: the slots that each keeps, and the ops that update a variable by all of its gradient
 // or by some rows of it.
 import { InvalidArgumentError } from "../errors/index.js";
+import { DataType } from "../tensor/dtype.js";
 import type { Graph } from "./graph.js";
 import { constant, ones, zeros } from "./initializers.js";
 import { type Hyper, Optimizer } from "./optimizer.js";
@@ -246,7 +247,7 @@ export class AdamOptimizer extends Optimizer {
       const power = (value: number, name: string) =>
         graph.colocateWith(
           first.handle,
-          () => new Variable(graph, value, { name, dtype: first.dtype, trainable: false }),
+          () => new Variable(graph, value, { name, dtype: DataType.FLOAT, trainable: false }),
         );
       this.#powers.set(graph, [power(this.#beta1, "beta1_power"), power(this.#beta2, "beta2_power")]);
     }

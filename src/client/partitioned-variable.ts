@@ -150,7 +150,7 @@ function checkedPartitions(partitioner: Partitioner, shape: Shape | null, dtype:
       `Partitioner returned a partition list that does not match the Variable's rank: ${found} vs. ${pythonShape(shape)}`,
     );
   }
-  if (partitions.some((slices) => slices < 1)) {
+  if (!partitions.every((slices) => slices >= 1)) {
     refuse(`Partitioner returned zero partitions for some axes: ${found}`);
   }
   if (partitions.filter((slices) => slices > 1).length > 1) {
@@ -173,10 +173,18 @@ function slicesOf(fullName: string, fullShape: Shape, partitions: readonly numbe
   const more = fullShape[axis]! % count;
   return Array.from({ length: count }, (_, i) => {
     const offset = i * rows + Math.min(i, more);
+    const varOffset = fullShape.map((_size, at) => (at === axis ? offset : 0));
+    fullShape.forEach((size, at) => {
+      if (varOffset[at]! < size) return;
+      throw new InvalidArgumentError(
+        `Expected 0 <= offset < shape but found offset=${varOffset[at]}, shape=${size} ` +
+          `for var_offset=[${varOffset.join(", ")}], full_shape=[${fullShape.join(", ")}]`,
+      );
+    });
     return {
       fullName,
       fullShape,
-      varOffset: fullShape.map((_size, at) => (at === axis ? offset : 0)),
+      varOffset,
       varShape: fullShape.map((size, at) => (at === axis ? rows + (i < more ? 1 : 0) : size)),
     };
   });

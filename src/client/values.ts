@@ -1,6 +1,7 @@
 // Values on the client's side: typed arrays with a shape, or strings; and what callers may give for one.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DataType, dtypeName, dtypeSize, isComplex, partCount } from "../tensor/dtype.js";
+import { narrowCode } from "../tensor/narrow.js";
 import { shapeFromProto, shapeToProto, unpackStrings } from "../tensor/proto.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
 import { TensorProto } from "../wire/core.js";
@@ -121,7 +122,8 @@ function convert(value: TensorValue, dtype: DataType | undefined): TensorValue {
   if (value.dtype === DataType.STRING || dtype === DataType.STRING || losesPart) {
     throw new InvalidArgumentError(`Can't feed ${dtypeName(value.dtype)} where ${dtypeName(dtype)} is expected`);
   }
-  const numbers = [...(value.data as Iterable<number | bigint>)];
+  const code = narrowCode(value.dtype);
+  const numbers = Array.from(value.data as Iterable<number | bigint>, (one) => code?.decode(Number(one)) ?? one);
   return { dtype, shape: value.shape, data: fill(dtype, numbers, partCount(dtype) / partCount(value.dtype)) };
 }
 
@@ -160,7 +162,11 @@ function fill(dtype: DataType, values: readonly (number | bigint | boolean)[], e
   const array = new (arrayTypeOf(dtype))(
     new ArrayBuffer((values.length * every * dtypeSize(dtype)) / partCount(dtype)),
   );
-  for (let i = 0; i < values.length; i++) array[i * every] = (wide ? BigInt(values[i]!) : Number(values[i])) as never;
+  const code = narrowCode(dtype);
+  for (let i = 0; i < values.length; i++) {
+    const value = wide ? BigInt(values[i]!) : Number(values[i]);
+    array[i * every] = (code?.encode(value as number) ?? value) as never;
+  }
   return array;
 }
 

@@ -275,6 +275,9 @@ test("what can't be cut is refused in TensorFlow's words", () => {
   const rank = "Partitioner returned a partition list that does not match the Variable's rank:";
   refuses([4], () => [1, 2], `${rank} [1, 2] vs. (4,)`);
   refuses([4, 2], () => [0, 1], "Partitioner returned zero partitions for some axes: [0, 1]");
+  const tooMany = "Expected 0 <= offset < shape but found";
+  refuses([2, 3], () => [3, 1], `${tooMany} offset=2, shape=2 for var_offset=[2, 0], full_shape=[2, 3]`);
+  refuses([0, 3], () => [2, 1], `${tooMany} offset=0, shape=0 for var_offset=[0, 0], full_shape=[0, 3]`);
   const twice = "Can only slice a variable along one dimension: shape: (4, 2), partitioning: [2, 2]";
   refuses([4, 2], () => [2, 2], twice);
   const slice = new PartitionedVariable(graph, initializers.zeros(), { name: "v", shape: [4], partitioner: () => [2] });
@@ -288,6 +291,8 @@ test("what can't be cut is refused in TensorFlow's words", () => {
   const bySlices = "A variable in slices is asked for its gradients slice by slice: [...variable]";
   fails(() => gradients(slice.value, [slice as never]), bySlices);
   fails(() => embeddingLookup([], [1]), "Length of params is currently 0. Need at least one param.");
+  const unrecognized = "Unrecognized partition strategy: x.Must be one of either `mod` or `div`.";
+  fails(() => embeddingLookup([other, other], [1], { partitionStrategy: "x" as never }), unrecognized);
   fails(() => variableAxisSizePartitioner(100, { maxShards: 0 }), "max_shards must be positive.");
 });
 
