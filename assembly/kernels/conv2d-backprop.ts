@@ -1,6 +1,6 @@
 // The two gradients of Conv2D, by the arguments of the forward kernel; `dy` is [batch, outH, outW, outC].
-// Input: with stride 1 it is a convolution of dy with the filter turned by 180° and transposed; otherwise rows of
-// dy · filterᵀ are added back onto the image. Filter: the image's rows, transposed, times dy, chunk by chunk of pixels.
+// Input: with stride 1 and a finite filter it is a convolution of dy with the filter turned by 180° and transposed; otherwise
+// rows of dy · filterᵀ are added back onto the image: no zero around dy meets an infinity there. Filter: the image's rows, transposed, times dy, chunk by chunk of pixels.
 import { gemm, gemmScratchBytes } from "../gemm/gemm";
 import { addImage, clearImageScratch, copyImage, imageScratchBytes, setGeometry } from "../gemm/image";
 import { convolve, convolveScratchBytes } from "../gemm/image-product";
@@ -35,8 +35,9 @@ export function conv2d_backprop_filter_scratch_bytes(inC: i32, kH: i32, kW: i32,
   return chunk + gemmScratchBytes(k, outC, rows, size);
 }
 
-/** turned[kH − 1 − i][kW − 1 − j][o][c] = filter[i][j][c][o]. */
-function turnFilter<T>(turned: usize, filter: usize, taps: i32, inC: i32, outC: i32): void {
+/** turned[kH − 1 − i][kW − 1 − j][o][c] = filter[i][j][c][o]. @returns whether all of it is finite */
+function turnFilter<T>(turned: usize, filter: usize, taps: i32, inC: i32, outC: i32): bool {
+  let flaw: T = 0;
   const tapBytes = <usize>inC * outC * sizeof<T>();
   turned += <usize>taps * tapBytes;
   for (let tap = 0; tap < taps; tap++) {
@@ -44,12 +45,16 @@ function turnFilter<T>(turned: usize, filter: usize, taps: i32, inC: i32, outC: 
     for (let c = 0; c < inC; c++) {
       let to = turned + <usize>c * sizeof<T>();
       for (let o = 0; o < outC; o++) {
-        store<T>(to, load<T>(filter));
+        const value = load<T>(filter);
+        // Of finite numbers the difference is 0.
+        flaw += value - value;
+        store<T>(to, value);
         filter += sizeof<T>();
         to += <usize>inC * sizeof<T>();
       }
     }
   }
+  return flaw == 0;
 }
 
 // @ts-ignore: decorator
@@ -62,8 +67,8 @@ function backpropInput<T>(
   const k = kH * kW * inC;
   const inPixels = batch * inH * inW;
   if (inPixels <= 0 || inC <= 0) return;
-  if (strideH == 1 && strideW == 1 && outC > 0 && outH > 0 && outW > 0 && k > 0) {
-    turnFilter<T>(scratch, filter, kH * kW, inC, outC);
+  const isConvolution = strideH == 1 && strideW == 1 && outC > 0 && outH > 0 && outW > 0 && k > 0;
+  if (isConvolution && turnFilter<T>(scratch, filter, kH * kW, inC, outC)) {
     const top = (kH - 1) * dilH - padT;
     const left = (kW - 1) * dilW - padL;
     const rest = scratch + align(<usize>k * outC * size);

@@ -263,6 +263,34 @@ test("NaN and infinity reach the windows that they are in, as they are", () => {
   }
 });
 
+test("a weight that isn't finite reaches the gradients of the pixels that it was multiplied with, no others", () => {
+  const size = 7;
+  for (const bench of all) {
+    for (const [channels, value] of [
+      [1, Number.POSITIVE_INFINITY],
+      [16, Number.NaN],
+    ] as const) {
+      bench.reset();
+      const dy = bench.place(Float32Array, new Float32Array(size * size * channels).fill(1));
+      const filter = bench.place(Float32Array, new Float32Array(9 * channels * channels).fill(1));
+      filter.view[0] = value;
+      const dx = bench.alloc(Float32Array, size * size * channels);
+      const scratch = bench.scratch(bench.kernels.conv2d_backprop_input_scratch_bytes(channels, 3, 3, channels, 4));
+      const sizes = [1, size, size, channels, 3, 3, channels, size, size, 1, 1, 1, 1, 1, 1] as const;
+      bench.kernels.conv2d_backprop_input_f32(dy.ptr, filter.ptr, dx.ptr, ...sizes, scratch);
+      // The upper left weight has nothing to do with the last row and column.
+      for (let i = 0; i < size * size; i++) {
+        const [row, column] = [Math.floor(i / size), i % size];
+        const near = row < size - 1 && column < size - 1;
+        const ends = (at: number) => (at === 0 || at === size - 1 ? 2 : 3);
+        const wanted = near ? value : ends(row) * ends(column) * channels;
+        assert.ok(Object.is(dx.view[i * channels], wanted), `${channels}: [${i}] is ${dx.view[i * channels]}`);
+      }
+      bench.checkCanaries();
+    }
+  }
+});
+
 test("what lies side by side may be further apart than a float reaches", () => {
   const [size, channels, large] = [13, 16, 3e38];
   for (const bench of all) {
