@@ -76,6 +76,7 @@ export class MonitoredSession implements AsyncDisposable {
   readonly #log: Log;
   #open: Open | null = null;
   #closed: Promise<void> | null = null;
+  /** Whether the last step failed, as far as anyone knows for good. */
   #failed = false;
 
   private constructor(
@@ -127,7 +128,7 @@ export class MonitoredSession implements AsyncDisposable {
     return this.#run(fetches, feeds, settings) as never;
   }
 
-  /** Calls the hooks' `end` unless a step failed, and ends what runs. @throws what made the queue runners stop */
+  /** Calls the hooks' `end` unless the last step failed, and ends what runs. @throws what made the queue runners stop */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -149,6 +150,8 @@ export class MonitoredSession implements AsyncDisposable {
         throw error;
       }
     }
+    // Failures that the body has seen to count no more.
+    this.#failed = false;
     await this.close();
   }
 
@@ -159,12 +162,14 @@ export class MonitoredSession implements AsyncDisposable {
       }
       try {
         this.#open ??= await this.#create(settings.signal);
-        return await this.#step(this.#open, fetches, feeds, settings);
+        const found = await this.#step(this.#open, fetches, feeds, settings);
+        this.#failed = false;
+        return found;
       } catch (thrown) {
         // What stopped the queue runners is why the step failed.
         const error = isPreemption(thrown) ? thrown : (this.#open?.coordinator.error ?? thrown);
         if (this.#open === null || this.#closed !== null || !isPreemption(error)) {
-          this.#failed ||= !(error instanceof OutOfRangeError);
+          this.#failed = !(error instanceof OutOfRangeError);
           throw error;
         }
         this.#log(`A task was lost, a new session will be made. Error: ${(error as Error).message}`);
@@ -186,14 +191,16 @@ export class MonitoredSession implements AsyncDisposable {
   async #finish(): Promise<void> {
     if (this.#open === null) return;
     const { session, coordinator } = this.#open;
+    if (this.#failed) return this.#end(session, coordinator);
+    let failure: unknown;
     try {
-      if (!this.#failed && coordinator.error === undefined) {
-        for (const hook of this.#hooks) await hook.end?.(session);
-      }
-    } finally {
-      await this.#end(session, coordinator);
+      for (const hook of this.#hooks) await hook.end?.(session);
+    } catch (error) {
+      failure = error;
     }
-    if (!this.#failed && coordinator.error !== undefined) throw coordinator.error;
+    await this.#end(session, coordinator);
+    failure = coordinator.error ?? failure;
+    if (failure !== undefined) throw failure;
   }
 
   /** A task that is gone can't be told of the end. */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import {
+  addQueueRunner,
   CancelledError,
   DataType,
   DeadlineExceededError,
@@ -20,6 +21,7 @@ import {
   NanLossDuringTrainingError,
   NanTensorHook,
   OutOfRangeError,
+  QueueRunner,
   type ScaffoldOptions,
   Server,
   Session,
@@ -145,6 +147,32 @@ test("a failed step is the caller's, hooks hear of no end", async () => {
   );
   assert.instance(error, InvalidArgumentError);
   assert.not(ended);
+});
+
+test("hooks hear of the end after failures that the caller caught, and after queue runners failed", async () => {
+  const { graph, x, train } = counting();
+  const ends: string[] = [];
+  const hooks: SessionRunHook[] = [{ end: () => void ends.push("end") }];
+  const broken = graph.ops.checkNumerics(x, { message: "broken" });
+  const fails = async (session: MonitoredSession) =>
+    assert.instance(await failure(session.run(broken, [[x, Number.NaN]])), InvalidArgumentError);
+  await monitoredTrainingSession(optionsFor(graph, { hooks }), fails);
+  assert.equal(ends, ["end"]);
+  const session = await MonitoredSession.open(optionsFor(graph, { hooks }));
+  await fails(session);
+  await session.run(train);
+  await session.close();
+  assert.equal(ends, ["end", "end"]);
+  const queue = graph.ops.fifoQueueV2({ componentTypes: [DataType.FLOAT], shapes: [[]] });
+  const never = graph.placeholder(DataType.FLOAT, [], "never");
+  addQueueRunner(graph, new QueueRunner(queue, [graph.ops.queueEnqueueV2(queue, [never])]));
+  const error = await failure(
+    monitoredTrainingSession(optionsFor(graph, { hooks }), async (session) => {
+      while (!session.shouldStop()) await new Promise((resolve) => setTimeout(resolve, 5));
+    }),
+  );
+  assert.match(error.message, "You must feed a value for placeholder tensor 'never'");
+  assert.equal(ends, ["end", "end", "end"]);
 });
 
 test("the end of the input is the end of the training", async () => {
