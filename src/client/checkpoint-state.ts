@@ -65,15 +65,14 @@ export async function latestCheckpoint(folder: string, options: StateOptions = {
   return (await files.isFile(metaName(path))) ? path : null;
 }
 
-/** Says what is in a folder now. Paths that lie in it are kept relative when they were given so. */
+/** Says what is in a folder now. Paths that were given relative are written relative to it. */
 export async function updateCheckpointState(
   folder: string,
   latest: string,
   all: readonly string[],
   { latestFilename = STATE_FILE, files }: StateOptions = {},
 ): Promise<void> {
-  const relative = (path: string) =>
-    !isAbsolute(path) && folder !== "" && folderOf(path) === folder ? path.slice(folder.length + 1) : path;
+  const relative = (path: string) => (isAbsolute(folder) || isAbsolute(path) ? path : relativePath(folder, path));
   const state: CheckpointState = {
     modelCheckpointPath: relative(latest),
     allModelCheckpointPaths: all.map(relative),
@@ -82,6 +81,25 @@ export async function updateCheckpointState(
   };
   const text = new TextEncoder().encode(printText("CheckpointState", state));
   await (files ?? (await localFiles())).replace(inFolder(folder, latestFilename), text);
+}
+
+/** The way from one folder to what is given from the same place as it. */
+function relativePath(folder: string, path: string): string {
+  const [from, to] = [steps(folder), steps(path)];
+  let same = 0;
+  while (same < from.length && from[same] === to[same]) same++;
+  return [...from.slice(same).map(() => ".."), ...to.slice(same)].join("/");
+}
+
+/** Folders on a way, without those that lead nowhere. */
+function steps(path: string): string[] {
+  const found: string[] = [];
+  for (const step of path.split("/")) {
+    if (step === "" || step === ".") continue;
+    if (step === ".." && found.length > 0 && found.at(-1) !== "..") found.pop();
+    else found.push(step);
+  }
+  return found;
 }
 
 /** What isn't there needs no removing. */

@@ -17,7 +17,7 @@ import { globalVariables, type SaveSliceInfo, type Variable } from "./variable.j
 export interface SaverOptions {
   /** Checkpoints that stay; the oldest go. 5 when left out, 0 keeps all. */
   readonly maxToKeep?: number;
-  /** One of those that would go stays for each so many hours. */
+  /** One of those that would go stays for each so many hours, counted from when the Saver was made. */
   readonly keepCheckpointEveryNHours?: number;
   /** Each device writes a file of its own, all at once. */
   readonly sharded?: boolean;
@@ -54,7 +54,8 @@ export class Saver {
   readonly saved: Output;
   readonly restoreOp: Operation;
   #kept: Kept[] = [];
-  #preserved = Date.now() / 1000;
+  /** The first checkpoint after that stays. */
+  #nextPreserved: number;
 
   /**
    * @param variables by their names in the checkpoint, or under their own; all global ones when left out. Slices are
@@ -67,6 +68,7 @@ export class Saver {
     readonly options: SaverOptions = {},
   ) {
     this.graph = graph;
+    this.#nextPreserved = Date.now() / 1000 + this.#preservedEvery;
     const items = itemsOf(variables);
     if (items.length === 0) throw new InvalidArgumentError("No variables to save");
     const build = () => buildOps(graph, items, options.sharded ?? false);
@@ -80,6 +82,14 @@ export class Saver {
     return this.#kept.map(({ prefix }) => prefix);
   }
 
+  /** Those of an earlier run that are still there count among those that are kept. */
+  async recoverLastCheckpoints(prefixes: readonly string[]): Promise<void> {
+    const files = await this.#files();
+    const found: string[] = [];
+    for (const prefix of prefixes) if (await files.isFile(metaName(prefix))) found.push(prefix);
+    this.setLastCheckpoints(found);
+  }
+
   /** Takes over checkpoints of an earlier run: they count among those that are kept. */
   setLastCheckpoints(prefixes: readonly string[]): void {
     this.#kept = prefixes.map((prefix) => ({ prefix, time: Date.now() / 1000 }));
@@ -88,6 +98,7 @@ export class Saver {
   /** @returns the prefix that it was saved under @throws OpError as the tasks give it */
   async save(session: Session, prefix: string, options: SaveOptions = {}): Promise<string> {
     const { latestFilename = STATE_FILE, writeMetaGraph = true, writeState = true } = options;
+    if (prefix === "") throw new InvalidArgumentError("no path specified");
     if (nameIn(prefix) === latestFilename) {
       throw new InvalidArgumentError(
         `'latest_filename' collides with 'save_path': '${latestFilename}' and '${prefix}'`,
@@ -96,14 +107,16 @@ export class Saver {
     const full = await this.#numbered(session, prefix, options);
     const { data } = await session.run(this.saved, [[this.filename, full]], { signal: options.signal });
     const [saved] = data as string[];
-    const files = this.options.files ?? (await localFiles());
+    const files = await this.#files();
     if (writeState) {
-      await this.#keep(files, saved!);
+      const old = this.#note(saved!);
       const all = this.lastCheckpoints;
       await updateCheckpointState(folderOf(saved!), saved!, all.length === 0 ? [saved!] : all, {
         latestFilename,
         files,
       });
+      // Only what the state file names no more: who comes back after a crash finds what it says.
+      for (const kept of old) await removeCheckpoint(files, kept);
     }
     if (writeMetaGraph) await files.replace(`${saved}.meta`, exportMetaGraph(this.graph, this));
     return saved!;
@@ -124,17 +137,27 @@ export class Saver {
     return `${prefix}-${this.options.padStepNumber ? String(step).padStart(8, "0") : step}`;
   }
 
-  /** Notes the checkpoint as the latest, and removes those that are too many. */
-  async #keep(files: FileSystem, prefix: string): Promise<void> {
-    const { maxToKeep = 5, keepCheckpointEveryNHours = 10000 } = this.options;
-    if (maxToKeep <= 0) return;
+  /** Notes the checkpoint as the latest. @returns those that are too many */
+  #note(prefix: string): string[] {
+    const { maxToKeep = 5 } = this.options;
+    if (maxToKeep <= 0) return [];
     this.#kept = this.#kept.filter((kept) => kept.prefix !== prefix);
     this.#kept.push({ prefix, time: Date.now() / 1000 });
+    const old: string[] = [];
     while (this.#kept.length > maxToKeep) {
       const oldest = this.#kept.shift()!;
-      if (oldest.time > this.#preserved + keepCheckpointEveryNHours * 3600) this.#preserved = oldest.time;
-      else await removeCheckpoint(files, oldest.prefix);
+      if (oldest.time > this.#nextPreserved) this.#nextPreserved += this.#preservedEvery;
+      else old.push(oldest.prefix);
     }
+    return old;
+  }
+
+  get #preservedEvery(): number {
+    return (this.options.keepCheckpointEveryNHours ?? 10000) * 3600;
+  }
+
+  async #files(): Promise<FileSystem> {
+    return this.options.files ?? (await localFiles());
   }
 }
 
@@ -170,6 +193,13 @@ function itemsOf(variables: readonly Saveable[] | Readonly<Record<string, Saveab
     : Object.entries(variables as Readonly<Record<string, Saveable>>).flatMap(([name, variable]) =>
         variable instanceof PartitionedVariable ? partsOf(variable, name) : [{ name, variable, slice: null }],
       );
+  const seen = new Map<Variable, string>();
+  for (const { name, variable } of items) {
+    if ((seen.get(variable) ?? name) !== name) {
+      throw new InvalidArgumentError(`The same saveable will be restored with two names: ${name}`);
+    }
+    seen.set(variable, name);
+  }
   items.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   items.forEach(({ name, slice }, i) => {
     const before = items[i - 1];

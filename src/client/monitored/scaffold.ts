@@ -129,7 +129,7 @@ async function restored(session: Session, { saver }: Scaffold, options: PrepareO
   const state = await getCheckpointState(checkpointDir, files === undefined ? {} : { files });
   if (state === null || state.modelCheckpointPath === "") return false;
   await saver.restore(session, state.modelCheckpointPath, { signal });
-  saver.setLastCheckpoints(state.allModelCheckpointPaths);
+  await saver.recoverLastCheckpoints(state.allModelCheckpointPaths);
   return true;
 }
 

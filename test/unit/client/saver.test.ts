@@ -10,6 +10,8 @@ import { Saver } from "../../../src/client/saver.js";
 import { Session } from "../../../src/client/session.js";
 import { globalVariablesInitializer, Variable } from "../../../src/client/variable.js";
 import { InvalidArgumentError, NotFoundError } from "../../../src/errors/index.js";
+import { FileSystem } from "../../../src/io/file-system.js";
+import { nodeFiles } from "../../../src/platform/node-files.js";
 import { Engine } from "../../../src/server/engine.js";
 import { DataType } from "../../../src/tensor/dtype.js";
 import { MetaGraphDef } from "../../../src/wire/io.js";
@@ -78,12 +80,82 @@ test("a folder without checkpoints has no latest one; relative paths are the fol
     const v = new Variable(session.graph, [1, 2], { name: "v", dtype: DataType.FLOAT });
     const saver = new Saver(session.graph, { renamed: v });
     await session.run(globalVariablesInitializer(session.graph));
-    assert.is(await saver.save(session, "relative/m", { writeMetaGraph: false }), "relative/m");
+    const options = { writeMetaGraph: false };
+    mkdirSync("relative/deeper", { recursive: true });
+    assert.is(await saver.save(session, "relative/deeper/n", options), "relative/deeper/n");
+    assert.is(await saver.save(session, "./relative/o", options), "./relative/o");
+    assert.is(await saver.save(session, "relative/m", options), "relative/m");
   } finally {
     process.chdir(here);
   }
-  assert.match(readFileSync(join(home, "relative/checkpoint"), "utf8"), 'model_checkpoint_path: "m"\n');
+  assert.is(
+    readFileSync(join(home, "relative/checkpoint"), "utf8"),
+    'model_checkpoint_path: "m"\n' +
+      ["deeper/n", "o", "m"].map((path) => `all_model_checkpoint_paths: "${path}"\n`).join(""),
+  );
   assert.is(await latestCheckpoint(`${home}/relative/`), `${home}/relative/m`);
+});
+
+test("one checkpoint an hour stays, counted from the Saver's beginning", async () => {
+  const folder = join(home, "hours");
+  const { now } = Date;
+  let hours = 0;
+  Date.now = () => 1e12 + hours * 3_600_000;
+  try {
+    await using session = new Session(await newEngine());
+    const { graph } = session;
+    new Variable(graph, 0, { name: "v" });
+    const saver = new Saver(graph, undefined, { maxToKeep: 2, keepCheckpointEveryNHours: 1 });
+    await session.run(globalVariablesInitializer(graph));
+    let globalStep = 0;
+    for (hours of [0.2, 1.5, 1.7, 2.2, 2.4, 2.7, 4.6, 4.8, 5.1, 5.9]) {
+      await saver.save(session, join(folder, "m"), { globalStep: globalStep++, writeMetaGraph: false });
+    }
+  } finally {
+    Date.now = now;
+  }
+  const kept = readdirSync(folder).filter((file) => file.endsWith(".index"));
+  assert.equal(
+    kept.sort(),
+    [1, 3, 6, 7, 8, 9].map((step) => `m-${step}.index`),
+  );
+});
+
+test("the state file names the new checkpoint before the old one goes", async () => {
+  const folder = join(home, "interrupted");
+  await using session = new Session(await newEngine());
+  const { graph } = session;
+  new Variable(graph, 0, { name: "v" });
+  const removeFile = () => Promise.reject(Object.assign(new Error("crash"), { code: "EIO" }));
+  const files = new FileSystem({ ...nodeFiles, removeFile });
+  const saver = new Saver(graph, undefined, { maxToKeep: 1, files });
+  await session.run(globalVariablesInitializer(graph));
+  await saver.save(session, join(folder, "m"), { globalStep: 1 });
+  await saver.save(session, join(folder, "m"), { globalStep: 2 }).catch(() => {});
+  assert.is(await latestCheckpoint(folder), `${folder}/m-2`);
+});
+
+test("checkpoints of an earlier run count, those that are gone don't", async () => {
+  const folder = join(home, "earlier");
+  await using session = new Session(await newEngine());
+  const { graph } = session;
+  const v = new Variable(graph, 0, { name: "v" });
+  await session.run(globalVariablesInitializer(graph));
+  const prefix = join(folder, "m");
+  const first = new Saver(graph);
+  for (const globalStep of [1, 2]) await first.save(session, prefix, { globalStep, writeMetaGraph: false });
+  const saver = new Saver(graph, undefined, { maxToKeep: 2 });
+  await saver.recoverLastCheckpoints([0, 1, 2].map((step) => `${prefix}-${step}`));
+  assert.equal(saver.lastCheckpoints, [`${prefix}-1`, `${prefix}-2`]);
+  await saver.save(session, prefix, { globalStep: 3, writeMetaGraph: false });
+  assert.equal(saver.lastCheckpoints, [`${prefix}-2`, `${prefix}-3`]);
+  assert.not(existsSync(`${prefix}-1.index`));
+  const refuses = (build: () => unknown, text: string) =>
+    assert.throws(build, (error: Error) => error instanceof InvalidArgumentError && error.message === text);
+  refuses(() => new Saver(graph, { a: v, b: v }), "The same saveable will be restored with two names: b");
+  const nowhere = await saver.save(session, "").catch((error) => error);
+  assert.instance(nowhere, InvalidArgumentError);
+  assert.is(nowhere.message, "no path specified");
 });
 
 test("a reader lists and reads what was saved", async () => {
