@@ -105,6 +105,48 @@ def gathered(x, w):
     return tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, v + tf.gather(x, [i % 2, 0]) * w), [0, w])[1]
 
 
+def rows_of_call(x, w):
+    return tf.function(lambda a: tf.gather(a, [1, 1]))(x) * w
+
+
+def rows_of_condition(x, w):
+    """Rows of the branch that is taken, all of them where it isn't."""
+    y = tf.cond(tf.reduce_sum(x) > 0, lambda: tf.gather(x, [1, 1]), lambda: tf.gather(x, np.int64([0, 1])))
+    return y * tf.cond(tf.reduce_sum(w) < 0, lambda: tf.gather(w, [1, 0]), lambda: w * w)
+
+
+def forgotten(x, w):
+    return tf.function(lambda a, b: (a * 2.0, b * b))(x, w)[0]
+
+
+def handed_on(x, w):
+    return tf.while_loop(lambda i, *_: i < 3, lambda i, a, b: (i + 1, a * b, b), [0, x, w])[2]
+
+
+def turns(x, w):
+    """None at all, decided by a value; values that change places; a scalar; a dead end."""
+    a = tf.while_loop(lambda i, _: i < tf.cast(x[0], tf.int32), lambda i, v: (i + 1, v * w), [0, x])[1]
+    b, c = tf.while_loop(lambda i, *_: i < 3, lambda i, u, v: (i + 1, v, u), [0, x, w * 2.0])[1:]
+    s = tf.while_loop(lambda i, _: i < 3, lambda i, v: (i + 1, v * tf.reduce_sum(w)), [0, x[0]])[1]
+    d = tf.while_loop(lambda i, _: i < 3, lambda i, v: (i + 1, w * tf.cast(i, w.dtype)), [0, x])[1]
+    return a * b + c * s + d
+
+
+def three_deep(x, w):
+    def innermost(i, j, v):
+        return tf.while_loop(lambda k, _: k < i + j, lambda k, u: (k + 1, u * w + v), [0, v])[1]
+
+    def inner(i, v):
+        return tf.while_loop(lambda j, _: j < i, lambda j, u: (j + 1, innermost(i, j, u) * v), [0, v])[1]
+
+    return tf.while_loop(lambda i, _: i < 3, lambda i, v: (i + 1, inner(i, v)), [0, x])[1]
+
+
+def rows_of_variable(x, w):
+    v = v1.get_variable("v", initializer=np.float64([0.5, -0.25]), use_resource=True)
+    return tf.cond(tf.reduce_sum(x) > 0, lambda: tf.gather(v, [0, 0]) * w, lambda: x)
+
+
 def second_order(x, w):
     return tf.gradients(loop(x, w), x)[0]
 
@@ -133,6 +175,7 @@ def variable_in_condition(x, w):
 
 
 VECTORS = [loop, fed_count, never, limited, two_values, nested, condition, one_sided, condition_in_loop, loop_in_condition, cases]
+VECTORS += [rows_of_call, rows_of_condition, forgotten, handed_on, turns, three_deep, rows_of_variable]
 VECTORS += [call, gathered, second_order, second_order_condition, second_order_other_branch, second_order_nested, variable, variable_in_condition]
 
 
@@ -167,6 +210,7 @@ def record_gradient(tensor, config, build, inputs):
         "init": init,
         "y": tensor(value),
         "dy": tensor(seed),
+        "rows": [isinstance(g, indexed_slices.IndexedSlices) for g in grads],
         "expected": [None if g is None else tensor(next(found)) for g in grads],
     }
 

@@ -18,6 +18,9 @@ export interface FunctionCase {
   readonly init: string;
   readonly y: RecordedTensor;
   readonly dy: RecordedTensor;
+  /** Which of the gradients are IndexedSlices. */
+  readonly rows: readonly boolean[];
+  /** Made whole. */
   readonly expected: readonly (RecordedTensor | null)[];
 }
 

@@ -9,7 +9,7 @@ import { GraphDef, type NameAttrList } from "../../wire/core.js";
 import { addFunction, freeName, type GraphFunction } from "../functions.js";
 import { Graph } from "../graph.js";
 import type { Output } from "../output.js";
-import { type Gradient, toDense } from "./indexed-slices.js";
+import type { Gradient } from "./indexed-slices.js";
 import { zerosOf } from "./loop-state.js";
 
 /** `gradients`, which the files of functions serve. */
@@ -67,11 +67,11 @@ export class Body {
     seeds: readonly Argument[],
     wanted: readonly number[],
     gradientsOf: GradientsOf,
-  ): (Output | null)[] {
+  ): (Gradient | null)[] {
     this.seeds = seeds.map((seed, i) => this.#argument(seed, `grad_${i}`));
     const ys = results.map((i) => this.rets[i]!);
     const xs = wanted.map((i) => this.args[i]!);
-    return gradientsOf(ys, xs, this.seeds).map((grad) => (grad === null ? null : toDense(grad)));
+    return gradientsOf(ys, xs, this.seeds);
   }
 
   /** Zeros for an argument that no result depends on; `null` for a resource of which nothing is known. */

@@ -9,10 +9,13 @@ import { Operation, type Output } from "../output.js";
 import { isFloating } from "../values.js";
 import { type Gradient, toDense } from "./indexed-slices.js";
 
+/** What holds numbers. */
+export const isOpaque = (dtype: DataType): boolean => dtype === DataType.RESOURCE || dtype === DataType.VARIANT;
+
 /** Gradients flow through floating point numbers, complex ones too, and through what holds them. */
 export const carries = (dtype: DataType): boolean => {
   const base = baseDtype(dtype);
-  return isFloating(base) || isComplex(base) || base === DataType.RESOURCE || base === DataType.VARIANT;
+  return isFloating(base) || isComplex(base) || isOpaque(base);
 };
 
 /** The conjugate of complex numbers; real ones stay what they are. */

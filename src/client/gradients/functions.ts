@@ -9,8 +9,8 @@ import type { AttrInput, PartialShape } from "../attributes.js";
 import { freeName, GraphFunction } from "../functions.js";
 import type { Output } from "../output.js";
 import { type Argument, argumentOf, Body, type GradientsOf, onlyRead } from "./body.js";
-import { carries, forAll, type GradientContext, type GradientFunction, type Gradients } from "./context.js";
-import type { Gradient } from "./indexed-slices.js";
+import { carries, forAll, type GradientContext, type GradientFunction, type Gradients, isOpaque } from "./context.js";
+import { dtypeOf, type Gradient, IndexedSlices, rowsOf, toDense } from "./indexed-slices.js";
 import { whileGradient } from "./while.js";
 
 /** Ops that call one of their functions. */
@@ -103,10 +103,15 @@ class BranchGradient {
         gradientsOf,
       ),
     );
-    const of = wanted.filter((_, i) => found.some((grads) => grads[i] !== null));
-    if (of.length === 0) return [];
+    const has = (_: unknown, i: number) => found.some((grads) => grads[i] !== null);
+    if (!wanted.some(has)) return [];
+    // All that a call is given counts as connected, as TensorFlow sees it; of branches what one of them uses.
+    const isConnected = (i: number) => this.kind === CALL && !isOpaque(inputs[i]!.dtype);
+    const of = wanted.filter((i, j) => has(i, j) || isConnected(i));
+    const places = of.map((i) => wanted.indexOf(i));
+    const layouts = places.map((place) => layoutOf(found.map((each) => each[place]!)));
     const grads = made.map((body, k) =>
-      of.map((i) => found[k]![wanted.indexOf(i)] ?? this.#zeros(body, i, found, wanted.indexOf(i))),
+      of.flatMap((i, j) => layouts[j]!.parts(found[k]![places[j]!] ?? this.#zeros(body, i, found, places[j]!))),
     );
     const cuts = made.map((body, k) => body.cut(grads[k]!));
     const inner = cuts.flatMap((cut, k) => cut.inner.map((tensor): Inner => ({ body: k, tensor })));
@@ -117,7 +122,11 @@ class BranchGradient {
       return body.backwards(taken, grads[k]!, cuts[k]!.nodes);
     });
     const given = [...args.map((i) => inputs[i]!), ...this.#outputsFor(made, inner), ...seeds];
-    return this.#spread(of, this.#call(backwards, given));
+    const outputs = this.#call(backwards, given);
+    return this.#spread(
+      of,
+      layouts.map((layout) => layout.whole(outputs)),
+    );
   }
 
   /** Computes the bodies again: for functions that the gradients being built come from. */
@@ -149,7 +158,7 @@ class BranchGradient {
       const body = new Body(graph, f, known);
       const seedArgs = seeds.map((seed) => argumentOf(seed, null));
       const found = body.differentiate(seeded, seedArgs, wanted, gradientsOf);
-      const grads = wanted.map((i, j) => found[j] ?? body.zeros(i)!);
+      const grads = wanted.map((i, j) => (found[j] ? toDense(found[j]) : body.zeros(i)!));
       return body.backwards([...body.args, ...body.seeds], grads, null, name);
     } finally {
       graph.openGradients.delete(key);
@@ -188,18 +197,44 @@ class BranchGradient {
   }
 
   /** In the branch that an input has no part in. */
-  #zeros(body: Body, input: number, found: readonly (readonly (Output | null)[])[], place: number): Output {
+  #zeros(body: Body, input: number, found: readonly (readonly (Gradient | null)[])[], place: number): Output {
     const zeros = body.zeros(input);
     if (zeros !== null) return zeros;
-    const { dtype } = found.find((grads) => grads[place] !== null)![place]!;
+    const dtype = dtypeOf(found.find((grads) => grads[place] !== null)![place]!);
     const { ops } = body.graph;
     return ops.fill(ops.variableShape(body.args[input]!), body.graph.constant(0, dtype));
   }
 
   /** By input, from gradients of some of them. */
-  #spread(of: readonly number[], grads: readonly Output[]): (Output | null)[] {
+  #spread(of: readonly number[], grads: readonly Gradient[]): (Gradient | null)[] {
     return this.context.x.map((_, i) => grads[of.indexOf(i - this.kind.first)] ?? null);
   }
+}
+
+/** How the gradient of an input leaves the functions. */
+interface Layout {
+  readonly parts: (gradient: Gradient) => readonly Output[];
+  /** Takes as many outputs as there are parts. */
+  readonly whole: (outputs: Output[]) => Gradient;
+}
+
+const WHOLE: Layout = { parts: (gradient) => [toDense(gradient)], whole: (outputs) => outputs.shift()! };
+
+/** Rows where one of the functions has rows, whose indices then are of one dtype. */
+function layoutOf(found: readonly (Gradient | null)[]): Layout {
+  const slices = found.filter((gradient) => gradient instanceof IndexedSlices);
+  if (slices.length === 0) return WHOLE;
+  const isWide = slices.some(({ indices }) => indices.dtype === DataType.INT64);
+  const dtype = isWide ? DataType.INT64 : DataType.INT32;
+  return {
+    parts: (gradient) => {
+      const { graph, values, indices, denseShape } = rowsOf(gradient);
+      const cast = (output: Output, dstT: DataType) =>
+        output.dtype === dstT ? output : graph.ops.cast(output, { dstT });
+      return [values, cast(indices, dtype), cast(denseShape, DataType.INT32)];
+    },
+    whole: (outputs) => new IndexedSlices(outputs.shift()!, outputs.shift()!, outputs.shift()!),
+  };
 }
 
 /** What stands for a tensor that another branch would have given. */

@@ -35,6 +35,15 @@ export type Gradient = Output | IndexedSlices;
 export const toDense = (gradient: Gradient): Output =>
   gradient instanceof IndexedSlices ? gradient.toDense() : gradient;
 
+/** All rows of a whole tensor. */
+export function rowsOf(gradient: Gradient): IndexedSlices {
+  if (gradient instanceof IndexedSlices) return gradient;
+  const { ops } = gradient.graph;
+  const shape = ops.shape(gradient);
+  const count = ops.stridedSlice(shape, [0], [1], [1], { shrinkAxisMask: 1 });
+  return new IndexedSlices(gradient, ops.range(0, count, 1), shape);
+}
+
 export const dtypeOf = (gradient: Gradient): DataType =>
   (gradient instanceof IndexedSlices ? gradient.values : gradient).dtype;
 

@@ -9,7 +9,7 @@ import type { GraphFunction } from "../functions.js";
 import type { Output } from "../output.js";
 import { constantInts, type TensorValue } from "../values.js";
 import { type Argument, argumentOf, Body, type GradientsOf, onlyRead } from "./body.js";
-import { carries, type GradientContext, type GradientFunction } from "./context.js";
+import { carries, type GradientContext, type GradientFunction, isOpaque } from "./context.js";
 import { type Gradient, toDense } from "./indexed-slices.js";
 import { shapeOf, zerosOf } from "./loop-state.js";
 
@@ -54,7 +54,9 @@ class WhileGradient {
       return { dtype: start.dtype, shape: isFullyKnown(shape) ? shape : null, handle: null };
     });
     const found = body.differentiate(through, seeds, through, gradientsOf);
-    const grads = found.map((grad, j) => grad ?? body.zeros(through[j]!) ?? body.graph.ops.zerosLike(body.seeds[j]!));
+    const grads = found.map((grad, j) =>
+      grad === null ? (body.zeros(through[j]!) ?? body.graph.ops.zerosLike(body.seeds[j]!)) : toDense(grad),
+    );
     const cut = body.cut(grads);
     // A resource stays the same; so does what every round hands on.
     const kept = cut.args.filter((i) => this.fixed.has(i));
@@ -78,9 +80,12 @@ class WhileGradient {
       output_shapes: shapes,
       parallel_iterations: node.attrs.get("parallel_iterations")?.i ?? 10n,
     });
-    return x.map((_, i) => {
+    return x.map((input, i) => {
       const at = through.indexOf(i);
-      return at >= 0 && context.wanted[i] ? outputs[at + 1]! : null;
+      if (!context.wanted[i]) return null;
+      if (at >= 0) return outputs[at + 1]!;
+      // A loop depends on all that goes through it, as TensorFlow sees it.
+      return carries(input.dtype) && !isOpaque(input.dtype) ? graph.ops.zerosLike(input) : null;
     });
   }
 
