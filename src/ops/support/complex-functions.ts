@@ -1,5 +1,6 @@
 // Functions of complex numbers, in doubles: of one number, of two, and the gradients of some of them. Inverse functions
-// follow Kahan's formulas, which keep the sides of their cuts. It must not know where numbers come from.
+// follow Kahan's formulas, which keep the sides of their cuts; at infinity and beside NaN they are C's (annex G), as those of
+// TensorFlow are. It must not know where numbers come from.
 import type { Pair } from "./complex.js";
 
 export type OfOne = (re: number, im: number) => Pair;
@@ -7,7 +8,16 @@ export type OfOne = (re: number, im: number) => Pair;
 export type OfTwo = (a: number, b: number, c: number, d: number) => Pair;
 
 const ZERO: Pair = [0, 0];
-const { abs, atan2, cos, cosh, exp, expm1, hypot, log, log1p, sin, sinh, sqrt, tan, asinh } = Math;
+const { abs, atan2, cos, cosh, exp, expm1, hypot, log, log1p, sin, sinh, sqrt, tan, tanh, asinh, atan } = Math;
+
+const { isFinite: finite } = Number;
+const INFINITE = Number.POSITIVE_INFINITY;
+
+/** A size with another number's sign. */
+const signed = (size: number, sign: number): number => (sign < 0 || Object.is(sign, -0) ? -size : size);
+/** Beside 0 the other factor counts for its sign alone, were it infinite or NaN. */
+const product = (x: number, y: number): number => (x === 0 ? signed(1, y) * x : y === 0 ? signed(1, x) * y : x * y);
+const unbounded = (re: number, im: number): boolean => abs(re) === INFINITE || abs(im) === INFINITE;
 
 const times: OfTwo = (a, b, c, d) => [a * c - b * d, a * d + b * c];
 const sum: OfTwo = (a, b, c, d) => [a + c, b + d];
@@ -20,16 +30,25 @@ const quotient: OfTwo = (a, b, c, d) => {
 
 const reciprocal: OfOne = (re, im) => quotient(1, 0, re, im);
 
+/** As C divides by numbers without a finite inverse. */
+const inverse: OfOne = (re, im) => {
+  if (re === 0 && im === 0) return [signed(INFINITE, re), Number.NaN];
+  return unbounded(re, im) ? [signed(0, re), signed(0, -im)] : reciprocal(re, im);
+};
+
 const root: OfOne = (re, im) => {
+  if (abs(im) === INFINITE) return [INFINITE, im];
   if (re === 0 && im === 0) return [0, im];
   const size = sqrt((abs(re) + hypot(re, im)) / 2);
   if (re >= 0) return [size, im / (2 * size)];
-  return [abs(im) / (2 * size), im < 0 || Object.is(im, -0) ? -size : size];
+  return [abs(im) / (2 * size), signed(size, im)];
 };
 
 const exponential: OfOne = (re, im) => {
   const size = exp(re);
-  return im === 0 ? [size, im] : [size * cos(im), size * sin(im)];
+  if (im === 0) return [size, im];
+  if (abs(re) === INFINITE && !finite(im)) return re < 0 ? ZERO : [re, Number.NaN];
+  return [size * cos(im), size * sin(im)];
 };
 
 /** Near a size of 1 the logarithm of it would cancel. */
@@ -42,8 +61,21 @@ const logSize = (re: number, im: number): number => {
 
 const logarithm: OfOne = (re, im) => [logSize(re, im), atan2(im, re)];
 
+const hyperbolicSine: OfOne = (re, im) => [
+  abs(re) === INFINITE && !finite(im) ? INFINITE : product(sinh(re), cos(im)),
+  product(cosh(re), sin(im)),
+];
+
+const hyperbolicCosine: OfOne = (re, im) => [
+  abs(re) === INFINITE && !finite(im) ? INFINITE : cosh(re) * cos(im),
+  product(sinh(re), sin(im)),
+];
+
 const hyperbolicTangent: OfOne = (re, im) => {
-  if (abs(re) > 22) return [Math.sign(re), 4 * sin(im) * cos(im) * exp(-2 * abs(re))];
+  if (im === 0) return [tanh(re), im];
+  if (re === 0) return [re, tan(im)];
+  if (abs(re) === INFINITE || (abs(re) > 22 && finite(im)))
+    return [Math.sign(re), product(exp(-2 * abs(re)), 4 * sin(im) * cos(im))];
   const t = tan(im);
   const beta = 1 + t * t;
   const s = sinh(re);
@@ -53,27 +85,39 @@ const hyperbolicTangent: OfOne = (re, im) => {
 };
 
 const arcSine: OfOne = (re, im) => {
+  if (unbounded(re, im)) return [atan2(re, abs(im)), signed(INFINITE, im)];
+  if (re === 0) return [re, asinh(im)];
   const [a, b] = root(1 - re, -im);
   const [c, d] = root(1 + re, im);
   return [atan2(re, a * c - b * d), asinh(a * d - b * c)];
 };
 
 const arcCosine: OfOne = (re, im) => {
+  if (unbounded(re, im)) return [atan2(abs(im), re), -signed(INFINITE, im)];
+  if (re === 0) return [Math.PI / 2, asinh(-im)];
   const [a, b] = root(1 - re, -im);
   const [c, d] = root(1 + re, im);
   return [2 * atan2(a, c), asinh(c * b - d * a)];
 };
 
 const hyperbolicArcCosine: OfOne = (re, im) => {
+  if (unbounded(re, im)) return [INFINITE, atan2(im, re)];
+  if (re === 0) return [asinh(abs(im)), signed(Math.PI / 2, im)];
   const [a, b] = root(re - 1, im);
   const [c, d] = root(re + 1, im);
   return [asinh(a * c + b * d), 2 * atan2(b, c)];
 };
 
-const hyperbolicArcTangent: OfOne = (re, im) => [
-  log1p((4 * re) / ((1 - re) * (1 - re) + im * im)) / 4,
-  atan2(2 * im, (1 - re) * (1 + re) - im * im) / 2,
-];
+const hyperbolicArcTangent: OfOne = (re, im) => {
+  if (unbounded(re, im)) return [signed(0, re), Number.isNaN(im) ? im : signed(Math.PI / 2, im)];
+  if (re === 0) return [re, atan(im)];
+  // Of a negative number the fraction would be rounded where it is all that counts.
+  const size = abs(re);
+  return [
+    signed(log1p((4 * size) / ((1 - size) * (1 - size) + im * im)) / 4, re),
+    atan2(2 * im, (1 - re) * (1 + re) - im * im) / 2,
+  ];
+};
 
 /** f(z) as −i g(iz). */
 const turned =
@@ -89,7 +133,7 @@ export const COMPLEX_UNARY: Readonly<Record<string, OfOne>> = {
   Reciprocal: reciprocal,
   Inv: reciprocal,
   Sqrt: root,
-  Rsqrt: (re, im) => reciprocal(...root(re, im)),
+  Rsqrt: (re, im) => inverse(...root(re, im)),
   Exp: exponential,
   Expm1: (re, im) => {
     const half = sin(im / 2);
@@ -102,17 +146,20 @@ export const COMPLEX_UNARY: Readonly<Record<string, OfOne>> = {
   },
   Sigmoid: (re, im) => {
     const [a, b] = exponential(-re, -im);
-    return reciprocal(1 + a, b);
+    return inverse(1 + a, b);
   },
   Sign: (re, im) => {
     const size = hypot(re, im);
     return size === 0 ? ZERO : [re / size, im / size];
   },
-  Sin: (re, im) => [sin(re) * cosh(im), cos(re) * sinh(im)],
-  Cos: (re, im) => [cos(re) * cosh(im), -sin(re) * sinh(im)],
+  Sin: (re, im) => {
+    const [b, a] = hyperbolicSine(im, re);
+    return [a, b];
+  },
+  Cos: (re, im) => hyperbolicCosine(-im, re),
   Tan: turned(hyperbolicTangent),
-  Sinh: (re, im) => [sinh(re) * cos(im), cosh(re) * sin(im)],
-  Cosh: (re, im) => [cosh(re) * cos(im), sinh(re) * sin(im)],
+  Sinh: hyperbolicSine,
+  Cosh: hyperbolicCosine,
   Tanh: hyperbolicTangent,
   Asin: arcSine,
   Acos: arcCosine,
@@ -134,8 +181,14 @@ export const COMPLEX_BINARY: Readonly<Record<string, OfTwo>> = {
   Xdivy: (a, b, c, d) => (a === 0 && b === 0 ? ZERO : quotient(a, b, c, d)),
   Xlogy: (a, b, c, d) => (a === 0 && b === 0 ? ZERO : times(a, b, ...logarithm(c, d))),
   Pow: (a, b, c, d) => exponential(...times(c, d, ...logarithm(a, b))),
-  SquaredDifference: (a, b, c, d) => [(a - c) * (a - c) + (b - d) * (b - d), 0],
+  SquaredDifference: (a, b, c, d) => times(a - c, b - d, a - c, d - b),
 };
+
+/** Nothing comes back from where nothing came to. */
+const unlessNone =
+  (of: OfTwo): OfTwo =>
+  (a, b, c, d) =>
+    c === 0 && d === 0 ? ZERO : of(a, b, c, d);
 
 const ofReciprocal: OfTwo = (a, b, c, d) => times(...times(a, -b, a, -b), -c, -d);
 
@@ -143,8 +196,8 @@ const ofReciprocal: OfTwo = (a, b, c, d) => times(...times(a, -b, a, -b), -c, -d
 export const COMPLEX_GRADIENTS: Readonly<Record<string, OfTwo>> = {
   InvGrad: ofReciprocal,
   ReciprocalGrad: ofReciprocal,
-  SqrtGrad: (a, b, c, d) => quotient(c / 2, d / 2, a, -b),
-  RsqrtGrad: (a, b, c, d) => times(...times(...times(a, -b, a, -b), a, -b), -c / 2, -d / 2),
+  SqrtGrad: unlessNone((a, b, c, d) => quotient(c / 2, d / 2, a, -b)),
+  RsqrtGrad: unlessNone((a, b, c, d) => times(...times(...times(a, -b, a, -b), a, -b), -c / 2, -d / 2)),
   SigmoidGrad: (a, b, c, d) => times(...times(a, b, 1 - a, -b), c, d),
   TanhGrad: (a, b, c, d) => times(...difference(1, 0, ...times(a, b, a, b)), c, d),
 };

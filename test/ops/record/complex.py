@@ -16,6 +16,9 @@ ONE += ["Sinh", "Cosh", "Tanh", "Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh
 TWO = ["Add", "AddV2", "Sub", "Mul", "Div", "RealDiv", "DivNoNan", "MulNoNan", "Xdivy", "Xlogy", "Pow", "SquaredDifference"]
 GRADIENTS = ["InvGrad", "ReciprocalGrad", "SqrtGrad", "RsqrtGrad", "SigmoidGrad", "TanhGrad"]
 
+# Whose results beside zeros, infinities and NaN are C's; of two, floats have some of their own.
+BOUNDED = ["Sqrt", "Exp", "Sigmoid", "Sin", "Cos", "Tan", "Sinh", "Cosh", "Tanh", "Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh"]
+
 
 def near(dtype, size=1):
     return f"rel:{size * 2e-6},abs:{size * 1e-6}" if dtype is c64 else f"rel:{size * 1e-14},abs:{size * 4e-15}"
@@ -31,6 +34,21 @@ def cases(family):
         for op in ONE:
             points = away if op in ("Atan", "Atanh", "Log1p", "Asin", "Acos", "Acosh", "Asinh") else axes
             family.op(op, [points], [n((2, 11), dtype)], [n((9,), dtype, 3)], [dtype(1.5 - 0.25j)], [np.zeros((0,), dtype)], compare=near(dtype, 4))
+        parts = [0.0, -0.0, 1, -2, 1e30, np.inf, -np.inf, np.nan]
+        bounds = np.array([complex(re, im) for re in parts for im in parts], dtype)
+        for op in BOUNDED:
+            if dtype is c64 and op in ("Sqrt", "Exp"):
+                continue
+            # Below −∞ its root is ∞i there, not −∞i.
+            family.op(op, [bounds[~np.isneginf(bounds.real)] if op == "Sqrt" else bounds], compare=near(dtype, 4), label=f"bounds {dtype.__name__}")
+        close = np.array([1 + 1e-8j, -1 + 1e-8j, 1 - 1e-3j, -1 - 1e-3j], dtype)
+        family.op("Atanh", [close], compare=near(dtype, 4), label=f"near its poles {dtype.__name__}")
+        family.op("Atan", [close * dtype(1j)], compare=near(dtype, 4), label=f"near its poles {dtype.__name__}")
+        powers = np.array([1, -1, 2, 0, 2j, 20 + 20j, -1 - 1j], dtype)
+        family.op("Pow", [np.zeros_like(powers), powers], [np.full_like(powers, np.inf), powers], compare=near(dtype, 4), label=f"bounds {dtype.__name__}")
+        family.op("SquaredDifference", [bounds[np.abs(bounds) != 1e30]] * 2, [bounds[:8], bounds[24:32]], compare=near(dtype, 4), label=f"bounds {dtype.__name__}")
+        for op in ("SqrtGrad", "RsqrtGrad"):
+            family.op(op, [np.array([0, np.inf, 1], dtype), np.zeros(3, dtype)], compare=near(dtype), label=f"of nothing {dtype.__name__}")
         x, y = n((3, 4), dtype), n((3, 4), dtype)
         gaps = np.array([0, 1 + 2j, 0, -1j], dtype)
         for op in TWO:
