@@ -16,7 +16,7 @@ import type { ResourceStore, StepResources } from "../kernel/resource.js";
 import type { Heap } from "../memory/heap.js";
 import { baseDtype, type DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
-import { allocateTensor, Tensor } from "../tensor/tensor.js";
+import { allocateTensor, Tensor, tensorOfValues, type Value } from "../tensor/tensor.js";
 import type { Entry, Iteration } from "./frames.js";
 import type { Step } from "./step.js";
 
@@ -84,6 +84,10 @@ export class Call implements Activation {
 
   allocate(dtype: DataType, shape: Shape): Tensor {
     return allocateTensor(this.device.allocator, dtype, shape) ?? this.#exhausted(dtype, shape);
+  }
+
+  tensorOf(dtype: DataType, shape: Shape, values: readonly Value[]): Tensor {
+    return tensorOfValues(this.device.allocator, dtype, shape, values) ?? this.#exhausted(dtype, shape);
   }
 
   allocateOutput(index: number, shape: Shape): Tensor {

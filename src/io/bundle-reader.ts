@@ -12,7 +12,7 @@ import {
 import type { Allocator } from "../memory/allocator.js";
 import { DataType, dtypeName, dtypeSize, isKnownDtype } from "../tensor/dtype.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
-import { allocateTensor, MAX_VALUES, Tensor } from "../tensor/tensor.js";
+import { allocateTensor, MAX_VALUES, type Tensor, tensorOfValues } from "../tensor/tensor.js";
 import { type BundleEntryProto, BundleHeaderProto, BundleHeaderProto_Endianness } from "../wire/io.js";
 import { BufferedReader, readInto, readLess } from "./buffered-reader.js";
 import { BUNDLE_VERSION, dataName, entryShape, HEADER_KEY, metaName, parseEntry } from "./bundle.js";
@@ -89,7 +89,9 @@ export class BundleReader {
   async read(entry: BundleEntry, allocator: Allocator): Promise<Tensor> {
     const { dtype, shape, proto } = entry;
     if (proto.slices.length > 0) return this.readSlice(entry, TensorSlice.full(shape.length), allocator);
-    if (dtype === DataType.STRING) return Tensor.ofValues(dtype, shape, await this.#strings(entry));
+    if (dtype === DataType.STRING) {
+      return tensorOfValues(allocator, dtype, shape, await this.#strings(entry)) ?? exhausted(shape);
+    }
     await this.#checkSize(entry);
     return this.#filled(allocator, dtype, shape, (tensor) => this.#bytes(entry, allocator, tensor.ptr));
   }
@@ -175,8 +177,7 @@ export class BundleReader {
         `Invalid size in bundle entry: key ${readable(key)}; stored size ${size}; expected size is at least ${count}`,
       );
     }
-    if (count > MAX_VALUES)
-      throw new ResourceExhaustedError(`A string tensor of shape ${shapeString(shape)} is too large`);
+    if (count > MAX_VALUES) exhausted(shape);
     const file = await this.#shard(entry);
     await checkWithin(file, entry.proto);
     const { values, crc } = await readStrings(file, Number(proto.offset), size, count, this.#swapped, this.check);
@@ -225,6 +226,10 @@ export class BundleReader {
 /** @throws OutOfRangeError */
 async function checkWithin(file: File, { offset, size }: BundleEntryProto): Promise<void> {
   if (offset < 0n || size < 0n || offset + size > BigInt(await file.size())) throw readLess();
+}
+
+function exhausted(shape: Shape): never {
+  throw new ResourceExhaustedError(`A string tensor of shape ${shapeString(shape)} is too large`);
 }
 
 function toEntry(key: string, value: Uint8Array): BundleEntry {

@@ -5,7 +5,7 @@ import type { Allocator } from "../memory/allocator.js";
 import type { Heap } from "../memory/heap.js";
 import type { DataType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
-import type { Tensor } from "../tensor/tensor.js";
+import type { Tensor, Value } from "../tensor/tensor.js";
 import type { AttrValue } from "../wire/core.js";
 import type { CancellationSignal } from "./cancellation.js";
 import type { StepCollectives } from "./collective.js";
@@ -133,6 +133,8 @@ export interface KernelStep {
 
   /** A fresh tensor; throws RESOURCE_EXHAUSTED naming node and shape. The caller holds it. */
   allocate(dtype: DataType, shape: Shape): Tensor;
+  /** A tensor of JavaScript values, strings counted as memory: else as `allocate`. Takes over one hold on each value. */
+  tensorOf(dtype: DataType, shape: Shape, values: readonly Value[]): Tensor;
   /** `allocate` and `setOutput` in one, with the node's output dtype. The step holds it. */
   allocateOutput(index: number, shape: Shape): Tensor;
   /** Input `input`'s buffer as output `output` if nobody else holds it, dtype sizes and element counts match; else `null`. */

@@ -1,6 +1,28 @@
-// A device's account on the heap: it hands out blocks, counts what is held, and enforces a limit.
-// Takes a Heap (shared by all accounts of a server); gives Blocks. Knows nothing of tensors.
+// A device's account on the heap: it hands out blocks, counts what is held, and enforces a limit. What tensors hold
+// outside the heap (strings) is counted with it. Takes a Heap (shared by all accounts of a server); gives Blocks and
+// Charges. Knows nothing of tensors.
 import type { Block, Heap } from "./heap.js";
+
+/** Bytes that may be held outside the heap: JavaScript's own heap ends the process when it is full. */
+const MOST_CHARGED = 2 * 2 ** 30;
+
+/** Bytes held outside the heap, counted until the last holder lets go. */
+export class Charge {
+  refs = 1;
+
+  constructor(
+    readonly bytes: number,
+    readonly owner: Allocator,
+  ) {}
+
+  retain(): void {
+    this.refs++;
+  }
+
+  release(): void {
+    if (--this.refs === 0) this.owner.credit(this);
+  }
+}
 
 export interface AllocatorStats {
   readonly bytesInUse: number;
@@ -11,6 +33,7 @@ export interface AllocatorStats {
 
 export class Allocator {
   #limit: number;
+  #charged = 0;
   bytesInUse = 0;
   peakBytesInUse = 0;
   blocksInUse = 0;
@@ -34,6 +57,26 @@ export class Allocator {
     this.blocksInUse++;
     if (this.bytesInUse > this.peakBytesInUse) this.peakBytesInUse = this.bytesInUse;
     return block;
+  }
+
+  /** How many bytes may still be charged. */
+  get room(): number {
+    return Math.min(this.#limit - this.bytesInUse, MOST_CHARGED - this.#charged);
+  }
+
+  /** Counts bytes that lie outside the heap, held once; `null` when that is over the limit. */
+  charge(bytes: number): Charge | null {
+    if (!(bytes >= 0 && bytes <= this.room)) return null;
+    this.#charged += bytes;
+    this.bytesInUse += bytes;
+    if (this.bytesInUse > this.peakBytesInUse) this.peakBytesInUse = this.bytesInUse;
+    return new Charge(bytes, this);
+  }
+
+  /** Called by a charge whose last holder let go. */
+  credit({ bytes }: Charge): void {
+    this.#charged -= bytes;
+    this.bytesInUse -= bytes;
   }
 
   /** Called by a block whose last holder let go. */

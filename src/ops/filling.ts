@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, shapeString } from "../tensor/shape.js";
-import { retainValue, Tensor } from "../tensor/tensor.js";
+import { retainValue, type Tensor } from "../tensor/tensor.js";
 import { wasmOf } from "./cpu.js";
 import { elementsOf } from "./support/elements.js";
 import { readFloat, readInt, readInts } from "./support/index-tensor.js";
@@ -23,7 +23,7 @@ const fill = kernel("Fill", "CPU", {}, (node) => (step) => {
   if (value.values !== null) {
     const values = allocateValues(step, dims, value.values[0]!);
     for (const element of values) retainValue(element);
-    step.setOutput(0, Tensor.ofValues(value.dtype, dims, values));
+    step.setOutput(0, step.tensorOf(value.dtype, dims, values));
     return DONE;
   }
   const y = step.allocateOutput(0, dims);
@@ -42,7 +42,7 @@ const empty = kernel("Empty", "CPU", {}, (node) => {
     const negative = dims.find((dim) => dim < 0);
     if (negative !== undefined) throw new InvalidArgumentError(`Dimension ${negative} must be >= 0`);
     if (dtype === DataType.STRING) {
-      step.setOutput(0, Tensor.ofValues(dtype, dims, allocateValues(step, dims, new Uint8Array(0))));
+      step.setOutput(0, step.tensorOf(dtype, dims, allocateValues(step, dims, new Uint8Array(0))));
       return DONE;
     }
     const y = step.allocateOutput(0, dims);
@@ -57,13 +57,13 @@ const like = (op: string, one: number): Kernel =>
     return (step) => {
       const x = step.input(0);
       if (x.values?.[0] instanceof TensorList) {
-        step.setOutput(0, Tensor.ofValues(x.dtype, x.shape, [zerosLikeList(step, x.values[0])]));
+        step.setOutput(0, step.tensorOf(x.dtype, x.shape, [zerosLikeList(step, x.values[0])]));
         return DONE;
       }
       if (x.values !== null) {
         step.setOutput(
           0,
-          Tensor.ofValues(
+          step.tensorOf(
             x.dtype,
             x.shape,
             x.values.map(() => new Uint8Array(0)),
@@ -108,7 +108,7 @@ const oneHot = kernel("OneHot", "CPU", {}, (node) => {
         values[at] = on.values![0]!;
       });
       for (const value of values) retainValue(value);
-      step.setOutput(0, Tensor.ofValues(on.dtype, shape, values));
+      step.setOutput(0, step.tensorOf(on.dtype, shape, values));
       return DONE;
     }
     const y = step.allocateOutput(0, shape);

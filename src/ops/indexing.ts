@@ -4,14 +4,16 @@ import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import type { Heap } from "../memory/heap.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
-import { retainValue, Tensor, type Value } from "../tensor/tensor.js";
+import { retainValue, type Tensor, type Value } from "../tensor/tensor.js";
 import { type Combine, type Scatter, type Slices, scatterOf } from "./scatter-rows.js";
 import { unravel } from "./slicing.js";
+import { joined } from "./strings.js";
 import { COMPLEX } from "./support/complex.js";
 import { readInts } from "./support/index-tensor.js";
 import { NARROW_FLOATS } from "./support/narrow-floats.js";
 import { allocateValues, copyBytes, emitRows } from "./support/rows.js";
 import { stridesOf } from "./support/strided.js";
+import { TextRoom } from "./support/text-room.js";
 
 const NUMBERS = [
   "float",
@@ -128,7 +130,7 @@ function scatterIntoZeros(step: KernelStep, add: Scatter): typeof DONE {
   if (updates.values !== null) {
     const slices = scatterSlices(step.heap, indices, shape);
     const blank = allocateValues(step, shape, new Uint8Array(0));
-    step.setOutput(0, scatterValues(updates, slices, shape, blank, concatenated));
+    step.setOutput(0, scatterValues(step, updates, slices, shape, blank, concatenating(step)));
     return DONE;
   }
   const y = step.allocateOutput(0, shape);
@@ -139,19 +141,18 @@ function scatterIntoZeros(step: KernelStep, add: Scatter): typeof DONE {
 }
 
 /** Strings add up to the one after the other. */
-function concatenated(a: Value, b: Value): Value {
-  const [first, second] = [a as Uint8Array, b as Uint8Array];
-  if (first.length === 0) return second;
-  const joined = new Uint8Array(first.length + second.length);
-  joined.set(first);
-  joined.set(second, first.length);
-  return joined;
+function concatenating(step: KernelStep): (a: Value, b: Value) => Value {
+  const room = new TextRoom(step);
+  return (a, b) => ((a as Uint8Array).length === 0 ? b : joined([a as Uint8Array, b as Uint8Array], NOTHING, room));
 }
+
+const NOTHING = new Uint8Array(0);
 
 const replaced = (_: Value, value: Value): Value => value;
 
 /** JavaScript values into their places of `values`, which the result takes over; a scalar goes to all of them. */
 export function scatterValues(
+  step: KernelStep,
   updates: Tensor,
   { rows, width }: Slices,
   shape: Shape,
@@ -166,7 +167,7 @@ export function scatterValues(
     }
   });
   for (const value of values) retainValue(value);
-  return Tensor.ofValues(updates.dtype, shape, values);
+  return step.tensorOf(updates.dtype, shape, values);
 }
 
 const tensorScatter = (op: string, how: Combine): Kernel =>
@@ -204,7 +205,7 @@ const tensorScatter = (op: string, how: Combine): Kernel =>
           );
         const slices = scatterSlices(step.heap, indices, shape);
         if (tensor.values !== null) {
-          step.setOutput(0, scatterValues(updates, slices, shape, [...tensor.values]));
+          step.setOutput(0, scatterValues(step, updates, slices, shape, [...tensor.values]));
           return DONE;
         }
         let y = step.forward(0, 0, shape);
@@ -340,7 +341,7 @@ const dynamicStitch = (op: string): Kernel =>
           });
         });
         for (const value of values) retainValue(value);
-        step.setOutput(0, Tensor.ofValues(data[0]!.dtype, shape, values));
+        step.setOutput(0, step.tensorOf(data[0]!.dtype, shape, values));
         return DONE;
       }
       const y = step.allocateOutput(0, shape);

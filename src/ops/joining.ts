@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
-import { retainValue, Tensor, type Value } from "../tensor/tensor.js";
+import { retainValue, type Tensor, type Value } from "../tensor/tensor.js";
 import { normalizeAxis, readInt, readInts } from "./support/index-tensor.js";
 
 /** Puts inputs side by side along an axis: each is rows of its own width inside rows of the whole. */
@@ -20,7 +20,7 @@ function concatenate(step: KernelStep, inputs: readonly Tensor[], axis: number, 
         }
       }
     }
-    step.setOutput(0, Tensor.ofValues(inputs[0]!.dtype, shape, values));
+    step.setOutput(0, step.tensorOf(inputs[0]!.dtype, shape, values));
     return;
   }
   const y = step.allocateOutput(0, shape);
@@ -110,7 +110,7 @@ function split(step: KernelStep, x: Tensor, axis: number, widths: readonly numbe
         for (let k = from; k < from + width * inner; k++) values.push(x.values[k]!);
       }
       for (const value of values) retainValue(value);
-      step.setOutput(i, Tensor.ofValues(x.dtype, shape, values));
+      step.setOutput(i, step.tensorOf(x.dtype, shape, values));
     } else {
       const y = step.allocateOutput(i, shape);
       const size = inner * dtypeSize(x.dtype);

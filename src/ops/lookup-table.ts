@@ -21,7 +21,12 @@ const table = (op: string, mutable: boolean): Kernel =>
     let name = given;
     return (step) => {
       if (name === "") name = nameFor(step, node, container, TABLE_TYPE, "");
-      const found = step.resources.findOrCreate(container, name, TABLE_TYPE, () => new LookupTable(options));
+      const found = step.resources.findOrCreate(
+        container,
+        name,
+        TABLE_TYPE,
+        () => new LookupTable(options, step.device.allocator),
+      );
       const home = container || step.resources.defaultContainer;
       const handle = new ResourceHandle(step.device.name, home, name, TABLE_TYPE, 0n);
       handle.cached = found;
@@ -49,7 +54,7 @@ function valuesOf(step: KernelStep, tensor: Tensor): TableValue[] {
 
 function emit(step: KernelStep, output: number, dtype: DataType, shape: Shape, values: readonly TableValue[]): void {
   if (dtype === DataType.STRING) {
-    step.setOutput(output, Tensor.ofValues(dtype, shape, values as readonly Uint8Array[]));
+    step.setOutput(output, step.tensorOf(dtype, shape, values as readonly Uint8Array[]));
     return;
   }
   const y = step.allocateOutput(output, shape);

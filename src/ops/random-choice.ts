@@ -5,7 +5,7 @@ import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
 import type { Heap } from "../memory/heap.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { shapeString } from "../tensor/shape.js";
-import { retainValue, Tensor } from "../tensor/tensor.js";
+import { retainValue } from "../tensor/tensor.js";
 import { wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
 import { PhiloxState, STATE_BYTES } from "./random/philox.js";
@@ -59,7 +59,7 @@ const randomShuffle = kernel("RandomShuffle", "CPU", {}, (node) => {
           (_, i) => x.values![i32[(order >>> 2) + Math.floor(i / width)]! * width + (i % width)]!,
         );
         for (const value of values) retainValue(value);
-        step.setOutput(0, Tensor.ofValues(x.dtype, x.shape, values));
+        step.setOutput(0, step.tensorOf(x.dtype, x.shape, values));
       }
       return DONE;
     });

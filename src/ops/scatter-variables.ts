@@ -6,7 +6,7 @@ import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js"
 import { Variable } from "../resources/variable.js";
 import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
-import { retainValue, Tensor } from "../tensor/tensor.js";
+import { retainValue, type Tensor } from "../tensor/tensor.js";
 import { wasmOf } from "./cpu.js";
 import { gatherNd, scatterSlices, scatterValues } from "./indexing.js";
 import { type Combine, scatterOf } from "./scatter-rows.js";
@@ -92,7 +92,7 @@ const scatter = (name: string, how: Combine, resource: boolean): Kernel => {
         const rows = wrong < 0 ? named : named.slice(0, wrong);
         if (how === "div" && integers) checkDivisors(step, updates);
         const slices = { rows, width: numElements(value.shape.slice(1)) };
-        if (value.values !== null) replace(scatterValues(updates, slices, value.shape, [...value.values]));
+        if (value.values !== null) replace(scatterValues(step, updates, slices, value.shape, [...value.values]));
         else update(step, value, updates, slices, how);
         if (wrong >= 0) refuseRow(indices, wrong, named[wrong]!, limit);
         done();
@@ -147,7 +147,7 @@ const scatterNd = (name: string, how: Combine, resource: boolean): Kernel =>
               `dimensions [${batch.length},${updates.shape.length}) of updates[shape=${shapeString(updates.shape)}]`,
           );
         const slices = scatterSlices(step.heap, indices, value.shape);
-        if (value.values !== null) replace(scatterValues(updates, slices, value.shape, [...value.values]));
+        if (value.values !== null) replace(scatterValues(step, updates, slices, value.shape, [...value.values]));
         else update(step, value, updates, slices, value.dtype === DataType.BOOL ? inBooleans(how) : how);
         done();
         return DONE;
@@ -186,7 +186,7 @@ const stridedSliceAssign = (resource: boolean): Kernel =>
           values[place] = updates.values![at.reduce((sum, index, d) => sum + index * strides[d]!, 0)]!;
         }
         for (const element of values) retainValue(element);
-        replace(Tensor.ofValues(value.dtype, value.shape, values));
+        replace(step.tensorOf(value.dtype, value.shape, values));
       } else if (numElements(view.sizes) > 0)
         stridedCopy(
           step,

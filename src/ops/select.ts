@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
 import { dtypeSize, partCount } from "../tensor/dtype.js";
 import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
-import { retainValue, Tensor } from "../tensor/tensor.js";
+import { retainValue, type Tensor } from "../tensor/tensor.js";
 import { wasmFunction, wasmOf } from "./cpu.js";
 import { scratch } from "./matmul.js";
 import { broadcastShape } from "./support/broadcast.js";
@@ -42,7 +42,7 @@ const selectV2 = kernel("SelectV2", "CPU", {}, (node) => {
         values[i] = taken ? a.values![order[1]![i]!]! : b.values![order[2]![i]!]!;
         retainValue(values[i]!);
       }
-      step.setOutput(0, Tensor.ofValues(a.dtype, shape, values));
+      step.setOutput(0, step.tensorOf(a.dtype, shape, values));
       return DONE;
     }
     const y = step.allocateOutput(0, shape);
@@ -108,7 +108,7 @@ const select = kernel("Select", "CPU", {}, (node) => {
         step.heap.u8[condition.ptr + Math.floor(i / width)] !== 0 ? value : b.values![i]!,
       );
       for (const value of values) retainValue(value);
-      step.setOutput(0, Tensor.ofValues(a.dtype, a.shape, values));
+      step.setOutput(0, step.tensorOf(a.dtype, a.shape, values));
       return DONE;
     }
     const y = step.allocateOutput(0, a.shape);

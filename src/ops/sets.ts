@@ -3,7 +3,7 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType } from "../tensor/dtype.js";
-import { MAX_VALUES, Tensor, type Value } from "../tensor/tensor.js";
+import { MAX_VALUES, type Tensor, type Value } from "../tensor/tensor.js";
 import { bigints, checkIndices } from "./sparse.js";
 import { elementsOf, listOf } from "./support/elements.js";
 import { checkListed } from "./support/index-tensor.js";
@@ -130,7 +130,7 @@ function combine(step: KernelStep, a: Grouped, b: Grouped, operation: Combine, d
 function emitValues(step: KernelStep, values: readonly Key[], dtype: DataType): void {
   if (dtype === DataType.STRING) {
     const bytes = values.map((key): Value => Uint8Array.from(key as string, (letter) => letter.charCodeAt(0)));
-    step.setOutput(1, Tensor.ofValues(dtype, [bytes.length], bytes));
+    step.setOutput(1, step.tensorOf(dtype, [bytes.length], bytes));
     return;
   }
   const { view, base } = elementsOf(step.heap, step.allocateOutput(1, [values.length]));

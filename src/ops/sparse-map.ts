@@ -4,7 +4,7 @@ import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../
 import type { Resource } from "../kernel/resource.js";
 import { type DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
 import { shapeString } from "../tensor/shape.js";
-import { MAX_VALUES, retainValue, Tensor } from "../tensor/tensor.js";
+import { MAX_VALUES, retainValue, type Tensor } from "../tensor/tensor.js";
 import { bigints, checkIndices } from "./sparse.js";
 import { nameFor } from "./support/handle.js";
 import { checkListed } from "./support/index-tensor.js";
@@ -84,7 +84,7 @@ function pick(step: KernelStep, x: Tensor, positions: readonly number[]): Tensor
   if (x.values !== null) {
     const values = positions.map((i) => x.values![i]!);
     for (const value of values) retainValue(value);
-    return Tensor.ofValues(x.dtype, [values.length], values);
+    return step.tensorOf(x.dtype, [values.length], values);
   }
   const y = step.allocate(x.dtype, [positions.length]);
   const size = dtypeSize(x.dtype);

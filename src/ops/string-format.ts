@@ -5,13 +5,13 @@ import { DONE, type Kernel, type KernelNode, kernel } from "../kernel/kernel.js"
 import { DataType } from "../tensor/dtype.js";
 import { numElements } from "../tensor/shape.js";
 import { layOut } from "../tensor/summarize.js";
-import { Tensor } from "../tensor/tensor.js";
 import { eachIndex } from "./blocks.js";
-import { joined, textsOf, textTensor } from "./strings.js";
+import { emitTexts, joined, textsOf } from "./strings.js";
 import { elementsOf } from "./support/elements.js";
 import { readInts } from "./support/index-tensor.js";
 import { allocateValues } from "./support/rows.js";
 import { stridesOf } from "./support/strided.js";
+import { TextRoom } from "./support/text-room.js";
 
 const encoder = new TextEncoder();
 
@@ -82,12 +82,17 @@ const NUMBERS = ["float", "double", "int32", "int64", "int8", "int16", "uint8", 
 
 const asString = kernel("AsString", "CPU", { T: NUMBERS }, (node) => {
   const format = formatter(node);
+  const width = Math.max(0, node.int("width"));
   return (step) => {
     const x = step.input(0);
     const { view, base } = elementsOf(step.heap, x);
     const texts = allocateValues(step, x.shape);
-    for (let i = 0; i < texts.length; i++) texts[i] = encoder.encode(format(view[base + i]!));
-    step.setOutput(0, Tensor.ofValues(DataType.STRING, x.shape, texts));
+    const room = new TextRoom(step);
+    for (let i = 0; i < texts.length; i++) {
+      room.take(width);
+      texts[i] = encoder.encode(format(view[base + i]!));
+    }
+    step.setOutput(0, step.tensorOf(DataType.STRING, x.shape, texts));
     return DONE;
   };
 });
@@ -96,16 +101,17 @@ const ALPHABET = encoder.encode("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 const PADDING = 0x3d;
 
 function encode64(bytes: Uint8Array, pad: boolean): Uint8Array {
-  const text: number[] = [];
+  const text = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
+  let length = 0;
   for (let i = 0; i < bytes.length; i += 3) {
     const left = bytes.length - i;
     const group = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
     for (let j = 0; j < 4; j++) {
-      if (j <= left) text.push(ALPHABET[(group >>> (18 - 6 * j)) & 63]!);
-      else if (pad) text.push(PADDING);
+      if (j <= left) text[length++] = ALPHABET[(group >>> (18 - 6 * j)) & 63]!;
+      else if (pad) text[length++] = PADDING;
     }
   }
-  return Uint8Array.from(text);
+  return text.subarray(0, length);
 }
 
 function decode64(text: Uint8Array): Uint8Array {
@@ -133,7 +139,7 @@ const each = (op: string, change: (node: KernelNode) => (text: Uint8Array) => Ui
     const apply = change(node);
     return (step) => {
       const x = step.input(0);
-      step.setOutput(0, textTensor(x.shape, textsOf(x).map(apply)));
+      emitTexts(step, 0, x.shape, textsOf(x).map(apply));
       return DONE;
     };
   });
@@ -164,6 +170,7 @@ const reduceJoin = kernel("ReduceJoin", "CPU", {}, (node) => {
     const texts = textsOf(x);
     const sizes = kept.map((d) => x.shape[d]!);
     const results: Uint8Array[] = [];
+    const room = new TextRoom(step);
     if (numElements(sizes) > 0)
       eachIndex(sizes, (index) => {
         const start = index.reduce((sum, at, i) => sum + at * strides[kept[i]!]!, 0);
@@ -171,11 +178,12 @@ const reduceJoin = kernel("ReduceJoin", "CPU", {}, (node) => {
           joined(
             offsets.map((offset) => texts[start + offset]!),
             separator,
+            room,
           ),
         );
       });
     const shape = keeps ? x.shape.map((size, d) => (axes.includes(d) ? 1 : size)) : sizes;
-    step.setOutput(0, textTensor(shape, results));
+    emitTexts(step, 0, shape, results);
     return DONE;
   };
 });
@@ -192,7 +200,7 @@ const stringFormat = kernel("StringFormat", "CPU", {}, (node) => {
     );
   return (step) => {
     const text = pieces.map((piece, i) => (i < count ? piece + layOut(step.input(i), step.heap, ends) : piece));
-    step.setOutput(0, textTensor([], [encoder.encode(text.join(""))]));
+    emitTexts(step, 0, [], [encoder.encode(text.join(""))]);
     return DONE;
   };
 });

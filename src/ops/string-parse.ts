@@ -3,11 +3,15 @@ import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
 import { DataType } from "../tensor/dtype.js";
 import { shapeString } from "../tensor/shape.js";
-import { isSpace, textsOf, textTensor } from "./strings.js";
+import { emitTexts, isSpace, textsOf } from "./strings.js";
 import { elementsOf } from "./support/elements.js";
 import { writeInts } from "./support/index-tensor.js";
+import { TextRoom } from "./support/text-room.js";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Of a whole number of 64 bits, with its sign. */
+const MOST_DIGITS = 20;
 
 const stringToNumber = kernel("StringToNumber", "CPU", { out_type: ["float", "double", "int32", "int64"] }, (node) => {
   const type = node.type("out_type");
@@ -17,7 +21,10 @@ const stringToNumber = kernel("StringToNumber", "CPU", { out_type: ["float", "do
     const trimmed = text.trim();
     if (!form.test(trimmed)) return null;
     if (float) return Number(trimmed.replace(/inf(inity)?/i, "Infinity").replace(/nan/i, "NaN"));
-    const value = BigInt(trimmed.replace(/^\+/, ""));
+    const digits = trimmed.replace(/^\+/, "").replace(/^(-?)0+(?=\d)/, "$1");
+    // Reading very many digits would take hours.
+    if (digits.length > MOST_DIGITS) return null;
+    const value = BigInt(digits);
     const bits = type === DataType.INT32 ? 32 : 64;
     if (BigInt.asIntN(bits, value) !== value) return null;
     return bits === 32 ? Number(value) : value;
@@ -47,22 +54,32 @@ const splitV2 = kernel("StringSplitV2", "CPU", {}, (node) => {
       throw new InvalidArgumentError(`input must be a vector, got shape: ${shapeString(x.shape)}`);
     if (sep.shape.length > 0)
       throw new InvalidArgumentError(`sep must be a scalar, got shape: ${shapeString(sep.shape)}`);
-    const lists = textsOf(x).map((text) => pieces(text, textsOf(sep)[0]!, most < 0 ? Number.POSITIVE_INFINITY : most));
+    const room = new TextRoom(step);
+    const limit = most < 0 ? Number.POSITIVE_INFINITY : most;
+    const lists = textsOf(x).map((text) => pieces(text, textsOf(sep)[0]!, limit, room));
     const flat = lists.flat();
     writeInts(
       step.heap,
       step.allocateOutput(0, [flat.length, 2]),
       lists.flatMap((list, row) => list.flatMap((_, column) => [row, column])),
     );
-    step.setOutput(1, textTensor([flat.length], flat));
+    emitTexts(step, 1, [flat.length], flat);
     const widest = lists.reduce((width, list) => Math.max(width, list.length), 0);
     writeInts(step.heap, step.allocateOutput(2, [2]), [lists.length, widest]);
     return DONE;
   };
 });
 
-function pieces(text: Uint8Array, separator: Uint8Array, most: number): Uint8Array[] {
+/** What a piece of a text takes in JavaScript's heap, with the two numbers that tell its place. */
+const PIECE_BYTES = 512;
+
+function pieces(text: Uint8Array, separator: Uint8Array, most: number, room: TextRoom): Uint8Array[] {
   const found: Uint8Array[] = [];
+  const take = (from: number, to?: number) => {
+    const piece = text.slice(from, to);
+    room.take(PIECE_BYTES + piece.length);
+    found.push(piece);
+  };
   let start = 0;
   if (separator.length === 0) {
     for (;;) {
@@ -71,17 +88,17 @@ function pieces(text: Uint8Array, separator: Uint8Array, most: number): Uint8Arr
       let end = start;
       while (end < text.length && !isSpace(text[end]!)) end++;
       if (found.length === most) end = text.length;
-      found.push(text.slice(start, end));
+      take(start, end);
       start = end;
     }
   }
   for (let at = 0; at + separator.length <= text.length && found.length < most; ) {
     if (separator.every((byte, i) => byte === text[at + i])) {
-      found.push(text.slice(start, at));
+      take(start, at);
       start = at += separator.length;
     } else at++;
   }
-  found.push(text.slice(start));
+  take(start);
   return found;
 }
 

@@ -4,7 +4,8 @@ import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../
 import { shapeString } from "../tensor/shape.js";
 import { RegexError } from "./regex/parse.js";
 import { CompiledRegex, lettersOf, type Match } from "./regex/regex.js";
-import { joined, textsOf, textTensor } from "./strings.js";
+import { emitTexts, joined, textsOf } from "./strings.js";
+import { TextRoom } from "./support/text-room.js";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const NOTHING = new Uint8Array(0);
@@ -82,8 +83,17 @@ function parseRewrite(text: Uint8Array): Rewrite {
   return { pieces, whole: true, highest };
 }
 
+/** What a part of a text takes in JavaScript's heap. */
+const PART_BYTES = 128;
+
 /** The text with its first match, or all that don't overlap, rewritten. */
-function replace(regex: CompiledRegex, rewrite: Rewrite, text: Uint8Array, everywhere: boolean): Uint8Array {
+function replace(
+  regex: CompiledRegex,
+  rewrite: Rewrite,
+  text: Uint8Array,
+  everywhere: boolean,
+  room: TextRoom,
+): Uint8Array {
   if (rewrite.highest > regex.groups || (!everywhere && !rewrite.whole)) return text;
   const letters = lettersOf(text);
   const { offsets } = letters;
@@ -95,6 +105,10 @@ function replace(regex: CompiledRegex, rewrite: Rewrite, text: Uint8Array, every
       return from < 0 ? NOTHING : piece(from, to);
     });
   const parts: Uint8Array[] = [];
+  const add = (...more: readonly Uint8Array[]) => {
+    room.take(PART_BYTES * more.length);
+    parts.push(...more);
+  };
   const length = offsets.length - 1;
   let at = 0;
   let lastEnd = -1;
@@ -102,25 +116,25 @@ function replace(regex: CompiledRegex, rewrite: Rewrite, text: Uint8Array, every
     const match = regex.find(letters, at);
     if (match === null) break;
     const [from, to] = [match[0]!, match[1]!];
-    parts.push(piece(at, from));
+    add(piece(at, from));
     if (from === lastEnd && to === from) {
       // Nothing may match where the last match ended: the next letter goes by.
       if (from >= length) {
         at = from;
         break;
       }
-      parts.push(piece(from, from + 1));
+      add(piece(from, from + 1));
       at = from + 1;
       continue;
     }
-    parts.push(...rewritten(match));
+    add(...rewritten(match));
     at = to;
     lastEnd = to;
     if (!everywhere) break;
   }
   if (lastEnd < 0) return text;
-  parts.push(piece(at, length));
-  return joined(parts, NOTHING);
+  add(piece(at, length));
+  return joined(parts, NOTHING, room);
 }
 
 const replacing = (op: string, pattern: (node: KernelNode) => Source, rewrite: (node: KernelNode) => Source): Kernel =>
@@ -132,8 +146,9 @@ const replacing = (op: string, pattern: (node: KernelNode) => Source, rewrite: (
       const regex = regexOf(step);
       const parsed = parseRewrite(rewriteOf(step));
       const x = step.input(0);
-      const texts = textsOf(x).map((text) => replace(regex, parsed, text, everywhere));
-      step.setOutput(0, textTensor(x.shape, texts));
+      const room = new TextRoom(step);
+      const texts = textsOf(x).map((text) => replace(regex, parsed, text, everywhere, room));
+      emitTexts(step, 0, x.shape, texts);
       return DONE;
     };
   });

@@ -1,14 +1,15 @@
 // Texts element by element: join, cut, length, case, stripping. Strings are bytes in JavaScript, never in the heap;
 // only what asks for UTF-8 looks at characters.
 import { InvalidArgumentError } from "../errors/index.js";
-import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
+import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType } from "../tensor/dtype.js";
 import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
-import { Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { forEachPair } from "./binary.js";
 import { planBroadcast } from "./support/broadcast.js";
 import { readInts } from "./support/index-tensor.js";
 import { allocateValues } from "./support/rows.js";
+import { TextRoom } from "./support/text-room.js";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
@@ -16,8 +17,8 @@ const encoder = new TextEncoder();
 const NO_SEPARATOR = new Uint8Array(0);
 
 export const textsOf = (tensor: Tensor): readonly Uint8Array[] => (tensor.values ?? []) as readonly Uint8Array[];
-export const textTensor = (shape: Shape, values: readonly Uint8Array[]): Tensor =>
-  Tensor.ofValues(DataType.STRING, shape, values);
+export const emitTexts = (step: KernelStep, output: number, shape: Shape, values: readonly Uint8Array[]): void =>
+  step.setOutput(output, step.tensorOf(DataType.STRING, shape, values));
 
 /** Continuation bytes belong to the character before them. */
 const startsCharacter = (byte: number): boolean => (byte & 0xc0) !== 0x80;
@@ -28,8 +29,9 @@ function countCharacters(text: Uint8Array): number {
   return count;
 }
 
-export function joined(parts: readonly Uint8Array[], separator: Uint8Array): Uint8Array {
+export function joined(parts: readonly Uint8Array[], separator: Uint8Array, room: TextRoom): Uint8Array {
   const bytes = parts.reduce((sum, part) => sum + part.length, separator.length * Math.max(0, parts.length - 1));
+  room.take(bytes);
   const text = new Uint8Array(bytes);
   let at = 0;
   for (let i = 0; i < parts.length; i++) {
@@ -58,11 +60,12 @@ const join = kernel("StringJoin", "CPU", {}, (node) => {
     }
     const inputs = Array.from({ length: count }, (_, i) => step.input(i));
     const size = shape.reduce((a, b) => a * b, 1);
+    const room = new TextRoom(step);
     const values = Array.from({ length: size }, (_, k) => {
       const parts = inputs.map((input) => textsOf(input)[input.shape.length === 0 ? 0 : k]!);
-      return joined(parts, separator);
+      return joined(parts, separator, room);
     });
-    step.setOutput(0, textTensor(shape, values));
+    emitTexts(step, 0, shape, values);
     return DONE;
   };
 });
@@ -73,10 +76,11 @@ const add = kernel("Add", "CPU", { T: ["string"] }, () => (step) => {
   const plan = planBroadcast(a.shape, b.shape);
   const values = allocateValues(step, plan.shape);
   const [left, right] = [textsOf(a), textsOf(b)];
+  const room = new TextRoom(step);
   forEachPair(plan, (i, j, k) => {
-    values[k] = joined([left[i]!, right[j]!], NO_SEPARATOR);
+    values[k] = joined([left[i]!, right[j]!], NO_SEPARATOR, room);
   });
-  step.setOutput(0, Tensor.ofValues(a.dtype, plan.shape, values));
+  step.setOutput(0, step.tensorOf(a.dtype, plan.shape, values));
   return DONE;
 });
 
@@ -131,7 +135,7 @@ const substr = kernel("Substr", "CPU", { T: ["int32", "int64"] }, (node) => {
     forEachPair(plan, (i, j, k) => {
       values[k] = cut(texts[i]!, positions[j]!, sizes[j]!, characters, k);
     });
-    step.setOutput(0, Tensor.ofValues(input.dtype, plan.shape, values));
+    step.setOutput(0, step.tensorOf(input.dtype, plan.shape, values));
     return DONE;
   };
 });
@@ -146,7 +150,7 @@ const changeCase = (op: string, first: number, last: number, unicode: (text: str
     const change = encoding === "" ? ascii : (text: Uint8Array) => encoder.encode(unicode(decoder.decode(text)));
     return (step) => {
       const input = step.input(0);
-      step.setOutput(0, textTensor(input.shape, textsOf(input).map(change)));
+      emitTexts(step, 0, input.shape, textsOf(input).map(change));
       return DONE;
     };
   });
@@ -163,7 +167,7 @@ function stripSpace(text: Uint8Array): Uint8Array {
 
 const strip = kernel("StringStrip", "CPU", {}, () => (step) => {
   const input = step.input(0);
-  step.setOutput(0, textTensor(input.shape, textsOf(input).map(stripSpace)));
+  emitTexts(step, 0, input.shape, textsOf(input).map(stripSpace));
   return DONE;
 });
 
@@ -176,7 +180,7 @@ const sharded = (op: string, withShard: boolean): Kernel =>
     const five = (value: number) => String(value).padStart(5, "0");
     const shard = withShard ? five(numbers[0]!) : "?????";
     const suffix = encoder.encode(`-${shard}-of-${five(numbers.at(-1)!)}`);
-    step.setOutput(0, textTensor([], [joined([basename, suffix], NO_SEPARATOR)]));
+    emitTexts(step, 0, [], [joined([basename, suffix], NO_SEPARATOR, new TextRoom(step))]);
     return DONE;
   });
 

@@ -152,7 +152,7 @@ export function zeros(step: KernelStep, dtype: DataType, list: TensorList, given
       "Trying to read an uninitialized tensor but element_shape is not fully defined and no list element is set.",
     );
   }
-  if (dtypeSize(dtype) === 0) return Tensor.ofValues(dtype, shape, allocateValues(step, shape, new Uint8Array(0)));
+  if (dtypeSize(dtype) === 0) return step.tensorOf(dtype, shape, allocateValues(step, shape, new Uint8Array(0)));
   const tensor = step.allocate(dtype, shape);
   step.heap.u8.fill(0, tensor.ptr, tensor.ptr + tensor.bytes);
   return tensor;

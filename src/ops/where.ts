@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { dtypeSize } from "../tensor/dtype.js";
-import { Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { checkListed, writeInts } from "./support/index-tensor.js";
 
 /** Coordinates of the elements that aren't zero. */
@@ -60,7 +60,7 @@ export function keysOf(step: KernelStep, x: Tensor): (string | number | bigint)[
 function pick(step: KernelStep, x: Tensor, positions: readonly number[], output: number): void {
   if (x.values !== null) {
     const values = positions.map((i) => x.values![i]!);
-    step.setOutput(output, Tensor.ofValues(x.dtype, [values.length], values));
+    step.setOutput(output, step.tensorOf(x.dtype, [values.length], values));
     return;
   }
   const y = step.allocateOutput(output, [positions.length]);

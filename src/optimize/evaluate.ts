@@ -9,7 +9,7 @@ import { DONE } from "../kernel/kernel.js";
 import type { Heap } from "../memory/heap.js";
 import { baseDtype, type DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape } from "../tensor/shape.js";
-import { allocateTensor, type Tensor } from "../tensor/tensor.js";
+import { allocateTensor, type Tensor, tensorOfValues, type Value } from "../tensor/tensor.js";
 
 const notPure = (): never => {
   throw new UnimplementedError("This node needs a step");
@@ -90,6 +90,12 @@ export class Evaluator implements KernelStep {
   allocate(dtype: DataType, shape: Shape): Tensor {
     const fits = numElements(shape) * dtypeSize(dtype) <= this.maxBytes;
     const tensor = fits ? allocateTensor(this.device.allocator, dtype, shape) : null;
+    if (tensor === null) throw new ResourceExhaustedError("Too large to compute ahead");
+    return tensor;
+  }
+
+  tensorOf(dtype: DataType, shape: Shape, values: readonly Value[]): Tensor {
+    const tensor = tensorOfValues(this.device.allocator, dtype, shape, values);
     if (tensor === null) throw new ResourceExhaustedError("Too large to compute ahead");
     return tensor;
   }

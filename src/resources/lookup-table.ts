@@ -1,13 +1,24 @@
 // A hash table from keys to values, both JavaScript values: strings under a text of one character a byte, integers as numbers or
-// BigInts. Immutable ones are filled once; mutable ones change at any time. Knows nothing of tensors.
-import { AbortedError, FailedPreconditionError, InvalidArgumentError, UnimplementedError } from "../errors/index.js";
+// BigInts. Immutable ones are filled once; mutable ones change at any time. What a table holds counts as its device's
+// memory. Knows nothing of tensors.
+import {
+  AbortedError,
+  FailedPreconditionError,
+  InvalidArgumentError,
+  ResourceExhaustedError,
+  UnimplementedError,
+} from "../errors/index.js";
 import type { Resource } from "../kernel/resource.js";
+import type { Allocator, Charge } from "../memory/allocator.js";
 import type { DataType } from "../tensor/dtype.js";
 
 export const TABLE_TYPE = "N10tensorflow6lookup15LookupInterfaceE";
 
 export type TableKey = string | number | bigint;
 export type TableValue = Uint8Array | number | bigint;
+
+/** What an entry takes in JavaScript's heap, besides the letters of its texts. */
+const ENTRY_BYTES = 256;
 
 export interface TableOptions {
   readonly keyType: DataType;
@@ -20,8 +31,13 @@ export class LookupTable implements Resource {
   dead = false;
   readonly entries = new Map<TableKey, TableValue>();
   #filled: boolean;
+  #bytes = 0;
+  #charge: Charge | null = null;
 
-  constructor(readonly options: TableOptions) {
+  constructor(
+    readonly options: TableOptions,
+    readonly allocator: Allocator,
+  ) {
     this.#filled = options.mutable;
   }
 
@@ -32,17 +48,19 @@ export class LookupTable implements Resource {
       if (keys.length === this.entries.size) return;
       throw new FailedPreconditionError("Table was already initialized with different data.");
     }
+    this.#makeRoom(keys, values);
     keys.forEach((key, i) => {
       const known = this.entries.get(key);
       if (known !== undefined && !sameValue(known, values[i]!)) {
-        this.entries.clear();
+        this.#clear();
         throw new FailedPreconditionError(
           `HashTable has different value for same key. Key ${key} has ${known} and trying to add value ${values[i]}`,
         );
       }
-      this.entries.set(key, values[i]!);
+      this.#set(key, values[i]!);
     });
     this.#filled = true;
+    this.#recount();
   }
 
   /** @throws FailedPreconditionError while an immutable table is empty */
@@ -53,9 +71,11 @@ export class LookupTable implements Resource {
 
   insert(keys: readonly TableKey[], values: readonly TableValue[]): void {
     this.#checkMutable("Insert");
+    this.#makeRoom(keys, values);
     keys.forEach((key, i) => {
-      this.entries.set(key, values[i]!);
+      this.#set(key, values[i]!);
     });
+    this.#recount();
   }
 
   /** All that there is from now on; an immutable table is filled with it. */
@@ -64,13 +84,14 @@ export class LookupTable implements Resource {
       this.initialize(keys, values);
       return;
     }
-    this.entries.clear();
+    this.#clear();
     this.insert(keys, values);
   }
 
   remove(keys: readonly TableKey[]): void {
     this.#checkMutable("Remove");
-    for (const key of keys) this.entries.delete(key);
+    for (const key of keys) this.#delete(key);
+    this.#recount();
   }
 
   /** @throws AbortedError while an immutable table is empty */
@@ -84,9 +105,42 @@ export class LookupTable implements Resource {
   }
 
   dispose(): void {
+    this.#clear();
+  }
+
+  #clear(): void {
     this.entries.clear();
+    this.#bytes = 0;
+    this.#recount();
+  }
+
+  #set(key: TableKey, value: TableValue): void {
+    this.#delete(key);
+    this.entries.set(key, value);
+    this.#bytes += bytesOf(key, value);
+  }
+
+  #delete(key: TableKey): void {
+    const value = this.entries.get(key);
+    if (value !== undefined) this.#bytes -= bytesOf(key, value);
+    this.entries.delete(key);
+  }
+
+  /** @throws ResourceExhaustedError when so many new entries are too much memory */
+  #makeRoom(keys: readonly TableKey[], values: readonly TableValue[]): void {
+    const bytes = keys.reduce<number>((sum, key, i) => sum + bytesOf(key, values[i]!), 0);
+    if (bytes > this.allocator.room)
+      throw new ResourceExhaustedError(`OOM when adding ${keys.length} entries of ${bytes} bytes to a table`);
+  }
+
+  #recount(): void {
+    this.#charge?.release();
+    this.#charge = this.allocator.charge(this.#bytes);
   }
 }
+
+const bytesOf = (key: TableKey, value: TableValue): number =>
+  ENTRY_BYTES + (typeof key === "string" ? key.length : 0) + (value instanceof Uint8Array ? value.length : 0);
 
 function sameValue(a: TableValue, b: TableValue): boolean {
   if (!(a instanceof Uint8Array) || !(b instanceof Uint8Array)) return a === b;

@@ -3,23 +3,21 @@ import { ResourceExhaustedError } from "../errors/index.js";
 import type { Allocator } from "../memory/allocator.js";
 import { dtypeName } from "./dtype.js";
 import { shapeString } from "./shape.js";
-import { allocateTensor, Tensor } from "./tensor.js";
+import { allocateTensor, type Tensor, tensorOfValues } from "./tensor.js";
 
 /** Takes over one hold on `tensor`; the copy is held once. */
 export function copyTensor(tensor: Tensor, { allocator }: { readonly allocator: Allocator }): Tensor {
-  if (tensor.values !== null) {
-    const copy = Tensor.ofValues(tensor.dtype, tensor.shape, tensor.values.slice());
-    tensor.release();
-    return copy;
-  }
-  const copy = allocateTensor(allocator, tensor.dtype, tensor.shape);
+  const copy =
+    tensor.values === null
+      ? allocateTensor(allocator, tensor.dtype, tensor.shape)
+      : tensorOfValues(allocator, tensor.dtype, tensor.shape, tensor.values.slice());
   if (copy === null) {
     tensor.release();
     throw new ResourceExhaustedError(
       `OOM when allocating tensor with shape${shapeString(tensor.shape)} and type ${dtypeName(tensor.dtype)}`,
     );
   }
-  if (copy.size > 0) allocator.heap.u8.copyWithin(copy.ptr, tensor.ptr, tensor.ptr + tensor.bytes);
+  if (copy.block !== null) allocator.heap.u8.copyWithin(copy.ptr, tensor.ptr, tensor.ptr + tensor.bytes);
   tensor.release();
   return copy;
 }

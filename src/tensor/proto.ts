@@ -7,7 +7,7 @@ import { copyBytes } from "../platform/copy.js";
 import { type TensorProto, TensorProto as TensorProtoCodec, type TensorShapeProto } from "../wire/core.js";
 import { DataType, dtypeName, dtypeSize, isKnownDtype } from "./dtype.js";
 import { numElements, type Shape, shapeString } from "./shape.js";
-import { allocateTensor, MAX_VALUES, Tensor, type Value } from "./tensor.js";
+import { allocateTensor, MAX_VALUES, Tensor, tensorOfValues, type Value } from "./tensor.js";
 
 /** Elements that a shape from the network may ask for: what 4 GiB of bytes can hold. */
 const MAX_ELEMENTS = 2 ** 32;
@@ -25,7 +25,9 @@ export function tensorFromProto(proto: TensorProto, allocator: Allocator, codec?
   if (!isKnownDtype(dtype) || dtype > 100) throw invalid(`dtype ${dtype}`);
   const shape = shapeFromProto(proto.tensorShape);
   const size = numElements(shape);
-  if (dtype === DataType.STRING) return Tensor.ofValues(dtype, shape, strings(proto, size));
+  if (dtype === DataType.STRING) {
+    return tensorOfValues(allocator, dtype, shape, strings(proto, size)) ?? exhausted(dtype, shape);
+  }
   if (dtypeSize(dtype) === 0) {
     if (codec === undefined) throw invalid(`a ${dtypeName(dtype)} here`);
     return Tensor.ofValues(dtype, shape, codec.decode(proto, size, allocator));
@@ -36,12 +38,7 @@ export function tensorFromProto(proto: TensorProto, allocator: Allocator, codec?
     throw invalid(`content of ${content.length} bytes for shape ${shapeString(shape)}`);
   }
   const values = content !== null && content.length > 0 ? null : valueBytes(proto, size);
-  const tensor = allocateTensor(allocator, dtype, shape);
-  if (tensor === null) {
-    throw new ResourceExhaustedError(
-      `OOM when allocating tensor with shape${shapeString(shape)} and type ${dtypeName(dtype)}`,
-    );
-  }
+  const tensor = allocateTensor(allocator, dtype, shape) ?? exhausted(dtype, shape);
   if (size === 0) return tensor;
   const { u8 } = allocator.heap;
   if (values === null) copyBytes(content!, u8, tensor.ptr);
@@ -98,6 +95,12 @@ export function tensorView(tensor: Tensor, heap: Heap, codec?: ValueCodec): Tens
   else if (tensor.dtype === DataType.STRING) proto.tensorContent = packStrings(tensor.values as Uint8Array[]);
   else if (codec !== undefined) Object.assign(proto, codec.encode(tensor, heap));
   return proto;
+}
+
+function exhausted(dtype: DataType, shape: Shape): never {
+  throw new ResourceExhaustedError(
+    `OOM when allocating tensor with shape${shapeString(shape)} and type ${dtypeName(dtype)}`,
+  );
 }
 
 const invalid = (what: string): Error => new InvalidArgumentError(`Invalid TensorProto: ${what}`);

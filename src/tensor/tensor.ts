@@ -4,9 +4,9 @@
 // its block counts the tensors that share the bytes (reshape, slice). Whoever creates a tensor holds it once,
 // `retain` and `release` do the rest. A tensor with one holder, on a block with one holder, may be overwritten.
 import { InternalError } from "../errors/index.js";
-import type { Allocator } from "../memory/allocator.js";
+import type { Allocator, Charge } from "../memory/allocator.js";
 import type { Block } from "../memory/heap.js";
-import { type DataType, dtypeName, dtypeSize } from "./dtype.js";
+import { DataType, dtypeName, dtypeSize } from "./dtype.js";
 import { numElements, type Shape } from "./shape.js";
 
 /** An element that is a JavaScript value; those that hold tensors are counted with them. */
@@ -23,11 +23,15 @@ export type Value = Uint8Array | object;
  * in which a short string takes 200 bytes.
  */
 export const MAX_VALUES = 2 ** 22;
+/** What a string takes of it, besides its bytes. */
+const STRING_BYTES = 256;
 
 export class Tensor {
   refs = 1;
+  /** What its strings are counted as. */
+  charge: Charge | null = null;
 
-  /** Use `allocateTensor`, `ofValues` or `share`; the block's reference passes to the tensor. */
+  /** Use `allocateTensor`, `tensorOfValues` or `share`; the block's reference passes to the tensor. */
   constructor(
     readonly dtype: DataType,
     readonly shape: Shape,
@@ -50,7 +54,10 @@ export class Tensor {
   release(): void {
     if (--this.refs !== 0) return;
     if (this.block !== null) this.block.release();
-    else if (this.values !== null) releaseValues(this.values);
+    else if (this.values !== null) {
+      releaseValues(this.values);
+      this.charge?.release();
+    }
   }
 
   /** Whether its only holder may write into it. */
@@ -62,15 +69,18 @@ export class Tensor {
   share(shape: Shape, dtype: DataType = this.dtype, byteOffset = 0): Tensor {
     if (this.values !== null) {
       for (const value of this.values) retainValue(value);
-      return new Tensor(dtype, shape, this.size, 0, null, this.values);
+      this.charge?.retain();
+      return Tensor.ofValues(dtype, shape, this.values, this.charge);
     }
     this.block?.retain();
     return new Tensor(dtype, shape, numElements(shape), this.ptr + byteOffset, this.block, null);
   }
 
-  /** A tensor of JavaScript values; takes over one hold on each counted value. */
-  static ofValues(dtype: DataType, shape: Shape, values: readonly Value[]): Tensor {
-    return new Tensor(dtype, shape, values.length, 0, null, values);
+  /** A tensor of JavaScript values; takes over one hold on each counted value, and on what they are charged as. */
+  static ofValues(dtype: DataType, shape: Shape, values: readonly Value[], charge: Charge | null = null): Tensor {
+    const tensor = new Tensor(dtype, shape, values.length, 0, null, values);
+    tensor.charge = charge;
+    return tensor;
   }
 }
 
@@ -86,6 +96,20 @@ export function allocateTensor(allocator: Allocator, dtype: DataType, shape: Sha
   if (bytes === 0) throw new InternalError(`a tensor of ${dtypeName(dtype)} isn't bytes`);
   const block = size > MAX_ELEMENTS ? null : allocator.allocate(bytes);
   return block === null ? null : new Tensor(dtype, shape, size, block.ptr, block, null);
+}
+
+/** A tensor of JavaScript values; strings are counted as memory, and `null` is given when they are too much of it. */
+export function tensorOfValues(
+  allocator: Allocator,
+  dtype: DataType,
+  shape: Shape,
+  values: readonly Value[],
+): Tensor | null {
+  if (dtype !== DataType.STRING || values.length === 0) return Tensor.ofValues(dtype, shape, values);
+  let bytes = STRING_BYTES * values.length;
+  for (let i = 0; i < values.length; i++) bytes += (values[i] as Uint8Array).length;
+  const charge = allocator.charge(bytes);
+  return charge === null ? null : Tensor.ofValues(dtype, shape, values, charge);
 }
 
 const isCounted = (value: Value): value is Counted & object =>

@@ -97,6 +97,40 @@ test("a feed beyond the limit is refused too", async () => {
   await session.close();
 });
 
+test("strings are memory too: fed, made, kept in a queue; refused beyond the limit, given back", async () => {
+  await using server = await serve({ memoryLimit: 1024 * 1024 });
+  const graph = new Graph();
+  const x = graph.placeholder(DataType.STRING, []);
+  const queue = graph.op("FIFOQueueV2", [], { component_types: [DataType.STRING] }).output();
+  const enqueue = graph.op("QueueEnqueueV2", [queue, [x]]);
+  const dequeue = graph.op("QueueDequeueV2", [queue], { component_types: [DataType.STRING] }).output();
+  let doubled = x;
+  for (let i = 0; i < 20; i++) doubled = graph.op("StringJoin", [[doubled, doubled]]).output();
+  const size = graph.op("StringLength", [doubled]).output();
+  const session = new Session(server.target, { graph });
+  const text = (length: number) => [[x, { dtype: DataType.STRING, shape: [], data: ["a".repeat(length)] }]] as const;
+  const refuses = async (run: Promise<unknown>, message: RegExp | string) => {
+    const refused = await run.catch((error: unknown) => error);
+    assert.instance(refused, ResourceExhaustedError);
+    assert.match((refused as Error).message, message);
+  };
+  await refuses(session.run(enqueue, text(2 * 1024 * 1024)), "OOM when allocating tensor with shape[] and type string");
+  assert.is(bytesOf(server), 0);
+  await refuses(
+    session.run(size, text(1024)),
+    /OOM when allocating a string of \d+ bytes on \/job:worker.*StringJoin/s,
+  );
+  assert.is(bytesOf(server), 0);
+  await session.run(enqueue, text(600_000));
+  assert.ok(bytesOf(server) > 600_000);
+  await refuses(session.run(enqueue, text(600_000)), "OOM when allocating tensor");
+  assert.equal((await session.run(dequeue)).data, ["a".repeat(600_000)]);
+  assert.is(bytesOf(server), 0);
+  await session.run(enqueue, text(600_000));
+  await session.close();
+  assert.is(bytesOf(server), 0);
+});
+
 /** A queue that no other node shares, with an element in it. */
 const privateQueue = () => {
   const graph = new Graph();

@@ -16,35 +16,34 @@ const NUMBERS = 2 ** 24 + 1;
 const VALUES = 2 ** 22 + 1;
 
 const engine = await Engine.open("/job:worker/replica:0/task:0", "worker", null, { log: () => {} });
-const { allocator } = engine.devices[0]!;
 
 type Build = (graph: Graph, filled: (shape: number[], dtype: DataType) => Output) => Output;
 
 /** Runs the graph for its size alone: what is fetched is copied. */
-async function run(build: Build): Promise<number> {
+async function run(build: Build, on: Engine): Promise<number> {
   const graph = new Graph();
   const filled = (shape: number[], dtype: DataType) =>
     graph.op("Fill", [graph.constant(shape, INT32), graph.constant(dtype === STRING ? "a" : 1, dtype)]).output();
   const size = graph.op("Size", [build(graph, filled)]).output();
-  const session = new Session(engine, { graph });
+  const session = new Session(on, { graph });
   try {
     return Number((await session.run(size)).data[0]);
   } finally {
     await session.close();
-    await engine.master.reset([], []);
-    assert.is(allocator.bytesInUse, 0);
+    await on.master.reset([], []);
+    assert.is(on.devices[0]!.allocator.bytesInUse, 0);
   }
 }
 
 function runs(name: string, size: number, build: Build): void {
   test(`${name} has ${size} elements`, async () => {
-    assert.is(await run(build), size);
+    assert.is(await run(build, engine), size);
   });
 }
 
-function refuses(name: string, build: Build): void {
+function refuses(name: string, build: Build, on = engine): void {
   test(`${name} is refused`, async () => {
-    const error = await run(build).catch((caught: unknown) => caught);
+    const error = await run(build, on).catch((caught: unknown) => caught);
     assert.instance(error, ResourceExhaustedError);
     assert.match((error as Error).message, "OOM when ");
   });
@@ -98,8 +97,9 @@ refuses("QueueEnqueueManyV2", (graph, filled) => {
 
 test("200,000 strings are split, and a batch of them that a closed queue can't fill goes back", async () => {
   const many = 200_000;
-  const split = await run((graph, filled) =>
-    graph.op("Split", [graph.constant(0), filled([2 * many], STRING)], { num_split: 2 }).output(1),
+  const split = await run(
+    (graph, filled) => graph.op("Split", [graph.constant(0), filled([2 * many], STRING)], { num_split: 2 }).output(1),
+    engine,
   );
   assert.is(split, many);
   const graph = new Graph();
@@ -116,8 +116,51 @@ test("200,000 strings are split, and a batch of them that a closed queue can't f
   assert.match((refused as Error).message, `insufficient elements (requested ${many + 1}, current size ${many})`);
   assert.equal([...(await session.run(size)).data], [many]);
   await session.close();
-  assert.is(allocator.bytesInUse, 0);
+  assert.is(engine.devices[0]!.allocator.bytesInUse, 0);
 });
 
-test.after(() => engine.close());
+/** Texts need little to be too much. */
+const small = await Engine.open("/job:worker/replica:0/task:0", "worker", null, {
+  log: () => {},
+  memoryLimit: 2 ** 20,
+});
+
+const vector = (graph: Graph, x: Output): Output => graph.op("Reshape", [x, graph.constant([1], INT32)]).output();
+/** 2^`power` letters. */
+const text = (graph: Graph, power: number): Output => {
+  let x = graph.constant("a", STRING);
+  for (let i = 0; i < power; i++) x = graph.op("StringJoin", [[x, x]]).output();
+  return x;
+};
+
+refuses("a text of 2^50 letters", (graph) => text(graph, 50), small);
+refuses(
+  "a row of texts joined",
+  (graph) => {
+    const row = graph.op("Fill", [graph.constant([64], INT32), text(graph, 13)]).output();
+    return graph.op("ReduceJoin", [row, graph.constant([0], INT32)]).output();
+  },
+  small,
+);
+refuses(
+  "numbers as wide as a long text",
+  (graph, filled) => graph.op("AsString", [filled([64], FLOAT)], { width: 2 ** 15 }).output(),
+  small,
+);
+refuses(
+  "a text cut at each letter",
+  (graph) => graph.op("StringSplitV2", [vector(graph, text(graph, 13)), graph.constant("a", STRING)]).output(1),
+  small,
+);
+refuses(
+  "a text rewritten at each letter",
+  (graph) => graph.op("StaticRegexReplace", [text(graph, 14)], { pattern: "a", rewrite: "bb" }).output(),
+  small,
+);
+
+test.after(async () => {
+  await engine.close();
+  await small.close();
+});
+
 test.run();

@@ -20,7 +20,7 @@ import type { ResourceStore, StepResources } from "../../kernel/resource.js";
 import type { Heap } from "../../memory/heap.js";
 import { DataType } from "../../tensor/dtype.js";
 import type { Shape } from "../../tensor/shape.js";
-import type { Tensor } from "../../tensor/tensor.js";
+import type { Tensor, Value } from "../../tensor/tensor.js";
 import { wasmOf } from "../cpu.js";
 
 export const NARROW_FLOATS = ["half", "bfloat16"];
@@ -150,6 +150,10 @@ export class FloatStep implements KernelStep {
   }
   allocate(dtype: DataType, shape: Shape): Tensor {
     return this.#step.allocate(dtype, shape);
+  }
+
+  tensorOf(dtype: DataType, shape: Shape, values: readonly Value[]): Tensor {
+    return this.#step.tensorOf(dtype, shape, values);
   }
   forwardInput(input: number, output: number): void {
     this.#step.forwardInput(input, output);

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "../../errors/index.js";
 import type { KernelStep } from "../../kernel/kernel.js";
 import { type DataType, dtypeSize } from "../../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../../tensor/shape.js";
-import { retainValue, Tensor, type Value } from "../../tensor/tensor.js";
+import { retainValue, type Tensor, type Value } from "../../tensor/tensor.js";
 
 /** A copy of `count` rows as a tensor of its own, held once; without a count of one row without its dimension. */
 export function sliceRow(step: KernelStep, input: Tensor, row: number, count: number | null = null): Tensor {
@@ -14,7 +14,7 @@ export function sliceRow(step: KernelStep, input: Tensor, row: number, count: nu
   if (input.values !== null) {
     const values = input.values.slice(row * width, row * width + size);
     for (const value of values) retainValue(value);
-    return Tensor.ofValues(input.dtype, shape, values);
+    return step.tensorOf(input.dtype, shape, values);
   }
   const tensor = step.allocate(input.dtype, shape);
   const from = input.ptr + row * width * dtypeSize(input.dtype);
@@ -28,7 +28,7 @@ export function concatenate(step: KernelStep, dtype: DataType, parts: readonly T
   if (dtypeSize(dtype) === 0) {
     const values: Value[] = parts.flatMap((part) => [...part.values!]);
     for (const value of values) retainValue(value);
-    return Tensor.ofValues(dtype, shape, values);
+    return step.tensorOf(dtype, shape, values);
   }
   const y = step.allocate(dtype, shape);
   let at = y.ptr;
@@ -60,7 +60,7 @@ export function stack(
   if (dtypeSize(dtype) === 0) {
     const values: Value[] = parts.flatMap((part) => [...part.values!]);
     for (const value of values) retainValue(value);
-    return Tensor.ofValues(dtype, [parts.length, ...shape], values);
+    return step.tensorOf(dtype, [parts.length, ...shape], values);
   }
   const y = step.allocate(dtype, [parts.length, ...shape]);
   const rowBytes = parts.length === 0 ? 0 : y.bytes / parts.length;

@@ -5,7 +5,7 @@ import type { KernelStep } from "../../kernel/kernel.js";
 import type { Heap } from "../../memory/heap.js";
 import { dtypeSize } from "../../tensor/dtype.js";
 import { numElements, type Shape, shapeString } from "../../tensor/shape.js";
-import { MAX_VALUES, retainValue, Tensor, type Value } from "../../tensor/tensor.js";
+import { MAX_VALUES, retainValue, type Tensor, type Value } from "../../tensor/tensor.js";
 
 const EMPTY = new Uint8Array(0);
 
@@ -66,7 +66,7 @@ export function emitRows(
       retainValue(value);
       values[i] = value;
     }
-    step.setOutput(output, Tensor.ofValues(x.dtype, shape, values));
+    step.setOutput(output, step.tensorOf(x.dtype, shape, values));
     return;
   }
   const y = step.allocateOutput(output, shape);

@@ -3,7 +3,7 @@
 import type { KernelNode, KernelStep } from "../../kernel/kernel.js";
 import { dtypeSize } from "../../tensor/dtype.js";
 import type { Shape } from "../../tensor/shape.js";
-import { retainValue, Tensor } from "../../tensor/tensor.js";
+import { retainValue, type Tensor } from "../../tensor/tensor.js";
 import { wasmOf } from "../cpu.js";
 import { allocateValues } from "./rows.js";
 import { stridedCopy, stridesOf } from "./strided.js";
@@ -30,7 +30,7 @@ export function emitView(
       retainValue(x.values![at]!);
       values[next++] = x.values![at]!;
     });
-    const y = Tensor.ofValues(x.dtype, shape, values);
+    const y = step.tensorOf(x.dtype, shape, values);
     step.setOutput(0, y);
     return y;
   }
@@ -61,7 +61,7 @@ export function emitInto(
       values[at] = x.values![next++]!;
     });
     for (const value of values) retainValue(value);
-    step.setOutput(0, Tensor.ofValues(x.dtype, shape, values));
+    step.setOutput(0, step.tensorOf(x.dtype, shape, values));
     return;
   }
   const y = step.allocateOutput(0, shape);

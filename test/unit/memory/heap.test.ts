@@ -82,6 +82,25 @@ test("a limit refuses, and what was held stays usable", () => {
   assert.is.not(allocator.allocate(3000), null);
 });
 
+test("what lies outside the heap is counted until its last holder lets go, and limited by itself too", () => {
+  const allocator = new Allocator(makeHeap(), 4096);
+  const charge = allocator.charge(3000)!;
+  assert.is(allocator.bytesInUse, 3000);
+  assert.is(allocator.room, 1096);
+  assert.is(allocator.charge(1097), null);
+  assert.is(allocator.allocate(2000), null);
+  charge.retain();
+  charge.release();
+  assert.is(allocator.bytesInUse, 3000);
+  charge.release();
+  assert.is(allocator.bytesInUse, 0);
+  const unlimited = new Allocator(makeHeap());
+  assert.is(unlimited.charge(2 ** 31 + 1), null);
+  assert.is(unlimited.charge(Number.NaN), null);
+  unlimited.charge(2 ** 31)!.release();
+  assert.is(unlimited.room, 2 ** 31);
+});
+
 test("random allocations and releases leave nothing behind", () => {
   const allocator = new Allocator(makeHeap());
   const held: Block[] = [];

@@ -29,6 +29,8 @@ function run(op: string, attrs: Record<string, string>, ...inputs: Tensor[]): (s
   } as unknown as KernelNode;
   const step = {
     heap,
+    device: { allocator: { room: 1000 } },
+    tensorOf: Tensor.ofValues,
     input: (index: number) => inputs[index],
     setOutput: (_: number, tensor: Tensor) => (output = tensor),
     allocateOutput: (_: number, shape: number[]) =>

@@ -50,8 +50,11 @@ test("small integers keep their low bits", () => {
 });
 
 test("strings repeat and are dropped as numbers are", () => {
-  const strings = (dims: bigint[], stringVal: Uint8Array[]) =>
-    tensorFromProto(proto(DataType.STRING, dims, { stringVal }), allocator).values;
+  const strings = (dims: bigint[], stringVal: Uint8Array[]) => {
+    const tensor = tensorFromProto(proto(DataType.STRING, dims, { stringVal }), allocator);
+    tensor.release();
+    return tensor.values;
+  };
   const [a, b] = [Uint8Array.of(97), Uint8Array.of(98)];
   assert.equal(strings([3n], [a, b]), [a, b, b]);
   assert.equal(strings([1n], [a, b]), [a]);
