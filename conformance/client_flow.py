@@ -132,6 +132,23 @@ def rows(x, w):
     return v1.while_loop(count(2), body, [0, x])
 
 
+def rows_in_cond(x, w):
+    """Rows in both branches, in one, and of what a condition gives."""
+    both = v1.cond(less(total(x), total(w)), lambda: gathered(x), lambda: mul(gathered(x), 2.0))
+    one = v1.cond(less(total(w), total(x)), lambda: gathered(w), lambda: mul(x, w))
+    given = gathered(v1.cond(less(total(x), total(w)), lambda: mul(x, w), lambda: w))
+    return [both, one, given]
+
+
+def gathered(x):
+    return raw.GatherV2(params=x, indices=[1, 1, 0], axis=0)
+
+
+def rows_in_cond_in_loop(x, w):
+    body = lambda i, v: (add(i, 1), v1.cond(less(i, 1), lambda: mul(v, gathered(w)), lambda: v))  # noqa: E731
+    return v1.while_loop(count(3), body, [0, x])
+
+
 def recurrent(x, w):
     body = lambda i, v: (add(i, 1), raw.Tanh(x=raw.MatMul(a=v, b=w)))  # noqa: E731
     return v1.while_loop(count(4), body, [0, x])
@@ -164,6 +181,8 @@ CASES = {
     "cond of ops": (cond_ops, VECTORS, True),
     "after": (after, SCALAR, True),
     "rows": (rows, (MATRICES[1][0], MATRICES[0]), True),
+    "rows in cond": (rows_in_cond, VECTORS, True),
+    "rows in cond in loop": (rows_in_cond_in_loop, VECTORS, True),
     "recurrent": (recurrent, MATRICES, True),
 }
 

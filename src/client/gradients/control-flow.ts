@@ -6,27 +6,52 @@ import { addBackEdge, mergeOf, outputContext, switchOf } from "../control-flow/c
 import { WhileContext } from "../control-flow/while-context.js";
 import type { Output } from "../output.js";
 import { forAll, type GradientContext, type GradientFunction, type Gradients, notDifferentiable } from "./context.js";
-import { IndexedSlices } from "./indexed-slices.js";
+import { type Gradient, IndexedSlices, indexTypeOf, rowsOf } from "./indexed-slices.js";
 import { type LoopState, shapeOf, zerosOf } from "./loop-state.js";
 
+/** Whichever of the gradients is there: rows when one of them is. */
+function mergeGradients(gradients: readonly Gradient[], name: string | undefined): Gradient {
+  if (!gradients.some((gradient) => gradient instanceof IndexedSlices)) {
+    return mergeOf(gradients as readonly Output[], name);
+  }
+  const indexType = indexTypeOf(gradients);
+  const rows = gradients.map((gradient) => rowsOf(gradient, indexType));
+  const part = (of: (slices: IndexedSlices) => Output) => mergeOf(rows.map(of), name);
+  return new IndexedSlices(
+    part(({ values }) => values),
+    part(({ indices }) => indices),
+    part(({ denseShape }) => denseShape),
+  );
+}
+
+/** A gradient on the way that was taken. */
+function switchGradient(gradient: Gradient, pred: Output): Gradient[] {
+  const split = (part: Output) => switchOf(part, pred, "cond_grad");
+  if (!(gradient instanceof IndexedSlices)) return split(gradient);
+  const { values, indices, denseShape } = gradient;
+  const [ofValues, ofIndices, ofShape] = [split(values), split(indices), split(denseShape)];
+  return ofValues.map((part, i) => new IndexedSlices(part, ofIndices[i]!, ofShape[i]!));
+}
+
 const merge: GradientFunction = (context) => {
-  const { graph, ops, node, x, y, dy } = context;
+  const { graph, ops, node, x, y, grads } = context;
   const around = outputContext(graph, node.inputs[0]!.node);
   const state = graph.controlFlow?.loop?.gradState ?? null;
-  if (around instanceof WhileContext) return switchOf(dy, graph.controlFlow!.loop!.condition!);
+  if (around instanceof WhileContext) return switchOf(context.dy, graph.controlFlow!.loop!.condition!);
   if (around instanceof CondContext) {
-    return switchOf(dy, state === null ? around.pred : state.realPred(around.pred), "cond_grad");
+    return switchGradient(grads[0]!, state === null ? around.pred : state.realPred(around.pred));
   }
   // The other inputs get a dead tensor, as the branches that weren't taken have.
-  return x.map((_, i) => ops.switch(dy, ops.equal(y[1]!, i)).outputTrue);
+  return x.map((_, i) => ops.switch(context.dy, ops.equal(y[1]!, i)).outputTrue);
 };
 
 const choose: GradientFunction = (context) => {
   const { graph, node, grads } = context;
   const around = graph.controlFlowOf(node);
-  const both = () => [context.grad(0), context.grad(1)];
-  if (around instanceof CondContext) return [mergeOf(both(), "cond_grad")];
-  if (!(around instanceof WhileContext)) return [mergeOf(both())];
+  if (!(around instanceof WhileContext)) {
+    const both = grads.map((grad, i) => grad ?? context.grad(i));
+    return [mergeGradients(both, around === null ? undefined : "cond_grad")];
+  }
   // It is visited twice: from the Exit, then from the body, whose gradient closes the loop.
   const { merges } = stateOf(context)!;
   const known = merges.get(node);

@@ -10,7 +10,7 @@ import { freeName, GraphFunction } from "../functions.js";
 import type { Output } from "../output.js";
 import { type Argument, argumentOf, Body, type GradientsOf, onlyRead } from "./body.js";
 import { carries, forAll, type GradientContext, type GradientFunction, type Gradients, isOpaque } from "./context.js";
-import { dtypeOf, type Gradient, IndexedSlices, rowsOf, toDense } from "./indexed-slices.js";
+import { dtypeOf, type Gradient, IndexedSlices, indexTypeOf, rowsOf, toDense } from "./indexed-slices.js";
 import { whileGradient } from "./while.js";
 
 /** Ops that call one of their functions. */
@@ -222,16 +222,13 @@ const WHOLE: Layout = { parts: (gradient) => [toDense(gradient)], whole: (output
 
 /** Rows where one of the functions has rows, whose indices then are of one dtype. */
 function layoutOf(found: readonly (Gradient | null)[]): Layout {
-  const slices = found.filter((gradient) => gradient instanceof IndexedSlices);
-  if (slices.length === 0) return WHOLE;
-  const isWide = slices.some(({ indices }) => indices.dtype === DataType.INT64);
-  const dtype = isWide ? DataType.INT64 : DataType.INT32;
+  const known = found.filter((gradient) => gradient !== null);
+  if (!known.some((gradient) => gradient instanceof IndexedSlices)) return WHOLE;
+  const indexType = indexTypeOf(known);
   return {
     parts: (gradient) => {
-      const { graph, values, indices, denseShape } = rowsOf(gradient);
-      const cast = (output: Output, dstT: DataType) =>
-        output.dtype === dstT ? output : graph.ops.cast(output, { dstT });
-      return [values, cast(indices, dtype), cast(denseShape, DataType.INT32)];
+      const { values, indices, denseShape } = rowsOf(gradient, indexType);
+      return [values, indices, denseShape];
     },
     whole: (outputs) => new IndexedSlices(outputs.shift()!, outputs.shift()!, outputs.shift()!),
   };

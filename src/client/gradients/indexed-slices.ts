@@ -1,5 +1,5 @@
 // `tf.IndexedSlices`: rows of a tensor that is zero elsewhere, as gradients of gathers are. A row may come more than once.
-import type { DataType } from "../../tensor/dtype.js";
+import { DataType } from "../../tensor/dtype.js";
 import type { Output } from "../output.js";
 
 export class IndexedSlices {
@@ -35,13 +35,23 @@ export type Gradient = Output | IndexedSlices;
 export const toDense = (gradient: Gradient): Output =>
   gradient instanceof IndexedSlices ? gradient.toDense() : gradient;
 
-/** All rows of a whole tensor. */
-export function rowsOf(gradient: Gradient): IndexedSlices {
-  if (gradient instanceof IndexedSlices) return gradient;
+/** What the indices of several gradients are when they have to be alike. */
+export const indexTypeOf = (gradients: readonly Gradient[]): DataType =>
+  gradients.some((gradient) => gradient instanceof IndexedSlices && gradient.indices.dtype === DataType.INT64)
+    ? DataType.INT64
+    : DataType.INT32;
+
+/** A gradient as rows: all of them, of a whole tensor. @param indexType of the indices; the shape is always int32 */
+export function rowsOf(gradient: Gradient, indexType: DataType): IndexedSlices {
   const { ops } = gradient.graph;
+  const cast = (output: Output, dstT: DataType) => (output.dtype === dstT ? output : ops.cast(output, { dstT }));
+  if (gradient instanceof IndexedSlices) {
+    const { values, indices, denseShape } = gradient;
+    return new IndexedSlices(values, cast(indices, indexType), cast(denseShape, DataType.INT32));
+  }
   const shape = ops.shape(gradient);
   const count = ops.stridedSlice(shape, [0], [1], [1], { shrinkAxisMask: 1 });
-  return new IndexedSlices(gradient, ops.range(0, count, 1), shape);
+  return new IndexedSlices(gradient, cast(ops.range(0, count, 1), indexType), shape);
 }
 
 export const dtypeOf = (gradient: Gradient): DataType =>

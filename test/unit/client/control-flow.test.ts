@@ -39,6 +39,7 @@ type Build = (graph: Graph, x: Output, w: Output) => readonly Output[];
 const add = (x: Output, y: Input) => x.graph.ops.addV2(x, y);
 const mul = (x: Output, y: Input) => x.graph.ops.mul(x, y);
 const total = (x: Output) => x.graph.ops.sum(x, x.graph.ops.range(0, x.graph.ops.rank(x), 1));
+const gathered = (x: Output) => x.graph.ops.gatherV2(x, [1, 1, 0], 0);
 const isLess = (x: Output, y: Input) => x.graph.ops.less(x, y);
 const count =
   (limit: number) =>
@@ -180,6 +181,43 @@ const builds: Record<string, Build> = {
     ),
   rows: (graph, x, w) =>
     whileLoop(graph, count(2), (i, v) => [add(i!, 1), mul(v!, graph.ops.gatherV2(w, i!, 0))], [0, x]),
+  "rows in cond": (graph, x, w) => [
+    cond(
+      graph,
+      isLess(total(x), total(w)),
+      () => gathered(x),
+      () => mul(gathered(x), 2),
+    ),
+    cond(
+      graph,
+      isLess(total(w), total(x)),
+      () => gathered(w),
+      () => mul(x, w),
+    ),
+    gathered(
+      cond(
+        graph,
+        isLess(total(x), total(w)),
+        () => mul(x, w),
+        () => w,
+      ),
+    ),
+  ],
+  "rows in cond in loop": (graph, x, w) =>
+    whileLoop(
+      graph,
+      count(3),
+      (i, v) => [
+        add(i!, 1),
+        cond(
+          graph,
+          isLess(i!, 1),
+          () => mul(v!, gathered(w)),
+          () => v!,
+        ),
+      ],
+      [0, x],
+    ),
   recurrent: (graph, x, w) =>
     whileLoop(graph, count(4), (i, v) => [add(i!, 1), graph.ops.tanh(graph.ops.matMul(v!, w))], [0, x]),
 };
