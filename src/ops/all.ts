@@ -1,7 +1,6 @@
 // Every kernel of the CPU: for servers. An edge bundle names the families that it carries instead.
 import type { Kernel } from "../kernel/kernel.js";
 import { accumulatorKernels } from "./accumulator.js";
-import { addListKernels } from "./add-lists.js";
 import { arrayKernels } from "./array.js";
 import { barrierKernels } from "./barrier.js";
 import { basicKernels } from "./basic.js";
@@ -58,6 +57,7 @@ import { topKKernels } from "./top-k.js";
 import { trainingKernels } from "./training.js";
 import { unaryKernels } from "./unary.js";
 import { variableKernels } from "./variables.js";
+import { variantMathKernels } from "./variant-math.js";
 import { whereKernels } from "./where.js";
 
 /** Families that compute: what they do in float they do in half and bfloat16 as well. */
@@ -122,7 +122,7 @@ export const allKernels: readonly Kernel[] = [
   ...sparseMapKernels,
   ...setKernels,
   ...quantizeKernels,
-  ...addListKernels,
+  ...variantMathKernels,
   ...checkpointKernels,
   ...collectiveKernels,
 ];

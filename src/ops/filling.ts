@@ -8,7 +8,7 @@ import { wasmOf } from "./cpu.js";
 import { elementsOf } from "./support/elements.js";
 import { readFloat, readInt, readInts } from "./support/index-tensor.js";
 import { allocateValues, copyBytes } from "./support/rows.js";
-import { TensorList, zerosLikeList } from "./tensor-list.js";
+import { zerosOf } from "./variant-math.js";
 
 const fill = kernel("Fill", "CPU", {}, (node) => (step) => {
   const given = step.input(0);
@@ -56,8 +56,10 @@ const like = (op: string, one: number): Kernel =>
     const scalar = node.tensorOf(node.outputTypes[0]!, one);
     return (step) => {
       const x = step.input(0);
-      if (x.values?.[0] instanceof TensorList) {
-        step.setOutput(0, step.tensorOf(x.dtype, x.shape, [zerosLikeList(step, x.values[0])]));
+      if (x.dtype === DataType.VARIANT) {
+        if (x.shape.length > 0)
+          throw new InvalidArgumentError(`${op} non-scalar Tensor with dtype=DT_VARIANT is not supported.`);
+        step.setOutput(0, step.tensorOf(x.dtype, x.shape, [zerosOf(step, x.values![0]!)]));
         return DONE;
       }
       if (x.values !== null) {

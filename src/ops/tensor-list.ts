@@ -1,6 +1,6 @@
 // TensorList variants: immutable lists of tensors that share their elements. An op that is the only holder of its
 // input list writes into it, so that a push in a loop costs one element.
-import { InternalError, InvalidArgumentError, ResourceExhaustedError } from "../errors/index.js";
+import { InvalidArgumentError, ResourceExhaustedError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
 import { fitsPartialShape, partialShapeString, type Shape, sameShape, shapeString } from "../tensor/shape.js";
@@ -297,18 +297,6 @@ const elementShape = kernel("TensorListElementShape", "CPU", {}, () => (step) =>
   else writeInts(step.heap, step.allocateOutput(0, [shape.length]), shape);
   return DONE;
 });
-
-/** Zeros in the shape of a list's elements: gradients of loops begin with them. */
-export function zerosLikeList(step: KernelStep, list: TensorList): TensorList {
-  const elements = list.elements.map((element) => {
-    if (element === null) return null;
-    if (element.values !== null) throw new InternalError("A list of lists has no zeros");
-    const zero = step.allocate(element.dtype, element.shape);
-    step.heap.u8.fill(0, zero.ptr, zero.ptr + zero.bytes);
-    return zero;
-  });
-  return new TensorList(list.dtype, list.elementShape, elements, list.maxElements);
-}
 
 export const tensorListKernels: readonly Kernel[] = [
   empty,

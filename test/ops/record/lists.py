@@ -95,6 +95,46 @@ def joined_lists():
             ({x: np.array([[1, 2], [3, 4]], f32)}, [item])]
 
 
+def variant_sums():
+    """Gradients of conditions add up optionals, those of loops lists; either may hold the other, or halves."""
+    x = v1.placeholder(tf.float32, None, "x")
+    # Python would refuse what doesn't fit.
+    hidden = lambda handle: v1.placeholder_with_default(handle, None)  # noqa: E731
+    add = lambda *all, name: raw.AddN(inputs=[hidden(one) for one in all], name=name)  # noqa: E731
+    some = lambda *components: raw.OptionalFromValue(components=list(components))  # noqa: E731
+    steps, none, pair = [], raw.OptionalNone(), some(x, tf.constant(3))
+    filled = lambda value, n=2: raw.TensorListSetItem(  # noqa: E731
+        input_handle=raw.TensorListReserve(element_shape=tf.constant(-1), num_elements=n, element_dtype=value.dtype), index=0, item=value)
+
+    def shown(optional, *dtypes, name):
+        got = raw.OptionalGetValue(optional=optional, output_types=dtypes, output_shapes=[None] * len(dtypes), name=name)
+        steps.append(({x: np.array([1, 2], f32)}, list(got)))
+        return got
+
+    shown(add(pair, pair, pair, name="sum"), tf.float32, tf.int32, name="shown_sum")
+    shown(raw.ZerosLike(x=pair, name="zero"), tf.float32, tf.int32, name="shown_zero")
+    shown(raw.ZerosLike(x=some(tf.constant([True]))), tf.bool, name="shown_flag")
+    for name, optional in {"both": add(none, none, name="nothings"), "zero_none": raw.ZerosLike(x=none)}.items():
+        steps.append(({}, [raw.OptionalHasValue(optional=optional, name=name)]))
+    wrong = {"one": add(pair, none, name="half_there"), "other": add(none, pair, name="there_half"), "counts": add(pair, some(x), name="more"),
+             "shapes": add(some(x), some(x[:1]), name="longer"), "texts": add(some(tf.constant("a")), some(tf.constant("b")), name="words"),
+             "flags": add(some(tf.constant(True)), some(tf.constant(True)), name="bits"), "kinds": add(pair, filled(x), name="mixed"),
+             "turned": add(filled(x), pair, name="dexim"), "blank": raw.ZerosLike(x=some(tf.constant("a")), name="blanks"),
+             "rank": add(raw.Pack(values=[pair, pair]), raw.Pack(values=[pair, pair]), name="vector"), "zeros": raw.ZerosLike(x=raw.Pack(values=[pair, pair]), name="vectors")}  # fmt: skip
+    steps += [({x: np.array([1, 2], f32)}, [raw.Shape(input=handle, name=name)]) for name, handle in wrong.items()]
+    for dtype in (tf.half, tf.bfloat16, tf.complex64, tf.int8):
+        held = filled(tf.cast(x, dtype))
+        item = raw.TensorListGetItem(input_handle=add(held, held, name=f"twice_{dtype.name}"), index=0, element_shape=tf.constant(-1), element_dtype=dtype, name=dtype.name)
+        steps.append(({x: np.array([1.5, -2], f32)}, [item]))
+    nested = some(filled(x), some(x))
+    for name, optional in {"deep": add(nested, nested, name="deeper"), "flat": raw.ZerosLike(x=nested)}.items():
+        parts = raw.OptionalGetValue(optional=optional, output_types=[tf.variant] * 2, output_shapes=[None] * 2, name=f"{name}_parts")
+        item = raw.TensorListGetItem(input_handle=parts[0], index=0, element_shape=tf.constant(-1), element_dtype=tf.float32, name=f"{name}_item")
+        inner = raw.OptionalGetValue(optional=parts[1], output_types=[tf.float32], output_shapes=[None], name=f"{name}_inner")
+        steps.append(({x: np.array([1, 2], f32)}, [item, *inner]))
+    return steps
+
+
 def array_edges():
     x, d, k = v1.placeholder(tf.float32, None, "x"), v1.placeholder(tf.int64, None, "d"), v1.placeholder(tf.int32, None, "k")
     h = raw.TensorArrayV3(size=2, dtype=tf.float32, dynamic_size=False, clear_after_read=False, name="t")
@@ -124,6 +164,7 @@ def cases(family):
     for dtype in (tf.float32, tf.int64, tf.string):
         family.program(f"rows of TensorLists {dtype.name}", list_rows(dtype))
     family.program("joined TensorLists", joined_lists)
+    family.program("sums and zeros of variants", variant_sums)
     family.program("TensorArray pieces", array_edges)
     for summarize in (-1, 3, 5, 9):
         family.program(f"assert shows {summarize}", lambda n=summarize: said(n))
