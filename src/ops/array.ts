@@ -52,18 +52,24 @@ const transpose = (op: string, conjugates = false): Kernel =>
 
 const broadcastTo = kernel("BroadcastTo", "CPU", {}, (node) => (step) => {
   const x = step.input(0);
-  const shape = readInts(step.heap, step.input(1));
+  const sizes = step.input(1);
+  if (sizes.shape.length > 1)
+    throw new InvalidArgumentError(`shape must be a vector of {int32,int64}, got shape ${shapeString(sizes.shape)}`);
+  const shape = readInts(step.heap, sizes);
+  for (const size of shape) if (size < 0) throw new InvalidArgumentError(`Dimension ${size} must be >= 0`);
+  if (numElements(shape) >= 2 ** 63)
+    throw new InvalidArgumentError(`Shape ${shapeString(shape)} would have more than 2**63 - 1 elements`);
   if (x.shape.length > shape.length)
     throw new InvalidArgumentError(
       `Rank of input (${x.shape.length}) must be no greater than rank of output shape (${shape.length}).`,
     );
-  for (const size of shape) if (size < 0) throw new InvalidArgumentError(`Dimension ${size} must be >= 0`);
-  if (numElements(shape) >= 2 ** 63)
-    throw new InvalidArgumentError(`Shape ${shapeString(shape)} would have more than 2**63 - 1 elements`);
   const joined = broadcastShape(x.shape, shape);
-  if (joined === null || !sameShape(joined, shape)) {
+  if (joined === null)
     throw new InvalidArgumentError(`Incompatible shapes: ${shapeString(x.shape)} vs. ${shapeString(shape)}`);
-  }
+  if (!sameShape(joined, shape))
+    throw new InvalidArgumentError(
+      `Unable to broadcast tensor of shape ${shapeString(x.shape)} to tensor of shape ${shapeString(shape)}`,
+    );
   const strides = stridesOf(x.shape);
   const pad = shape.length - x.shape.length;
   emitView(
@@ -141,6 +147,10 @@ const slice = kernel("Slice", "CPU", {}, (node) => (step) => {
   let offset = 0;
   x.shape.forEach((dim, i) => {
     if (sizes[i] === -1) sizes[i] = dim - begin[i]!;
+    if (dim === 0 && (begin[i] !== 0 || sizes[i] !== 0))
+      throw new InvalidArgumentError(
+        `Expected begin[${i}] == 0 (got ${begin[i]}) and size[${i}] == 0 (got ${sizes[i]}) when input.dim_size(${i}) == 0`,
+      );
     if (begin[i]! < 0 || begin[i]! > dim)
       throw new InvalidArgumentError(`Expected begin[${i}] in [0, ${dim}], but got ${begin[i]}`);
     if (sizes[i]! < 0 || begin[i]! + sizes[i]! > dim) {
@@ -154,13 +164,17 @@ const slice = kernel("Slice", "CPU", {}, (node) => (step) => {
 
 const reverse = kernel("ReverseV2", "CPU", {}, (node) => (step) => {
   const x = step.input(0);
+  if (x.shape.length === 0 || x.size === 0) {
+    step.forwardInput(0, 0);
+    return DONE;
+  }
   const strides = stridesOf(x.shape);
   let offset = 0;
-  for (const given of readInts(step.heap, step.input(1))) {
+  for (const [i, given] of readInts(step.heap, step.input(1)).entries()) {
     const axis = normalizeAxis(
       given,
       x.shape.length,
-      () => `'axis'[0] = ${given} is out of valid range [0, ${x.shape.length - 1}`,
+      () => `'axis'[${i}] = ${given} is out of valid range [0, ${x.shape.length - 1}`,
     );
     if (strides[axis]! < 0) throw new InvalidArgumentError(`axis ${axis} specified more than once.`);
     if (x.shape[axis]! > 0) offset += (x.shape[axis]! - 1) * strides[axis]!;

@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType, dtypeSize } from "../tensor/dtype.js";
-import { numElements, shapeString } from "../tensor/shape.js";
+import { numElements, type Shape, shapeString } from "../tensor/shape.js";
 import { retainValue, type Tensor } from "../tensor/tensor.js";
 import { wasmOf } from "./cpu.js";
 import { elementsOf } from "./support/elements.js";
@@ -10,15 +10,18 @@ import { readFloat, readInt, readInts } from "./support/index-tensor.js";
 import { allocateValues, copyBytes } from "./support/rows.js";
 import { zerosOf } from "./variant-math.js";
 
+/** Old graphs give scalars as vectors of one. */
+const isLegacyScalar = (shape: Shape): boolean => shape.length === 0 || (shape.length === 1 && shape[0] === 1);
+
 const fill = kernel("Fill", "CPU", {}, (node) => (step) => {
   const given = step.input(0);
-  if (given.shape.length !== 1)
+  if (given.shape.length > 1)
     throw new InvalidArgumentError(`dims must represent a vector, got shape ${shapeString(given.shape)}`);
   const dims = readInts(step.heap, given);
   if (dims.some((dim) => dim < 0))
     throw new InvalidArgumentError(`Dimension ${dims.find((dim) => dim < 0)} must be >= 0`);
   const value = step.input(1);
-  if (value.shape.length > 0)
+  if (!isLegacyScalar(value.shape))
     throw new InvalidArgumentError(`value must represent a scalar, got shape ${shapeString(value.shape)}`);
   if (value.values !== null) {
     const values = allocateValues(step, dims, value.values[0]!);
@@ -131,7 +134,8 @@ const range = kernel("Range", "CPU", { Tidx: ["float", "double", "int32", "int64
     };
     ["start", "limit", "delta"].forEach((name, i) => {
       const { shape } = step.input(i);
-      if (shape.length > 0) throw new InvalidArgumentError(`${name} must be a scalar, not shape ${shapeString(shape)}`);
+      if (!isLegacyScalar(shape))
+        throw new InvalidArgumentError(`${name} must be a scalar, not shape ${shapeString(shape)}`);
     });
     const [start, limit, delta] = [read(0), read(1), read(2)];
     if (delta === zero) throw new InvalidArgumentError("Requires delta != 0: 0");

@@ -31,29 +31,35 @@ const NUMBERS = [
 
 const startsWith = (shape: Shape, prefix: Shape): boolean => prefix.every((size, i) => size === shape[i]);
 
-/** @param refuse makes the error for the coordinates at a position of the index tensor */
+/**
+ * @param refuse makes the error for the coordinates at a position of the index tensor
+ * @param last whether it tells the last position that is wrong, not the first
+ */
 function slicesOf(
   heap: Heap,
   indices: Tensor,
   shape: Shape,
   refuse: (place: string, coordinates: string) => InvalidArgumentError,
+  last = false,
 ): Slices {
   const depth = indices.shape.at(-1)!;
   const flat = readInts(heap, indices);
   const strides = stridesOf(shape.slice(0, depth));
   const count = numElements(indices.shape.slice(0, -1));
   const rows = new Array<number>(count);
-  for (let i = 0; i < count; i++) {
+  let wrong = -1;
+  for (let i = 0; i < count && (last || wrong < 0); i++) {
     let row = 0;
     for (let d = 0; d < depth; d++) {
       const at = flat[i * depth + d]!;
-      if (at < 0 || at >= shape[d]!) {
-        const place = unravel(i, indices.shape.slice(0, -1));
-        throw refuse(`[${place.join(",")}]`, flat.slice(i * depth, (i + 1) * depth).join(", "));
-      }
+      if (at < 0 || at >= shape[d]!) wrong = i;
       row += at * strides[d]!;
     }
     rows[i] = row;
+  }
+  if (wrong >= 0) {
+    const place = unravel(wrong, indices.shape.slice(0, -1));
+    throw refuse(`[${place.join(",")}]`, flat.slice(wrong * depth, (wrong + 1) * depth).join(", "));
   }
   return { rows, width: numElements(shape.slice(depth)) };
 }
@@ -97,7 +103,15 @@ export function scatterSlices(heap: Heap, indices: Tensor, shape: Shape): Slices
     shape,
     (place, at) =>
       new InvalidArgumentError(`indices${place} = [${at}] does not index into shape ${shapeString(shape)}`),
+    true,
   );
+}
+
+/** Where one of three is empty, all are, but for a target that nothing goes to. */
+function checkEmpty(size: number, indices: Tensor, updates: Tensor): void {
+  if (indices.size === 0 && updates.size === 0) return;
+  if (size === 0 || indices.size === 0 || updates.size === 0)
+    throw new InvalidArgumentError("Indices and updates specified for empty output shape");
 }
 
 const scatterNd = kernel("ScatterNd", "CPU", { T: [...NUMBERS, ...COMPLEX, "bool", "string"] }, (node) => {
@@ -109,13 +123,14 @@ function scatterIntoZeros(step: KernelStep, add: Scatter): typeof DONE {
   const indices = step.input(0);
   const updates = step.input(1);
   const sizes = step.input(2);
-  if (sizes.shape.length !== 1) throw new InvalidArgumentError("Shape must be a vector");
+  if (sizes.shape.length > 1) throw new InvalidArgumentError("Shape must be a vector");
   const shape = readInts(step.heap, sizes);
   for (const size of shape) if (size < 0) throw new InvalidArgumentError(`Dimension ${size} must be >= 0`);
   if (indices.shape.length < 1)
     throw new InvalidArgumentError(`Indices shape must have rank at least one. Found:${shapeString(indices.shape)}`);
-  if (updates.shape.length < 1 && shape.length < 1)
+  if (updates.shape.length < 1)
     throw new InvalidArgumentError(`Updates shape must have rank at least one. Found:${shapeString(updates.shape)}`);
+  checkEmpty(shape.length, indices, updates);
   const depth = indices.shape.at(-1)!;
   const batch = indices.shape.length - 1;
   if (!startsWith(updates.shape, indices.shape.slice(0, -1)))
@@ -188,20 +203,25 @@ const tensorScatter = (op: string, how: Combine): Kernel =>
           throw new InvalidArgumentError(
             `Indices shape must have rank at least one. Found:${shapeString(indices.shape)}`,
           );
+        if (updates.shape.length < 1)
+          throw new InvalidArgumentError(
+            `Updates shape must have rank at least one. Found:${shapeString(updates.shape)}`,
+          );
+        checkEmpty(tensor.size, indices, updates);
         const depth = indices.shape.at(-1)!;
         const batch = indices.shape.length - 1;
-        if (depth > shape.length)
-          throw new InvalidArgumentError(
-            `Inner dimension of indices cannot be greater than rank of the tensor: ${depth} > ${shape.length}`,
-          );
         if (!startsWith(updates.shape, indices.shape.slice(0, -1)))
           throw new InvalidArgumentError(
-            `The outer ${batch} dimensions of indices.shape=${shapeString(indices.shape)} must match the outer ${batch} dimensions of updates.shape=${shapeString(updates.shape)}`,
+            `Outer dimensions of indices and update must match. Indices shape: ${shapeString(indices.shape)}, updates shape:${shapeString(updates.shape)}`,
           );
         const rest = shape.slice(depth);
-        if (updates.shape.length - batch !== rest.length || rest.some((size, i) => size !== updates.shape[batch + i]))
+        if (updates.shape.length - batch !== shape.length - depth)
           throw new InvalidArgumentError(
-            `The inner ${rest.length} dimensions of output.shape=${shapeString(shape)} must match the inner ${updates.shape.length - batch} dimensions of updates.shape=${shapeString(updates.shape)}`,
+            `Inner dimensions of output shape must match inner dimensions of updates shape. Output: ${shapeString(shape)} updates: ${shapeString(updates.shape)}`,
+          );
+        if (rest.some((size, i) => size !== updates.shape[batch + i]))
+          throw new InvalidArgumentError(
+            `The inner ${rest.length} dimensions of output.shape=${shapeString(shape)} must match the inner ${rest.length} dimensions of updates.shape=${shapeString(updates.shape)}`,
           );
         const slices = scatterSlices(step.heap, indices, shape);
         if (tensor.values !== null) {
@@ -295,7 +315,7 @@ const dynamicPartition = kernel("DynamicPartition", "CPU", {}, (node) => {
     readInts(step.heap, partitions).forEach((partition, i) => {
       if (partition < 0 || partition >= count)
         throw new InvalidArgumentError(
-          `partitions${shapeString(unravel(i, partitions.shape))} = ${partition} is not in [0, ${count})`,
+          `partitions${partitions.shape.length === 0 ? "" : shapeString(unravel(i, partitions.shape))} = ${partition} is not in [0, ${count})`,
         );
       rows[partition]!.push(i);
     });

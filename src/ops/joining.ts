@@ -1,7 +1,7 @@
 // Ops that put tensors side by side along an axis, and that cut them up again: rows of bytes, or of JavaScript values.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
-import { dtypeSize } from "../tensor/dtype.js";
+import { DataType, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import { retainValue, type Tensor, type Value } from "../tensor/tensor.js";
 import { normalizeAxis, readInt, readInts } from "./support/index-tensor.js";
@@ -49,15 +49,19 @@ const concat = (op: string, axisInput: "first" | "last"): Kernel =>
         throw new InvalidArgumentError(
           `${axisName} tensor should be a scalar integer, but got shape ${shapeString(dim.shape)}`,
         );
-      if (rank === 0) throw new InvalidArgumentError("ConcatOp : Can't concatenate scalars (use tf.stack instead)");
+      const given = readInt(step.heap, dim);
+      // Zero is in range for a scalar too, as it was once: it is refused below.
       const axis = normalizeAxis(
-        readInt(step.heap, dim),
-        rank,
-        (a, r) => `ConcatOp : Expected concatenating dimensions in the range [${-r}, ${r}), but got ${a}`,
+        given,
+        Math.max(rank, Number(given === 0)),
+        (a) =>
+          `ConcatOp : Expected concatenating dimensions in the range [${rank === 0 ? 0 : -rank}, ${rank}), but got ${a}`,
       );
       const shape = [...inputs[0]!.shape];
       shape[axis] = 0;
       inputs.forEach((input, i) => {
+        if (input.shape.length === 0)
+          throw new InvalidArgumentError("ConcatOp : Can't concatenate scalars (use tf.stack instead)");
         if (input.shape.length !== rank)
           throw new InvalidArgumentError(
             `ConcatOp : Ranks of all input tensors should match: shape[0] = ${shapeString(inputs[0]!.shape)} vs. shape[${i}] = ${shapeString(input.shape)}`,
@@ -160,15 +164,23 @@ const splitV = kernel("SplitV", "CPU", {}, (node) => (step) => {
     x.shape.length,
     (a, r) => `-input rank(-${r}) <= split_dim < input rank (${r}), but got ${a}`,
   );
+  if (count === 1 && widths[0] !== x.shape[axis])
+    throw new InvalidArgumentError(
+      `If there is only one output, it must have the same size as the input. Input size: ${x.shape[axis]} output size: ${widths[0]}`,
+    );
   const open = widths.indexOf(-1);
   if (open !== widths.lastIndexOf(-1)) throw new InvalidArgumentError("There can only be one -1 in the input.");
-  const known = widths.reduce((n, width) => n + Math.max(width, 0), 0);
-  if (open >= 0) widths[open] = x.shape[axis]! - known;
-  if (widths.some((width) => width < 0) || widths.reduce((n, width) => n + width, 0) !== x.shape[axis]) {
+  const sum = widths.reduce((n, width) => (width === -1 ? n : n + width), 0);
+  const known = given.dtype === DataType.INT32 ? sum | 0 : sum;
+  if (open < 0 ? known !== x.shape[axis] : known > x.shape[axis]!) {
     throw new InvalidArgumentError(
       `Determined shape must either match input shape along split_dim exactly if fully specified, or be less than the size of the input along split_dim if not fully specified.  Got: ${known}`,
     );
   }
+  if (open >= 0) widths[open] = x.shape[axis]! - known;
+  const negative = widths.findIndex((width) => width < 0);
+  if (negative >= 0)
+    throw new InvalidArgumentError(`Split size at index ${negative} must be >= 0. Got: ${widths[negative]}`);
   split(step, x, axis, widths, false);
   return DONE;
 });

@@ -99,11 +99,9 @@ const matMul = kernel("MatMul", "CPU", { T: TYPES }, (node) => {
   return (step) => {
     const a = step.input(0);
     const b = step.input(1);
-    if (a.shape.length !== 2)
-      throw new InvalidArgumentError(
-        `In[0] and In[1] has different ndims: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`,
-      );
-    if (b.shape.length !== 2)
+    if (a.shape.length === b.shape.length && a.shape.length !== 2)
+      throw new InvalidArgumentError(`In[0] and In[1] ndims must be == 2: ${a.shape.length}`);
+    if (a.shape.length !== b.shape.length)
       throw new InvalidArgumentError(
         `In[0] and In[1] has different ndims: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`,
       );

@@ -64,7 +64,7 @@ const mirrorPad = kernel("MirrorPad", "CPU", {}, (node) => {
     const pads = readPaddings(step, x, step.input(1), ", ");
     const shape = x.shape.map((size, d) => {
       const [before, after] = [pads[2 * d]!, pads[2 * d + 1]!];
-      if (before < 0 || after < 0) throw new InvalidArgumentError(`paddings must be non-negative: ${before}, ${after}`);
+      if (before < 0 || after < 0) throw new InvalidArgumentError(`paddings must be non-negative: ${before} ${after}`);
       checkReach(symmetric, before, after, size, "dimension");
       return size + before + after;
     });

@@ -127,7 +127,10 @@ const argument = (op: string, smallest: number): Kernel =>
         (a, r) => `Expected dimension in the range [${-r}, ${r}), but got ${a}`,
       );
       const n = x.shape[axis]!;
-      if (n === 0) throw new InvalidArgumentError(`Reduction axis ${axis} is empty in shape ${shapeString(x.shape)}`);
+      if (n === 0)
+        throw new InvalidArgumentError(
+          `Reduction axis ${readInt(step.heap, step.input(1))} is empty in shape ${shapeString(x.shape)}`,
+        );
       const outer = numElements(x.shape.slice(0, axis));
       const inner = numElements(x.shape.slice(axis + 1));
       const shape = x.shape.filter((_, i) => i !== axis);

@@ -100,7 +100,7 @@ const unsorted = (name: string): Kernel =>
         );
       const segments = readInt(step.heap, count);
       if (segments < 0) throw new InvalidArgumentError(`Input num_segments == ${segments} must not be negative.`);
-      for (let i = 0; i < ids.size; i++) {
+      for (let i = 0; i < ids.size && data.size > 0; i++) {
         const id = at(step.heap, ids, i);
         if (id >= segments)
           throw new InvalidArgumentError(`segment_ids${place(ids, i)} = ${id} is out of range [0, ${segments})`);
@@ -116,6 +116,7 @@ const unsorted = (name: string): Kernel =>
 
 /** Position of the i-th element as TensorFlow writes it: nothing for a scalar. */
 function place({ shape }: Tensor, i: number): string {
+  if (shape.length === 0) return "";
   const position: number[] = [];
   for (let d = shape.length - 1; d >= 0; d--) {
     position.unshift(i % shape[d]!);

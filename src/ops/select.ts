@@ -78,7 +78,7 @@ const select = kernel("Select", "CPU", {}, (node) => {
     const condition = step.input(0);
     const a = step.input(1);
     const b = step.input(2);
-    const rows = condition.shape.length === 1 && a.shape.length > 1;
+    const rows = condition.shape.length === 1 && a.shape.length !== 1;
     if (condition.shape.length > 0 && !rows) {
       for (const i of [1, 2]) {
         const { shape } = step.input(i);
@@ -88,6 +88,12 @@ const select = kernel("Select", "CPU", {}, (node) => {
         );
       }
     }
+    if (rows && a.shape.length === 0)
+      throw new InvalidArgumentError(`'then' must be at least a vector, but saw shape: ${shapeString(a.shape)}`);
+    if (rows && condition.size !== a.shape[0])
+      throw new InvalidArgumentError(
+        `Number of batches of 'then' must match size of 'cond', but saw: ${a.shape[0]} vs. ${condition.size}`,
+      );
     if (!sameShape(a.shape, b.shape)) {
       throw new InvalidArgumentError(
         `'then' and 'else' must have the same size.  but received: ${shapeString(a.shape)} vs. ${shapeString(b.shape)}`,
@@ -96,11 +102,6 @@ const select = kernel("Select", "CPU", {}, (node) => {
     if (condition.shape.length === 0) {
       step.forwardInput(step.heap.u8[condition.ptr] !== 0 ? 1 : 2, 0);
       return DONE;
-    }
-    if (rows && condition.size !== a.shape[0]) {
-      throw new InvalidArgumentError(
-        `Number of batches of 'then' must match size of 'cond', but saw: ${a.shape[0]} vs. ${condition.size}`,
-      );
     }
     if (a.values !== null) {
       const width = a.size / Math.max(condition.size, 1);

@@ -36,7 +36,7 @@ const rank = kernel("Rank", "CPU", {}, () => (step) => {
 const reshape = kernel("Reshape", "CPU", {}, () => (step) => {
   const x = step.input(0);
   const sizes = step.input(1);
-  if (sizes.shape.length !== 1) {
+  if (sizes.shape.length > 1) {
     throw new InvalidArgumentError(`sizes input must be 1-D, not ${shapeString(sizes.shape)}`);
   }
   const shape = readInts(step.heap, sizes);

@@ -164,20 +164,26 @@ export const gather = (
       if (hasAxis && step.input(2).shape.length > 0) throw new InvalidArgumentError("axis must be scalar");
       const axisGiven = hasAxis ? readInt(step.heap, step.input(2)) : 0;
       if (x.shape.length < 1) throw new InvalidArgumentError("params must be at least 1 dimensional");
-      const axis = normalizeAxis(axisGiven, x.shape.length, (a, r) =>
-        // TensorFlow finds an axis that is too large while it infers the shape.
-        a < 0
-          ? `Expected axis in the range [${-r}, ${r}), but got ${a}`
-          : `Shape must be at least rank ${a + 1} but is rank ${r}`,
+      const rank = x.shape.length;
+      // TensorFlow finds a wrong axis while it infers the shape.
+      const axis = normalizeAxis(
+        axisGiven,
+        rank,
+        (a, r) => `Shape must be at least rank ${a < 0 ? -a : a + 1} but is rank ${r}`,
       );
-      const batch = batchDims < 0 ? batchDims + indices.shape.length : batchDims;
+      const most = indices.shape.length;
+      if (batchDims !== 0 && (batchDims < -most || batchDims > most))
+        throw new InvalidArgumentError(`Expected batch_dims in the range [${-most}, ${most}], but got ${batchDims}`);
+      const batch = batchDims < 0 ? batchDims + most : batchDims;
+      if (batch >= rank)
+        throw new InvalidArgumentError(`batch_dims (${batch}) must be less than rank(params) (${rank}).`);
+      if (batch > axis)
+        throw new InvalidArgumentError(`batch_dims (${batch}) must be less than or equal to axis (${axis}).`);
       for (let d = 0; d < batch; d++)
         if (x.shape[d] !== indices.shape[d])
           throw new InvalidArgumentError(
             `params.shape[${d}]: ${x.shape[d]} should be equal to indices.shape[${d}]: ${indices.shape[d]}`,
           );
-      if (batch > axis)
-        throw new InvalidArgumentError(`batch_dims (${batch}) must be less than or equal to axis (${axis}).`);
       const shape = [...x.shape.slice(0, axis), ...indices.shape.slice(batch), ...x.shape.slice(axis + 1)];
       const batches = numElements(x.shape.slice(0, batch));
       const outer = numElements(x.shape.slice(batch, axis));
@@ -202,6 +208,7 @@ export const gather = (
         return DONE;
       }
       const y = step.allocateOutput(0, shape);
+      if (y.size === 0) return DONE;
       const indexSize = dtypeSize(indices.dtype);
       let target = y.ptr;
       for (let b = 0; b < batches; b++) {

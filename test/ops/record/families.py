@@ -22,4 +22,5 @@ FAMILIES = [
     "types",
     "halves",
     "complex",
+    "misfits",
 ]
