@@ -94,6 +94,7 @@ OWN = [
     (re.compile(r"(TensorArray |Stack\[)(\w+?)_\d+"), r"\1\2_N"),
     (re.compile(r"\bstep \d+"), "step N"),
     (re.compile(r";[0-9a-f]{16};"), ";N;"),
+    (re.compile(r"goo\.gle/debug\w+\s+"), "goo.gle/debug "),
 ]
 
 

@@ -15,7 +15,7 @@ const groups = [
   ["worker", /protobuf\/(worker|transport_options)\.proto$/],
   ["eager", /(eager_service|remote_tensor_handle)\.proto$/],
   ["coordination", /coordination_service\.proto$/],
-  ["bundle", /(tensor_bundle|tensor_slice|saved_tensor_slice|checkpoint_state)\.proto$/],
+  ["bundle", /(tensor_bundle|tensor_slice|saved_tensor_slice|checkpoint_state|reader_base)\.proto$/],
   ["event", /(histogram|summary|event)\.proto$/],
   ["example", /example\//],
   [

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from support.program import program
 
+from programs.checkpoints import folder
 from programs.distributed import parallel
 
 v1 = tf.compat.v1
@@ -193,3 +194,54 @@ def critical_sections(cluster, record):
     parallel(lambda: run(0), lambda: run(1))
     record("every update once", sorted(seen[0] + seen[1]))
     record("in turn", [seen[task] == sorted(seen[task]) for task in (0, 1)])
+
+
+@program(cluster=True)
+def readers(cluster, record):
+    """Input pipelines of old: a producer's queue of file names and a reader on the ps, batches on a worker, queue runners around them."""
+    path = folder("readers")
+    lines = {f"lines.{i}": [f"{i} {k}" for k in range(5 + i)] for i in range(3)}
+    for name, texts in lines.items():
+        (path / name).write_text("header\n" + "\n".join(texts))
+    with tf.io.TFRecordWriter(str(path / "records"), "GZIP") as writer:
+        for k in range(7):
+            writer.write(b"record %d" % k)
+
+    def run(reader, names, shuffle=False):
+        with tf.Graph().as_default(), tf.device("/job:worker/task:0"):
+            with tf.device("/job:ps/task:0"):
+                queue = v1.train.string_input_producer([str(path / n) for n in names], num_epochs=2, shuffle=shuffle, capacity=2)
+                made = reader()
+                key, value = made.read(queue)
+                counts = [made.num_records_produced(), made.num_work_units_completed()]
+            pairs = v1.train.batch([key, value], 4, capacity=8, allow_smaller_final_batch=True)
+            with v1.Session(cluster.target()) as sess:
+                sess.run([v1.global_variables_initializer(), v1.local_variables_initializer()])
+                coordinator, seen = v1.train.Coordinator(), []
+                threads = v1.train.start_queue_runners(sess, coordinator)
+                try:
+                    while not coordinator.should_stop():
+                        keys, values = sess.run(pairs)
+                        seen += [(k.decode().rsplit("/", 1)[1], v.decode()) for k, v in zip(keys, values)]
+                except tf.errors.OutOfRangeError:
+                    coordinator.request_stop()
+                coordinator.join(threads, stop_grace_period_secs=20)
+                return sorted(seen) if shuffle else seen, sess.run(counts)
+
+    packed = tf.io.TFRecordOptions(compression_type="GZIP")
+    record("lines", run(lambda: v1.TextLineReader(skip_header_lines=1), sorted(lines)))
+    record("shuffled", run(lambda: v1.TextLineReader(), sorted(lines), shuffle=True))
+    record("whole files", run(lambda: v1.WholeFileReader(), sorted(lines)))
+    record("records", run(lambda: v1.TFRecordReader(options=packed), ["records"]))
+    record("stretches", run(lambda: v1.FixedLengthRecordReader(4, header_bytes=7), sorted(lines)))
+    with tf.Graph().as_default(), tf.device("/job:ps/task:0"):
+        found = v1.train.match_filenames_once(str(path / "lines.*"))
+        contents = tf.io.read_file(str(path / "lines.0"))
+        with tf.device("/job:worker/task:0"):
+            upper = tf.strings.upper(contents)
+        with v1.Session(cluster.target()) as sess:
+            sess.run(v1.local_variables_initializer())
+            record("found", [n.decode().rsplit("/", 1)[1] for n in sess.run(found)])
+            record("one file", sess.run(upper))
+        with v1.Session(cluster.target("ps", 0)) as sess:
+            record.raises("none", lambda: sess.run(tf.io.read_file("/nowhere/at/all")))

@@ -1,8 +1,8 @@
 // The file `checkpoint` that Savers keep in a folder: which checkpoints are there and which is the latest, in protobuf's
 // text, as Python's Savers read and write it.
-import { AlreadyExistsError, NotFoundError, type OpError } from "../errors/index.js";
+import { NotFoundError, type OpError } from "../errors/index.js";
 import { metaName } from "../io/bundle.js";
-import { FileSystem, folderOf } from "../io/file-system.js";
+import { FileSystem } from "../io/file-system.js";
 import type { CheckpointState } from "../wire/io.js";
 import { printText } from "../wire/text-format.js";
 import { parseText } from "../wire/text-parser.js";
@@ -39,15 +39,6 @@ export async function getCheckpointState(
     modelCheckpointPath: full(state.modelCheckpointPath),
     allModelCheckpointPaths: state.allModelCheckpointPaths.map(full),
   };
-}
-
-/** Those above it too; what is there already is as good. */
-export async function makeFolders(files: FileSystem, path: string): Promise<void> {
-  if (path === "" || path === "/" || (await files.isFile(path))) return;
-  await makeFolders(files, folderOf(path));
-  await files.makeFolder(path).catch((error: Error) => {
-    if (!(error instanceof AlreadyExistsError)) throw error;
-  });
 }
 
 export interface StateOptions {

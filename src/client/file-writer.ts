@@ -6,7 +6,7 @@ import { frameRecord } from "../io/record.js";
 import { machineName } from "../platform/node.js";
 import { GraphDef, RunMetadata } from "../wire/core.js";
 import { Event, type SessionLog, Summary } from "../wire/io.js";
-import { inFolder, localFiles, makeFolders } from "./checkpoint-state.js";
+import { inFolder, localFiles } from "./checkpoint-state.js";
 import type { Graph } from "./graph.js";
 import type { TensorValue } from "./values.js";
 
@@ -33,7 +33,7 @@ export class FileWriter {
   /** Begins a new file, in a folder that is made if it isn't there. @throws OpError as the file system gives it */
   static async open(logdir: string, options: FileWriterOptions = {}): Promise<FileWriter> {
     const files = options.files ?? (await localFiles());
-    await makeFolders(files, logdir);
+    await files.makeFolders(logdir);
     const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, "0");
     const base = inFolder(logdir, `events.out.tfevents.${seconds}.${machineName()}`);
     const suffix = options.filenameSuffix ?? "";

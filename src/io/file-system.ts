@@ -1,6 +1,6 @@
 // Files as this package needs them. An implementation throws what its runtime throws; `FileSystem` gives it TensorFlow's
 // codes and texts (`PATH; No such file or directory`), and may be confined to some folders. Nothing here blocks.
-import { OpError, opErrorFromCode, PermissionDeniedError } from "../errors/index.js";
+import { AlreadyExistsError, OpError, opErrorFromCode, PermissionDeniedError } from "../errors/index.js";
 
 /** An open file: bytes at a position, whole or not at all. */
 export interface RawFile {
@@ -49,6 +49,15 @@ export class FileSystem {
 
   makeFolder(path: string): Promise<void> {
     return this.#try(path, () => this.#files.makeFolder(path));
+  }
+
+  /** Those above it too; what is there already is as good. */
+  async makeFolders(path: string): Promise<void> {
+    if (path === "" || path === "/" || (await this.isFile(path))) return;
+    await this.makeFolders(folderOf(path));
+    await this.makeFolder(path).catch((error: Error) => {
+      if (!(error instanceof AlreadyExistsError)) throw error;
+    });
   }
 
   removeFile(path: string): Promise<void> {

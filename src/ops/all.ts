@@ -13,6 +13,7 @@ import { collectiveKernels } from "./collective.js";
 import { complexKernels } from "./complex.js";
 import { convolutionKernels } from "./convolution.js";
 import { einsumKernels } from "./einsum.js";
+import { fileKernels } from "./files.js";
 import { fillingKernels } from "./filling.js";
 import { functionalKernels } from "./functional.js";
 import { indexingKernels } from "./indexing.js";
@@ -31,6 +32,7 @@ import { quantizeKernels } from "./quantize.js";
 import { queueKernels } from "./queue.js";
 import { randomKernels } from "./random.js";
 import { randomChoiceKernels } from "./random-choice.js";
+import { readerKernels } from "./readers.js";
 import { reduceKernels } from "./reduce.js";
 import { resizeKernels } from "./resize.js";
 import { scatterVariableKernels } from "./scatter-variables.js";
@@ -107,6 +109,8 @@ export const allKernels: readonly Kernel[] = [
   ...barrierKernels,
   ...stagingKernels,
   ...mutexKernels,
+  ...readerKernels,
+  ...fileKernels,
   ...lookupTableKernels,
   ...tensorListKernels,
   ...tensorListRowKernels,

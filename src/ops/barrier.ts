@@ -7,7 +7,6 @@ import { BARRIER_TYPE, Barrier, type BarrierOptions, type Lead } from "../resour
 import type { QueueOptions } from "../resources/queue.js";
 import { DataType, dtypeName } from "../tensor/dtype.js";
 import { partialShapeString, type Shape, shapeString } from "../tensor/shape.js";
-import { Tensor } from "../tensor/tensor.js";
 import { byPriority, emitBatch } from "./queue.js";
 import { textsOf } from "./strings.js";
 import { emitHandle, nameFor, resourceOf } from "./support/handle.js";
@@ -95,9 +94,15 @@ const insertMany = kernel("BarrierInsertMany", "CPU", {}, (node) => {
 const leadOf =
   (step: KernelStep): Lead =>
   (index, key) => {
-    const priority = step.allocate(DataType.INT64, []);
-    step.heap.i64[priority.ptr / 8] = index;
-    return [priority, Tensor.ofValues(DataType.STRING, [], [textBytes(key)])];
+    const text = step.tensorOf(DataType.STRING, [], [textBytes(key)]);
+    try {
+      const priority = step.allocate(DataType.INT64, []);
+      step.heap.i64[priority.ptr / 8] = index;
+      return [priority, text];
+    } catch (error) {
+      text.release();
+      throw error;
+    }
   };
 
 const takeMany = kernel("BarrierTakeMany", "CPU", {}, (node) => {

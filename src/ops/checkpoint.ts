@@ -1,39 +1,22 @@
 // Checkpoints: SaveV2, RestoreV2 and MergeV2Checkpoints, over the step's files. They wait for the disk as pending calls,
 // hold what they write until it is written, and end early when their step is cancelled.
-import { InvalidArgumentError, NotFoundError, UnimplementedError } from "../errors/index.js";
+import { InvalidArgumentError, NotFoundError } from "../errors/index.js";
 import { metaName } from "../io/bundle.js";
 import { mergeBundles } from "../io/bundle-merge.js";
 import { type BundleEntry, BundleReader } from "../io/bundle-reader.js";
 import { BundleWriter } from "../io/bundle-writer.js";
 import { byteText, readable } from "../io/byte-text.js";
-import { type FileSystem, folderOf } from "../io/file-system.js";
+import { folderOf } from "../io/file-system.js";
 import { parseShapeAndSlice } from "../io/tensor-slice.js";
-import { type Activation, type Kernel, type KernelStep, kernel, PENDING, type Status } from "../kernel/kernel.js";
+import { type Activation, type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { type DataType, dtypeName } from "../tensor/dtype.js";
 import { sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { textsOf } from "./strings.js";
+import { filesOf, pending } from "./support/files.js";
 
 const FIXED_INPUTS = 3;
 const decoder = new TextDecoder();
-
-function filesOf(step: KernelStep): FileSystem {
-  if (step.files === null) throw new UnimplementedError("There is no file system here to keep checkpoints in");
-  return step.files;
-}
-
-/** Leaves the call open while `work` waits for files. */
-function pending(step: KernelStep, work: (call: Activation, check: () => void) => Promise<void>): Status {
-  const call = step.suspend();
-  const check = () => {
-    if (call.cancellation.reason !== null) throw call.cancellation.reason;
-  };
-  work(call, check).then(
-    () => call.done(),
-    (error) => call.fail(error),
-  );
-  return PENDING;
-}
 
 /** Names and slices of the tensors to save or restore. */
 interface Request {

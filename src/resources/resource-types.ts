@@ -8,6 +8,7 @@ const HASH_CODES: Readonly<Record<string, string>> = {
   "tensorflow::QueueInterface": "9040823170352039474",
   "tensorflow::lookup::LookupInterface": "8115731599990610490",
   "tensorflow::TensorArray": "17404284069006640434",
+  "tensorflow::ReaderInterface": "13438509206727821711",
   "tensorflow::Stack": "11783358439878174618",
   "tensorflow::(anonymous namespace)::Mutex": "2855411912371506197",
 };

@@ -63,14 +63,17 @@ function printScalar(type: string, value: unknown): string {
 
 const ESCAPES: Readonly<Record<number, string>> = { 9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 39: "\\'", 92: "\\\\" };
 
-function quote(bytes: Uint8Array): string {
+const quote = (bytes: Uint8Array): string => `"${escapeBytes(bytes)}"`;
+
+/** Bytes as C++ shows them: what can't be printed in octal. */
+export function escapeBytes(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) {
     if (byte in ESCAPES) text += ESCAPES[byte];
     else if (byte >= 32 && byte < 127) text += String.fromCharCode(byte);
     else text += `\\${byte.toString(8).padStart(3, "0")}`;
   }
-  return `"${text}"`;
+  return text;
 }
 
 /** As C's `%g`, with `digits` if that reads back as the same number, otherwise with `enough`. */

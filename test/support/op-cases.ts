@@ -135,7 +135,8 @@ export function splitStatusText(text: string): { readonly text: string; readonly
     .replace(/'_\d+_/g, "'_N_")
     .replace(/(TensorArray |Stack\[)(\w+?)_\d+/g, "$1$2_N")
     .replace(/\bstep \d+/g, "step N")
-    .replace(/;[0-9a-f]{16};/g, ";N;");
+    .replace(/;[0-9a-f]{16};/g, ";N;")
+    .replace(/goo\.gle\/debug\w+\s+/g, "goo.gle/debug ");
   const suffix = /\n\t \[\[(?:\{\{node )?([^\]}]*)(?:\}\})?\]\]/.exec(plain);
   return suffix === null ? { text: plain, node: null } : { text: plain.slice(0, suffix.index), node: suffix[1]! };
 }

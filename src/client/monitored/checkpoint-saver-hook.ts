@@ -5,7 +5,7 @@ import type { FileSystem } from "../../io/file-system.js";
 import { logLine } from "../../platform/node.js";
 import { SessionLog, SessionLog_SessionStatus } from "../../wire/io.js";
 import { printText } from "../../wire/text-format.js";
-import { inFolder, localFiles, makeFolders } from "../checkpoint-state.js";
+import { inFolder, localFiles } from "../checkpoint-state.js";
 import type { FileWriter } from "../file-writer.js";
 import type { Graph } from "../graph.js";
 import type { Saver } from "../saver.js";
@@ -73,7 +73,7 @@ export class CheckpointSaverHook implements SessionRunHook {
   async afterCreateSession(session: Session): Promise<void> {
     const { saveGraphDef = true, summaryWriter } = this.options;
     const files = this.options.files ?? (await localFiles());
-    await makeFolders(files, this.checkpointDir);
+    await files.makeFolders(this.checkpointDir);
     if (saveGraphDef) {
       const text = printText("GraphDef", this.#graph.exportGraphDef());
       await files.replace(inFolder(this.checkpointDir, "graph.pbtxt"), new TextEncoder().encode(text));

@@ -5,7 +5,7 @@ import type { FileSystem } from "../../io/file-system.js";
 import { chromeTrace } from "../../observe/chrome-trace.js";
 import { logLine } from "../../platform/node.js";
 import { RunOptions_TraceLevel } from "../../wire/core.js";
-import { inFolder, localFiles, makeFolders } from "../checkpoint-state.js";
+import { inFolder, localFiles } from "../checkpoint-state.js";
 import type { FileWriter } from "../file-writer.js";
 import type { Graph } from "../graph.js";
 import type { TensorValue } from "../values.js";
@@ -50,7 +50,7 @@ export class ProfilerHook implements SessionRunHook {
 
   async afterCreateSession(): Promise<void> {
     const { outputDir = "", files } = this.options;
-    await makeFolders(files ?? (await localFiles()), outputDir);
+    await (files ?? (await localFiles())).makeFolders(outputDir);
   }
 
   beforeRun(): SessionRunArgs {

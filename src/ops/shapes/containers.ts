@@ -16,7 +16,7 @@ import {
   withValue,
 } from "../../tensor/partial-shape.js";
 import { SCALAR } from "../../tensor/shape.js";
-import { noOutputs, requireRanks, scalar, unknown } from "./common.js";
+import { noOutputs, requireRanks, scalar, unchangedOfRank, unknown } from "./common.js";
 import { forOps, type HandleShape, type ShapeContext, type ShapeFunction, type ShapeTable } from "./context.js";
 
 /** What a handle holds, when it is one thing. */
@@ -127,6 +127,32 @@ export const containerShapes: ShapeTable = {
   ),
   ...forOps("StageSize MapSize MapIncompleteSize OrderedMapSize OrderedMapIncompleteSize", scalar),
   ...forOps("MutexV2 MutexLock", scalar),
+
+  ...forOps("TextLineReader TFRecordReader FixedLengthRecordReader WholeFileReader IdentityReader", pairHandle),
+  ...forOps("TextLineReaderV2 TFRecordReaderV2 FixedLengthRecordReaderV2 WholeFileReaderV2 IdentityReaderV2", scalar),
+  ...forOps(
+    `ReaderRead ReaderReadV2 ReaderNumRecordsProduced ReaderNumRecordsProducedV2 ReaderNumWorkUnitsCompleted
+     ReaderNumWorkUnitsCompletedV2 ReaderSerializeState ReaderSerializeStateV2`,
+    scalar,
+  ),
+  ...forOps("ReaderReadUpTo ReaderReadUpToV2", (context) => {
+    withRank(context.inputs[2]!, 0);
+    return [vector(UNKNOWN), vector(UNKNOWN)];
+  }),
+  ...forOps("ReaderRestoreState ReaderRestoreStateV2", (context) => {
+    withRank(context.inputs[1]!, 0);
+    return [];
+  }),
+  ...forOps("ReaderReset ReaderResetV2", noOutputs),
+  ReadFile: unchangedOfRank(0),
+  WriteFile: (context) => {
+    requireRanks(context, [0, 0], [1, 0]);
+    return [];
+  },
+  MatchingFiles: (context) => {
+    withRankAtMost(context.inputs[0]!, 1);
+    return [vector(UNKNOWN)];
+  },
 
   ...forOps("ScalarSummary HistogramSummary MergeSummary", scalar),
 

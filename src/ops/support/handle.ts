@@ -50,10 +50,10 @@ export function emitHandle(step: KernelStep, node: KernelNode, container: string
   step.setOutput(0, Tensor.ofValues(DataType.RESOURCE, [], [handle]));
 }
 
-/** The resource that input 0 names. */
-export function resourceOf(step: KernelStep, node: KernelNode, typeName: string): Resource {
-  if (!isRef(node.inputTypes[0]!)) return step.resources.resolve(typedHandleOf(step, 0, typeName));
-  const reference = step.inputRef(0);
+/** The resource that an input names. */
+export function resourceOf(step: KernelStep, node: KernelNode, typeName: string, input = 0): Resource {
+  if (!isRef(node.inputTypes[input]!)) return step.resources.resolve(typedHandleOf(step, input, typeName));
+  const reference = step.inputRef(input);
   if (reference instanceof RefHandle && !reference.cached.dead && reference.cached.typeName === typeName)
     return reference.cached;
   const [container = "", name = ""] = (reference.value?.values ?? []).map((text) => decoder.decode(text as Uint8Array));

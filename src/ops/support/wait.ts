@@ -21,3 +21,25 @@ export function suspendUntil(step: KernelStep, start: (open: Activation, finish:
   }
   return PENDING;
 }
+
+/** The same as a promise, for calls that wait for files as well. @param start calls back with what it waited for */
+export function waitFor<T>(
+  { cancellation }: KernelStep,
+  start: (done: (error: Error | null, found: T) => void) => StopWaiting,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (cancellation.reason !== null) throw cancellation.reason;
+    let finished = false;
+    let onCancel: ((reason: Error) => void) | null = null;
+    const stop = start((error, found) => {
+      finished = true;
+      if (onCancel !== null) cancellation.remove(onCancel);
+      if (error === null) resolve(found);
+      else reject(error);
+    });
+    if (stop !== null && !finished) {
+      onCancel = stop;
+      cancellation.add(onCancel);
+    }
+  });
+}

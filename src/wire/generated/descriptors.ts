@@ -69,6 +69,7 @@ export const MESSAGES: Readonly<Record<string, readonly FieldRow[]>> = {
   MemoryLogRawAllocation: [[1,"step_id","int64","single"], [2,"operation","string","single"], [3,"num_bytes","int64","single"], [4,"ptr","uint64","single"], [5,"allocation_id","int64","single"], [6,"allocator_name","string","single"]],
   MemoryLogRawDeallocation: [[1,"step_id","int64","single"], [2,"operation","string","single"], [3,"allocation_id","int64","single"], [4,"allocator_name","string","single"], [5,"deferred","bool","single"]],
   TensorDescription: [[1,"dtype","DataType","single"], [2,"shape","TensorShapeProto","single"], [4,"allocation_description","AllocationDescription","single"]],
+  ReaderBaseState: [[1,"work_started","int64","single"], [2,"work_finished","int64","single"], [3,"num_records_produced","int64","single"], [4,"current_work","bytes","single"]],
   AllocationRecord: [[1,"alloc_micros","int64","single"], [2,"alloc_bytes","int64","single"]],
   AllocatorMemoryUsed: [[1,"allocator_name","string","single"], [2,"total_bytes","int64","single"], [3,"peak_bytes","int64","single"], [4,"live_bytes","int64","single"], [6,"allocation_records","AllocationRecord","repeated"], [5,"allocator_bytes_in_use","int64","single"]],
   NodeOutput: [[1,"slot","int32","single"], [3,"tensor_description","TensorDescription","single"]],

@@ -16,6 +16,7 @@ FAMILIES = [
     "accumulators",
     "barriers",
     "staging",
+    "readers",
     "strings",
     "sparse",
     "random_ops",
