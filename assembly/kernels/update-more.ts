@@ -3,6 +3,13 @@
 import { signOf } from "../math/sign";
 import { flushed, product, towards } from "../math/subnormal";
 
+/** As in TensorFlow a number that is NaN leaves what was the largest. */
+// @ts-ignore: decorator
+@inline
+function larger<T>(kept: T, x: T): T {
+  return x > kept ? x : kept;
+}
+
 // @ts-ignore: decorator
 @inline
 function adaMax<T>(v: usize, m: usize, u: usize, g: usize, n: i32, rate: T, b1: T, b2: T, eps: T): void {
@@ -10,7 +17,7 @@ function adaMax<T>(v: usize, m: usize, u: usize, g: usize, n: i32, rate: T, b1: 
     const at = <usize>i * sizeof<T>();
     const gradient = load<T>(g + at);
     const first = towards<T>(load<T>(m + at), gradient, (<T>1 - b1) as T);
-    const largest = max<T>((b2 * load<T>(u + at)) as T, abs<T>(gradient));
+    const largest = larger<T>((b2 * load<T>(u + at)) as T, abs<T>(gradient));
     store<T>(m + at, flushed<T>(first));
     store<T>(u + at, flushed<T>(largest));
     store<T>(v + at, flushed<T>((load<T>(v + at) - rate * (first / (largest + eps))) as T));
@@ -33,7 +40,7 @@ function amsgrad<T>(v: usize, m: usize, u: usize, w: usize, g: usize, n: i32, al
     const gradient = load<T>(g + at);
     const first = towards<T>(load<T>(m + at), gradient, (<T>1 - b1) as T);
     const second = towards<T>(load<T>(u + at), (gradient * gradient) as T, (<T>1 - b2) as T);
-    const largest = max<T>(load<T>(w + at), second);
+    const largest = larger<T>(load<T>(w + at), second);
     store<T>(m + at, flushed<T>(first));
     store<T>(u + at, flushed<T>(second));
     store<T>(w + at, flushed<T>(largest));

@@ -70,7 +70,11 @@ def dense(name, resource, dtype, **attrs):
         op = getattr(raw, ("ResourceApply" if resource else "Apply") + name)
         out = op(**variables, **given, **{GRAD_NAME.get(name, "grad"): g}, **attrs, name="apply")
         one = np.sin(np.arange(11)).astype(np_dtype)
-        return [({g: one}, [out]), ({}, inits), ({g: one}, [out]), ({}, reads), ({g: one * np_dtype(-2)}, [out]), ({}, reads), ({g: one[:3]}, [out]), ({}, reads), *bad_scalars(given, {g: one}, out), ({}, reads)]
+        unbounded = one.copy()
+        unbounded[:9:3] = np.nan, np.inf, -np.inf
+        # Of FTRL's fourth step the rounding of the first three is what is left.
+        last = [] if name.startswith("Ftrl") else [({g: unbounded}, [out]), ({}, reads)]
+        return [({g: one}, [out]), ({}, inits), ({g: one}, [out]), ({}, reads), ({g: one * np_dtype(-2)}, [out]), ({}, reads), ({g: one[:3]}, [out]), ({}, reads), *bad_scalars(given, {g: one}, out), ({}, reads), *last]
 
     return build
 
