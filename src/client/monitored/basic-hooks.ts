@@ -2,6 +2,7 @@
 // no number, feed, fetch at the end. Saving is in checkpoint-saver-hook.ts and summary-saver-hook.ts.
 import { InvalidArgumentError } from "../../errors/index.js";
 import { logLine } from "../../platform/node.js";
+import { narrowCode } from "../../tensor/narrow.js";
 import { Summary_Value } from "../../wire/io.js";
 import { type FeedKey, type Feeds, type Fetch, nameOf } from "../fetches.js";
 import type { FileWriter } from "../file-writer.js";
@@ -25,7 +26,11 @@ import { pause } from "./pause.js";
 /** Between two looks at the global step. */
 const WAIT_MS = 500;
 
-const scalarOf = ({ results }: SessionRunValues): number => Number((results as TensorValue).data[0]);
+function scalarOf({ results }: SessionRunValues): number {
+  const { dtype, data } = results as TensorValue;
+  const element = Number(data[0]);
+  return narrowCode(dtype)?.decode(element) ?? element;
+}
 
 export interface StopAtStepOptions {
   /** So many steps from here. */
@@ -169,9 +174,11 @@ export class LoggingTensorHook implements SessionRunHook {
 
   #tell(values: Readonly<Record<string, TensorValue>>): void {
     const since = this.#timer?.update(this.#iteration) ?? null;
-    const parts = Object.entries(values).map(([name, { shape, data }]) =>
-      shape.length === 0 ? `${name} = ${data[0]}` : `${name} = [${data.join(" ")}]`,
-    );
+    const parts = Object.entries(values).map(([name, { dtype, shape, data }]) => {
+      const code = narrowCode(dtype);
+      const elements = code === null ? data : Array.from(data as Uint16Array, code.decode);
+      return shape.length === 0 ? `${name} = ${elements[0]}` : `${name} = [${elements.join(" ")}]`;
+    });
     const seconds = since === null ? "" : ` (${since.seconds.toFixed(3)} sec)`;
     this.#log(this.options.formatter?.(values) ?? `${parts.join(", ")}${seconds}`);
   }

@@ -68,6 +68,12 @@ interface Open {
   stopRequested: boolean;
 }
 
+/** A session that is being made. */
+interface Opening {
+  readonly made: Promise<Open>;
+  stop(): void;
+}
+
 const isPreemption = (error: unknown): boolean => error instanceof AbortedError || error instanceof UnavailableError;
 
 export class MonitoredSession implements AsyncDisposable {
@@ -75,6 +81,7 @@ export class MonitoredSession implements AsyncDisposable {
   readonly #scaffold: Scaffold;
   readonly #log: Log;
   #open: Open | null = null;
+  #opening: Opening | null = null;
   #closed: Promise<void> | null = null;
   /** Whether the last step failed, as far as anyone knows for good. */
   #failed = false;
@@ -100,7 +107,7 @@ export class MonitoredSession implements AsyncDisposable {
     const writer = writes ? await FileWriter.open(summaryDir, files === undefined ? {} : { files }) : undefined;
     try {
       const monitored = new MonitoredSession(options, writer);
-      monitored.#open = await monitored.#create(options.signal);
+      await monitored.#ready(options.signal);
       return monitored;
     } catch (error) {
       await writer?.close();
@@ -160,22 +167,24 @@ export class MonitoredSession implements AsyncDisposable {
       if (this.shouldStop() && this.#open?.coordinator.error === undefined) {
         throw new FailedPreconditionError("Run called even after should_stop requested.");
       }
+      let open: Open | null = null;
       try {
-        this.#open ??= await this.#create(settings.signal);
-        const found = await this.#step(this.#open, fetches, feeds, settings);
+        open = this.#open ?? (await this.#ready(settings.signal));
+        const found = await this.#step(open, fetches, feeds, settings);
         this.#failed = false;
         return found;
       } catch (thrown) {
         // What stopped the queue runners is why the step failed.
-        const error = isPreemption(thrown) ? thrown : (this.#open?.coordinator.error ?? thrown);
-        if (this.#open === null || this.#closed !== null || !isPreemption(error)) {
+        const error = isPreemption(thrown) ? thrown : (open?.coordinator.error ?? thrown);
+        if (open === null || this.#closed !== null || !isPreemption(error)) {
           this.#failed = !(error instanceof OutOfRangeError);
           throw error;
         }
+        // Steps may run side by side: the first one that fails ends the session.
+        if (this.#open !== open) continue;
         this.#log(`A task was lost, a new session will be made. Error: ${(error as Error).message}`);
-        const { session, coordinator } = this.#open;
         this.#open = null;
-        await this.#end(session, coordinator);
+        await this.#end(open.session, open.coordinator);
       }
     }
   }
@@ -189,6 +198,8 @@ export class MonitoredSession implements AsyncDisposable {
   }
 
   async #finish(): Promise<void> {
+    this.#opening?.stop();
+    await this.#opening?.made.catch(() => {});
     if (this.#open === null) return;
     const { session, coordinator } = this.#open;
     if (this.#failed) return this.#end(session, coordinator);
@@ -209,7 +220,28 @@ export class MonitoredSession implements AsyncDisposable {
     await session.close().catch((error: Error) => this.#log(`The session could not be closed: ${error.message}`));
   }
 
-  async #create(signal: AbortSignal | undefined): Promise<Open> {
+  /** One session for all who wait for one; the signal of who came first ends the making of it. */
+  #ready(signal: AbortSignal | undefined): Promise<Open> {
+    if (this.#opening !== null) return this.#opening.made;
+    const stopped = new AbortController();
+    const stop = () => stopped.abort(signal?.reason);
+    if (signal?.aborted) stop();
+    signal?.addEventListener("abort", stop, { once: true });
+    const make = async (): Promise<Open> => {
+      try {
+        this.#open = await this.#create(stopped.signal);
+        return this.#open;
+      } finally {
+        signal?.removeEventListener("abort", stop);
+        this.#opening = null;
+      }
+    };
+    const made = make();
+    this.#opening = { made, stop };
+    return made;
+  }
+
+  async #create(signal: AbortSignal): Promise<Open> {
     const everyMs = 1000 * (this.options.recoveryWaitSecs ?? 0.5);
     for (;;) {
       const { graph, master, config, tls } = this.options;
@@ -231,7 +263,7 @@ export class MonitoredSession implements AsyncDisposable {
     }
   }
 
-  #prepare(session: Session, signal: AbortSignal | undefined, everyMs: number): Promise<void> {
+  #prepare(session: Session, signal: AbortSignal, everyMs: number): Promise<void> {
     const { isChief = true, checkpointDir, files, maxWaitSecs = 7200 } = this.options;
     if (isChief) return prepareSession(session, this.#scaffold, { checkpointDir, files, signal });
     return waitForModel(session, this.#scaffold, { signal, everyMs, maxWaitMs: 1000 * maxWaitSecs, log: this.#log });

@@ -286,6 +286,33 @@ test("a session that is lost is made anew: from the checkpoint, and the step is 
   );
 });
 
+test("steps side by side share the session that is made anew", async () => {
+  const { graph, train } = counting();
+  let made = 0;
+  const hooks: SessionRunHook[] = [{ afterCreateSession: () => void made++ }];
+  await monitoredTrainingSession(optionsFor(graph, { hooks }), async (session) => {
+    await session.run(train);
+    await Session.reset(server);
+    await Promise.all([session.run(train), session.run(train), session.run(train)]);
+  });
+  assert.is(made, 2);
+});
+
+test("closing ends the making of a session that a step waits for", async () => {
+  const chief = counting();
+  const worker = counting();
+  const waits: string[] = [];
+  await using first = await MonitoredSession.open(optionsFor(chief.graph));
+  await first.run(chief.train);
+  const log = (line: string) => void waits.push(line);
+  const session = await MonitoredSession.open(optionsFor(worker.graph, { isChief: false, log }));
+  await Session.reset(server);
+  const step = failure(session.run(worker.train));
+  while (!waits.some((line) => line.startsWith("Waiting for model"))) await new Promise((wake) => setTimeout(wake, 5));
+  await session.close();
+  assert.instance(await step, CancelledError);
+});
+
 test("a worker waits for its chief, not longer than it is told", async () => {
   const worker = counting();
   const chief = counting();
@@ -331,8 +358,9 @@ test("tensors and speed are logged, a loss that is no number ends the training",
   const log = (line: string) => void lines.push(line);
   const loss = graph.ops.mul(x, 2, { name: "loss" });
   graph.ops.pack([x, x], { name: "pair" });
+  const half = graph.ops.cast(loss, { dstT: DataType.HALF });
   const hooks = [
-    new LoggingTensorHook({ loss, pair: "pair:0" }, { everyNIter: 2, atEnd: true, log }),
+    new LoggingTensorHook({ loss, pair: "pair:0", half }, { everyNIter: 2, atEnd: true, log }),
     new StepCounterHook({ everyNSteps: 2, log }),
     new NanTensorHook(loss, false, log),
   ];
@@ -342,12 +370,12 @@ test("tensors and speed are logged, a loss that is no number ends the training",
     assert.ok(session.shouldStop());
   });
   const shapes = lines.map((line) => line.replace(/\d+\.\d+ sec|(?<=sec: )[\d.]+/, "#"));
-  assert.is(shapes[0], "loss = 2, pair = [1 1]");
-  assert.is(shapes.filter((line) => line === "loss = 2, pair = [1 1] (#)").length, 2);
-  assert.is(shapes.filter((line) => line === "loss = NaN, pair = [NaN NaN] (#)").length, 1);
+  assert.is(shapes[0], "loss = 2, pair = [1 1], half = 2");
+  assert.is(shapes.filter((line) => line === "loss = 2, pair = [1 1], half = 2 (#)").length, 2);
+  assert.is(shapes.filter((line) => line === "loss = NaN, pair = [NaN NaN], half = NaN (#)").length, 1);
   assert.ok(shapes.includes("global_step/sec: #"));
   assert.ok(shapes.includes("Model diverged with loss = NaN."));
-  const strict = optionsFor(graph, { hooks: [new NanTensorHook(loss)] });
+  const strict = optionsFor(graph, { hooks: [new NanTensorHook(half)] });
   const error = await failure(
     monitoredTrainingSession(strict, async (session) => {
       await session.run(train, [[x, Number.NaN]]);
