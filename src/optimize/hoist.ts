@@ -17,6 +17,8 @@ const APART = new Set([
   "Enter",
   "RefEnter",
 ]);
+/** Each loop around it costs a constant a node: hostile graphs nest thousands. */
+const MAX_DEPTH = 8;
 /** The parts of loop `id`: `2 * id` is what every turn runs, `2 * id + 1` what the last doesn't: the body. */
 const NO_PART = -1;
 
@@ -56,7 +58,7 @@ function findParts(graph: Graph, frames: ReadonlyMap<Node, Frame>): { means: Int
   const dies = new Int32Array(graph.nodes.length).fill(NO_PART);
   for (const node of sourcesFirst(graph.nodes)) {
     const frame = frames.get(node);
-    if (frame === undefined) continue;
+    if (frame === undefined || frame.depth > MAX_DEPTH) continue;
     const { id, op, inputs, controlInputs } = node;
     const turn = 2 * frame.id;
     if (isLoopHead(node)) {

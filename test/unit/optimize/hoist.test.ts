@@ -130,6 +130,26 @@ test("a constant of an inner loop comes in through the outer one", () => {
   }
 });
 
+test("so does one of eight loops in each other, but not of more: each would cost it a node", () => {
+  const nested = (depth: number): NodeDef[] => [
+    floats("start", 0),
+    ...Array.from({ length: depth }, (_, i) => enter(`enter${i}`, i === 0 ? "start" : `in${i - 1}`, `loop${i}`)),
+    ...Array.from({ length: depth }, (_, i) => [
+      merge(`merge${i}`, `enter${i}`, `next${i}`),
+      floats(`five${i}`, 5, [], [`^merge${i}`]),
+      floatOp(`less${i}`, "Less", `merge${i}`, `five${i}`),
+      nodeDef(`go${i}`, "LoopCond", [`less${i}`]),
+      floatOp(`switch${i}`, "Switch", `merge${i}`, `go${i}`),
+      floatOp(`in${i}`, "Identity", `switch${i}:1`),
+      floatOp(`next${i}`, "NextIteration", i === depth - 1 ? `in${i}` : `exit${i + 1}`),
+      floatOp(`exit${i}`, "Exit", `switch${i}`),
+    ]).flat(),
+  ];
+  const after = hoisted(nested(9), ["exit0:0"]);
+  assert.ok(isOut(after, "five7"));
+  assert.not.ok(isOut(after, "five8"));
+});
+
 test("a constant that is asked for stays where it is", () => {
   const nodes = loop([floats("one", 1, [], ["^in"]), floatOp("out", "AddV2", "in", "one")]);
   assert.not.ok(isOut(hoisted(nodes, ["exit:0"], ["one"]), "one"));
