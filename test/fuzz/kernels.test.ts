@@ -1,5 +1,8 @@
 // Every kernel of the CPU under drawn shapes, values and attributes, within and beyond what its op allows: a result or
 // an OpError, no byte outside its blocks, no result that depends on bytes that it wasn't given, and memory returns.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { DeadlineExceededError, toOpError } from "../../src/errors/index.js";
 import { Cancellation } from "../../src/kernel/cancellation.js";
@@ -25,10 +28,14 @@ const PATIENCE_MS = 50;
 /** Their results differ from run to run; a temporary variable holds whatever was there, as TensorFlow's does. */
 const UNSTEADY = /Random|Multinomial|Truncated|Shuffle|TemporaryVariable/;
 
+/** Files of any name are made, nowhere else. */
+const home = mkdtempSync(join(tmpdir(), "tensorfleet-fuzz-"));
+process.chdir(home);
 const registry = createOpRegistry();
 const engine = await Engine.open("/job:worker/replica:0/task:0", "worker", null, {
   log: () => {},
   memoryLimit: MEMORY_LIMIT,
+  fileRoots: [home],
 });
 const guards = guard(engine.heap);
 const { allocator } = engine.devices[0]!;
@@ -111,5 +118,8 @@ for (const [op, kernels] of byOp) {
   });
 }
 
-test.after(() => engine.close());
+test.after(async () => {
+  await engine.close();
+  rmSync(home, { recursive: true });
+});
 test.run();

@@ -29,6 +29,8 @@ export const pick = <T>(draw: Draw, from: readonly T[]): T => from[whole(draw, 0
 export function checkFailure(thrown: unknown): void {
   if (thrown instanceof WireError) return;
   for (let error = thrown; error !== undefined; error = (error as Error).cause) {
+    // Behind an answer about a file is what the system said.
+    if (error !== thrown && (error as NodeJS.ErrnoException).syscall !== undefined) return;
     if (!(error instanceof OpError)) throw error;
   }
 }
