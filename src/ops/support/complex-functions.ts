@@ -11,6 +11,8 @@ const ZERO: Pair = [0, 0];
 const { abs, atan2, cos, cosh, exp, expm1, hypot, log, log1p, sin, sinh, sqrt, tan, tanh, asinh, atan } = Math;
 
 const { isFinite: finite } = Number;
+/** Four times as much, and its inverse, is still a number. */
+const HUGE = 1e300;
 const INFINITE = Number.POSITIVE_INFINITY;
 
 /** A size with another number's sign. */
@@ -23,9 +25,12 @@ const times: OfTwo = (a, b, c, d) => [a * c - b * d, a * d + b * c];
 const sum: OfTwo = (a, b, c, d) => [a + c, b + d];
 const difference: OfTwo = (a, b, c, d) => [a - c, b - d];
 
+/** Scaled: the square of a divisor may be beyond what a number can be. */
 const quotient: OfTwo = (a, b, c, d) => {
-  const size = c * c + d * d;
-  return [(a * c + b * d) / size, (b * c - a * d) / size];
+  const scale = Math.max(abs(c), abs(d));
+  const [x, y] = [c / scale, d / scale];
+  const size = x * x + y * y;
+  return [(a * x + b * y) / size / scale, (b * x - a * y) / size / scale];
 };
 
 const reciprocal: OfOne = (re, im) => quotient(1, 0, re, im);
@@ -109,7 +114,8 @@ const hyperbolicArcCosine: OfOne = (re, im) => {
 };
 
 const hyperbolicArcTangent: OfOne = (re, im) => {
-  if (unbounded(re, im)) return [signed(0, re), Number.isNaN(im) ? im : signed(Math.PI / 2, im)];
+  if (unbounded(re, im) || abs(re) > HUGE || abs(im) > HUGE)
+    return [signed(0, re), Number.isNaN(im) ? im : signed(Math.PI / 2, im)];
   if (re === 0) return [re, atan(im)];
   // Of a negative number the fraction would be rounded where it is all that counts.
   const size = abs(re);

@@ -44,6 +44,12 @@ def cases(family):
         close = np.array([1 + 1e-8j, -1 + 1e-8j, 1 - 1e-3j, -1 - 1e-3j], dtype)
         family.op("Atanh", [close], compare=near(dtype, 4), label=f"near its poles {dtype.__name__}")
         family.op("Atan", [close * dtype(1j)], compare=near(dtype, 4), label=f"near its poles {dtype.__name__}")
+        if dtype is c128:
+            reach = [1e200, -3e250, 1e-100, 1.0, 0.0, 1e308]
+            far = np.array([complex(re, im) for re in reach for im in reach], dtype)
+            family.op("RealDiv", [far[:, None], far], compare="rel:4e-15,abs:1e-300", label="far from 1")
+            for op in ("Reciprocal", "Sqrt", "Atan", "Atanh", "Tanh"):
+                family.op(op, [far], compare=near(dtype, 4), label="far from 1")
         powers = np.array([1, -1, 2, 0, 2j, 20 + 20j, -1 - 1j], dtype)
         family.op("Pow", [np.zeros_like(powers), powers], [np.full_like(powers, np.inf), powers], compare=near(dtype, 4), label=f"bounds {dtype.__name__}")
         family.op("SquaredDifference", [bounds[np.abs(bounds) != 1e30]] * 2, [bounds[:8], bounds[24:32]], compare=near(dtype, 4), label=f"bounds {dtype.__name__}")
