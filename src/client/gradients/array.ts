@@ -65,7 +65,7 @@ export const arrayGradients: Gradients = {
   },
   ConjugateTranspose: ({ ops, x, dy }) => [ops.conjugateTranspose(dy, ops.invertPermutation(x[1]!))],
   Transpose: ({ ops, x, dy }) => [ops.transpose(dy, ops.invertPermutation(x[1]!))],
-  Cast: ({ ops, x, dy }) => [ops.cast(dy, { dstT: x[0]!.dtype })],
+  Cast: ({ ops, x, y, dy }) => [carries(y[0]!.dtype) ? ops.cast(dy, { dstT: x[0]!.dtype }) : null],
   ConcatV2: (context) => cut(context, context.x.slice(0, -1), context.x.at(-1)!),
   Concat: (context) => [null, ...cut(context, context.x.slice(1), context.x[0]!)],
   Split: (context) => [null, context.ops.concatV2(all(context), context.x[0]!)],

@@ -3,7 +3,9 @@
 import { InvalidArgumentError, NotFoundError } from "../../errors/index.js";
 import type { Node } from "../../graph/graph.js";
 import { baseDtype, DataType, dtypeName, isComplex } from "../../tensor/dtype.js";
+import type { PartialShape } from "../attributes.js";
 import { isExit, isLoopSwitch } from "../control-flow/context.js";
+import { pythonShape } from "../fetches.js";
 import type { Graph } from "../graph.js";
 import { isReadable } from "../inputs.js";
 import { Operation, type Output } from "../output.js";
@@ -17,7 +19,7 @@ import { controlFlowGradients } from "./control-flow.js";
 import { einsumGradients } from "./einsum.js";
 import { calledByName, functionGradients } from "./functions.js";
 import { gatherGradients } from "./gather.js";
-import { dtypeOf, type Gradient, sumOf } from "./indexed-slices.js";
+import { dtypeOf, type Gradient, IndexedSlices, sumOf } from "./indexed-slices.js";
 import { listGradients } from "./lists.js";
 import { Loops } from "./loops.js";
 import { matMulGradients } from "./matmul.js";
@@ -209,9 +211,22 @@ class Walk {
     this.graph.nameScope(`${node.name}_grad`, () => {
       gradient(new GradientContext(this.graph, node, grads, zeros, wanted)).forEach((grad, i) => {
         const input = node.inputs[i]!;
-        if (grad !== null && wanted[i]) this.sums.add(input.node, input.index, grad);
+        if (grad === null || !wanted[i]) return;
+        if (!(grad instanceof IndexedSlices)) this.#checkShape(node, i, grad);
+        this.sums.add(input.node, input.index, grad);
       });
     });
+  }
+
+  /** @throws InvalidArgumentError for a gradient that can't be of the input's shape: of a start that isn't of a y's */
+  #checkShape(node: Node, index: number, grad: Output): void {
+    const input = new Operation(this.graph, node).inputs[index]!;
+    if (input.dtype === DataType.RESOURCE || isCompatible(input.shape, grad.shape)) return;
+    throw new InvalidArgumentError(
+      "Incompatible shapes between op input and calculated input gradient. " +
+        `Forward operation: ${node.name}. Input index: ${index}. Original input shape: ${pythonShape(input.shape!)}. ` +
+        `Calculated input gradient shape: ${pythonShape(grad.shape!)}`,
+    );
   }
 
   /** One edge less to wait for. The Switch of a loop is visited from its Exit, and again from the loop's body. */
@@ -237,6 +252,9 @@ class Walk {
     }
   }
 }
+
+const isCompatible = (a: PartialShape, b: PartialShape): boolean =>
+  a === null || b === null || (a.length === b.length && a.every((dim, i) => dim < 0 || b[i]! < 0 || dim === b[i]));
 
 const noGradient = (node: Node): Error =>
   new NotFoundError(

@@ -8,6 +8,7 @@ import {
   GraphDef,
   gradients,
   IndexedSlices,
+  InvalidArgumentError,
   NotFoundError,
   type Output,
   Server,
@@ -107,6 +108,21 @@ test("an op without a gradient is named in TensorFlow's words", () => {
       error.message.startsWith(
         "No gradient defined for operation 'root' (op type: MatrixSquareRoot). In general every",
       ),
+  );
+});
+
+test("integers start no gradient, nor does what isn't of a y's shape", () => {
+  const graph = new Graph();
+  const x = graph.placeholder(DataType.FLOAT, [2, 3], "x");
+  assert.equal(gradients(graph.ops.cast(x, { dstT: DataType.INT32 }), [x]), [null]);
+  const start = graph.constant([1, 2, 3], DataType.FLOAT);
+  assert.throws(
+    () => gradients(graph.ops.identity(x, { name: "s" }), [x], [start]),
+    (error: Error) =>
+      error instanceof InvalidArgumentError &&
+      error.message ===
+        "Incompatible shapes between op input and calculated input gradient. Forward operation: s. Input index: 0. " +
+          "Original input shape: (2, 3). Calculated input gradient shape: (3,)",
   );
 });
 
