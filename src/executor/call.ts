@@ -12,7 +12,7 @@ import type { CancellationSignal } from "../kernel/cancellation.js";
 import type { StepCollectives } from "../kernel/collective.js";
 import type { Activation, CallDone, FunctionHandle, KernelDevice, RefVariable } from "../kernel/kernel.js";
 import type { StepRendezvous } from "../kernel/rendezvous.js";
-import type { ResourceStore, StepResources } from "../kernel/resource.js";
+import type { ResourceStore, StepResources, StepTensors } from "../kernel/resource.js";
 import type { Heap } from "../memory/heap.js";
 import { baseDtype, type DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
 import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
@@ -153,6 +153,10 @@ export class Call implements Activation {
 
   get stepResources(): StepResources {
     return this.step.services.stepResources;
+  }
+
+  get tensors(): StepTensors | null {
+    return this.step.services.tensors;
   }
 
   get cancellation(): CancellationSignal {

@@ -7,7 +7,7 @@ import type { Cancellation } from "../kernel/cancellation.js";
 import type { StepCollectives } from "../kernel/collective.js";
 import { type CallDone, type Compute, type FunctionHandle, PENDING } from "../kernel/kernel.js";
 import type { StepRendezvous } from "../kernel/rendezvous.js";
-import type { ResourceStore, StepResources } from "../kernel/resource.js";
+import type { ResourceStore, StepResources, StepTensors } from "../kernel/resource.js";
 import { copyTensor } from "../tensor/copy.js";
 import { DataType, isRef } from "../tensor/dtype.js";
 import { SCALAR, type Shape, shapeString } from "../tensor/shape.js";
@@ -31,6 +31,7 @@ export interface StepServices {
   readonly collectives: StepCollectives | null;
   readonly resources: ResourceStore;
   readonly stepResources: StepResources;
+  readonly tensors: StepTensors | null;
   readonly cancellation: Cancellation;
   readonly functions: FunctionRuntime;
   readonly files: FileSystem | null;

@@ -10,7 +10,7 @@ import type { AttrValue } from "../wire/core.js";
 import type { CancellationSignal } from "./cancellation.js";
 import type { StepCollectives } from "./collective.js";
 import type { StepRendezvous } from "./rendezvous.js";
-import type { ResourceStore, StepResources } from "./resource.js";
+import type { ResourceStore, StepResources, StepTensors } from "./resource.js";
 
 /** The call is finished and its outputs are set. */
 export const DONE = 0;
@@ -156,6 +156,8 @@ export interface KernelStep {
   readonly resources: ResourceStore;
   /** Things that die with the step: TensorArrays, stacks. */
   readonly stepResources: StepResources;
+  /** `null` where the session keeps none. */
+  readonly tensors: StepTensors | null;
   readonly cancellation: CancellationSignal;
   /** The files that ops may use; `null` where there are none. */
   readonly files: FileSystem | null;

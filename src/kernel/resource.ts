@@ -1,6 +1,7 @@
 // Resources as kernels see them: objects that outlive a call, found by container and name, and handles to them.
 import type { DataType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/shape.js";
+import type { Tensor } from "../tensor/tensor.js";
 
 /** Something that a container holds: a variable, queue, table, generator. */
 export interface Resource {
@@ -41,6 +42,15 @@ export interface ResourceStore {
   destroy(container: string, name: string, typeName: string): boolean;
   /** A name for a resource that no other node shares, as TensorFlow makes it: `_0_q`. */
   privateName(node: string): string;
+}
+
+/** Tensors that the step's session keeps under handles. */
+export interface StepTensors {
+  /** Keeps what a node makes a handle for, and gives the handle. One hold passes. */
+  keep(node: string, device: string, tensor: Tensor): string;
+  /** The tensor of a handle that an earlier step gave, borrowed; throws INVALID_ARGUMENT. */
+  find(handle: string): Tensor;
+  delete(handle: string): void;
 }
 
 /** Resources that die with their step. */

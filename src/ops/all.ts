@@ -38,6 +38,7 @@ import { resizeKernels } from "./resize.js";
 import { scatterVariableKernels } from "./scatter-variables.js";
 import { segmentKernels } from "./segment.js";
 import { selectKernels } from "./select.js";
+import { sessionTensorKernels } from "./session-tensors.js";
 import { setKernels } from "./sets.js";
 import { shapeKernels } from "./shape.js";
 import { slicingKernels } from "./slicing.js";
@@ -111,6 +112,7 @@ export const allKernels: readonly Kernel[] = [
   ...mutexKernels,
   ...readerKernels,
   ...fileKernels,
+  ...sessionTensorKernels,
   ...lookupTableKernels,
   ...tensorListKernels,
   ...tensorListRowKernels,

@@ -144,6 +144,10 @@ export class Evaluator implements KernelStep {
     return notPure();
   }
 
+  get tensors(): never {
+    return notPure();
+  }
+
   get cancellation(): never {
     return notPure();
   }

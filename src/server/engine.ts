@@ -43,6 +43,8 @@ export interface EngineOptions {
   readonly fileRoots?: readonly string[];
   /** Prefix of a checkpoint that the task's variables are written to when it stops and read from when it starts. */
   readonly checkpointOnStop?: string;
+  /** Whether sessions keep tensors under handles (`GetSessionHandle`): those of a server don't, as in TensorFlow. */
+  readonly keepsTensors?: boolean;
 }
 
 /** The cluster of the task, and how its other tasks are found. */
@@ -106,7 +108,9 @@ export class Engine {
       peerOf: (name) => peers.get(name)?.collectives,
       newStepId,
     });
-    const runtime = { now: node.now, wallClock: node.wallClock(), yieldThen: node.yieldThen, log, files, collectives };
+    const { keepsTensors = false } = options;
+    const { now, yieldThen } = node;
+    const runtime = { now, wallClock: node.wallClock(), yieldThen, log, files, collectives, keepsTensors };
     const worker = new Worker(task, devices, new ResourceManager(job), runtime, peers, connect);
     await restore(worker, options, log);
     const byType = new Map(devices.map((device) => [device.type, device]));
@@ -176,7 +180,8 @@ async function restore({ resources, devices }: Worker, options: EngineOptions, l
 }
 
 /** A task of its own, for sessions that name no server. */
-export const openLocalEngine = (): Promise<Engine> => Engine.open("/job:localhost/replica:0/task:0", "localhost", null);
+export const openLocalEngine = (): Promise<Engine> =>
+  Engine.open("/job:localhost/replica:0/task:0", "localhost", null, { keepsTensors: true });
 
 /** Random and never 0: names this run of the device in rendezvous keys. */
 function newIncarnation(): bigint {

@@ -10,6 +10,7 @@ import type { ResourceStore } from "../kernel/resource.js";
 import type { StepReport } from "../observe/report.js";
 import { parseKey } from "../rendezvous/key.js";
 import type { LocalRendezvous } from "../rendezvous/local.js";
+import { KeptTensors, type SessionTensors } from "../resources/session-tensors.js";
 import { StepContainer } from "../resources/step-container.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Peers } from "./peers.js";
@@ -26,6 +27,8 @@ export interface Runtime {
   /** What ops that read or write files may use; `null` where there are none. */
   readonly files: FileSystem | null;
   readonly collectives: TaskCollectives;
+  /** Whether sessions keep tensors under handles: in TensorFlow those in process do, those of servers don't. */
+  readonly keepsTensors: boolean;
 }
 
 /** What a step meets of its session. */
@@ -34,6 +37,7 @@ export interface StepSession {
   readonly task: string;
   readonly peers: Peers;
   readonly resources: ResourceStore;
+  readonly tensors: SessionTensors | null;
 }
 
 export class RunningStep {
@@ -47,6 +51,8 @@ export class RunningStep {
   readonly #since: number;
   /** Once a node of it or a peer asks. */
   #collectives: StepCollectives | null = null;
+  /** Where its session keeps any. */
+  #kept: KeptTensors | null = null;
   #executors = 0;
 
   constructor(
@@ -81,7 +87,7 @@ export class RunningStep {
   /** Starts one executor a device. */
   start(
     graph: RegisteredGraph,
-    { task, peers, resources }: StepSession,
+    { task, peers, resources, tensors }: StepSession,
     runtime: Runtime,
     trace: StepTrace | null,
   ): Promise<Error | null> {
@@ -106,6 +112,7 @@ export class RunningStep {
         collectives,
         resources,
         stepResources: this.resources,
+        tensors: this.#keptFor(tensors),
         cancellation,
         functions: part.functions,
         files: runtime.files,
@@ -128,6 +135,11 @@ export class RunningStep {
       if (cancellation.reason === null) step.start();
     }
     return run;
+  }
+
+  #keptFor(session: SessionTensors | null): KeptTensors | null {
+    if (session !== null) this.#kept ??= new KeptTensors(session);
+    return this.#kept;
   }
 
   report(now: number): StepReport {
@@ -176,5 +188,11 @@ export class RunningStep {
     this.rendezvous.abort(() => new AbortedError(`Cleanup ${this.stepId}`).asDerived());
     this.#collectives?.close();
     this.resources.dispose();
+    this.#kept?.dispose();
+  }
+
+  /** Leaves tensors whose handle was fetched to the session. */
+  saveTensors(fetched: readonly string[]): void {
+    this.#kept?.save(fetched.map((key) => parseKey(key).tensorName.split(":")[0]!));
   }
 }

@@ -20,6 +20,7 @@ import type { StepReport, WorkerSessionReport } from "../observe/report.js";
 import { renamed } from "../placement/device-name.js";
 import { parseKey } from "../rendezvous/key.js";
 import { ResourceManager } from "../resources/resource-manager.js";
+import { SessionTensors } from "../resources/session-tensors.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Connect, Membership, Peers } from "./peers.js";
 import { RegisteredGraph, type SessionKernels } from "./registered-graph.js";
@@ -169,8 +170,10 @@ export class Worker implements WorkerInterface {
         const error = await ended;
         if (error !== null) throw error;
       }
+      const recvs = await step.takeAll(request.recvKeys).catch((error) => this.#notFetched(error, step));
+      step.saveTensors(request.recvKeys);
       return {
-        recvs: await step.takeAll(request.recvKeys).catch((error) => this.#notFetched(error, step)),
+        recvs,
         stepStats: recordTimeline ? trace!.toProto() : null,
         costGraph: recordCosts ? graph.costsWith(trace!) : null,
         partitionGraphs: recordPartitionGraphs ? graph.parts.map((part) => exportGraph(part.graph)) : [],
@@ -342,6 +345,7 @@ export class Worker implements WorkerInterface {
       masterTask,
       masterIncarnation,
       resources: isolated ? new ResourceManager(this.resources.defaultContainer) : this.resources,
+      tensors: this.runtime.keepsTensors ? new SessionTensors() : null,
       isolated,
       graphs: new Map(),
       kernels: new Map(),
@@ -373,6 +377,7 @@ export class Worker implements WorkerInterface {
       for (const graph of session.graphs.values()) graph.close();
       for (const cache of session.kernels.values()) for (const { kernel } of cache.values()) kernel.close();
       if (session.isolated) session.resources.clear();
+      session.tensors?.clear();
       session.leave();
     });
   }

@@ -154,6 +154,16 @@ export const containerShapes: ShapeTable = {
     return [vector(UNKNOWN)];
   },
 
+  ...forOps("GetSessionHandle GetSessionHandleV2", scalar),
+  GetSessionTensor: (context) => {
+    withRank(context.inputs[0]!, 0);
+    return [null];
+  },
+  DeleteSessionTensor: (context) => {
+    withRank(context.inputs[0]!, 0);
+    return [];
+  },
+
   ...forOps("ScalarSummary HistogramSummary MergeSummary", scalar),
 
   StackV2: pairHandle,

@@ -16,7 +16,7 @@ import {
   type RefVariable,
 } from "../../kernel/kernel.js";
 import type { StepRendezvous } from "../../kernel/rendezvous.js";
-import type { ResourceStore, StepResources } from "../../kernel/resource.js";
+import type { ResourceStore, StepResources, StepTensors } from "../../kernel/resource.js";
 import type { Heap } from "../../memory/heap.js";
 import { DataType } from "../../tensor/dtype.js";
 import type { Shape } from "../../tensor/shape.js";
@@ -178,6 +178,9 @@ export class FloatStep implements KernelStep {
   }
   get stepResources(): StepResources {
     return this.#step.stepResources;
+  }
+  get tensors(): StepTensors | null {
+    return this.#step.tensors;
   }
   get cancellation(): CancellationSignal {
     return this.#step.cancellation;

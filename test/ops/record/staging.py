@@ -1,4 +1,4 @@
-"""Staging areas, lists and maps of tuples that wait to be taken, and mutexes. Bit by bit."""
+"""Staging areas, lists and maps of tuples that wait to be taken, mutexes, and handles to tensors, which servers don't keep. Bit by bit."""
 
 from .lib import S, f32, i32, i64, np, tf
 
@@ -126,6 +126,13 @@ def mutex():
     return [({}, [held]), ({}, [free]), ({}, [free_again]), ({}, [unused.op]), ({}, [free]), ({}, [both]), ({}, [wrong.op]), ({}, [free_again])]
 
 
+def handles():
+    x, h = v1.placeholder(tf.float32, None, "x"), v1.placeholder(tf.string, None, "h")
+    make, other = raw.GetSessionHandle(value=x, name="make"), raw.GetSessionHandleV2(value=x, name="other")
+    get, drop = raw.GetSessionTensor(handle=h, dtype=tf.float32, name="get"), raw.DeleteSessionTensor(handle=h, name="drop")
+    return [({x: f32(1)}, [make]), ({x: f32(1)}, [other.op]), ({h: S("make;0;")}, [get]), ({h: S("make;0;")}, [drop]), ({x: f32(1)}, [tf.identity(x)])]
+
+
 def cases(family):
     family.program("Stage", area)
     for kind in ("Map", "OrderedMap"):
@@ -134,4 +141,5 @@ def cases(family):
     for kind in ("Stage", "Map", "OrderedMap"):
         family.program(f"{kind} within a limit of memory", limited(kind))
     family.program("MutexLock", mutex)
+    family.program("handles to tensors", handles)
     family.program("CriticalSection", critical)
