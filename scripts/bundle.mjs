@@ -4,7 +4,7 @@
 // nothing else, since users read stack traces. A module's constants and classes stay constant: where a bundler makes
 // them variables, V8 looks them up at each use.
 import { rmSync } from "node:fs";
-import { join, relative } from "node:path";
+import { isAbsolute, join, relative } from "node:path";
 import { transform } from "esbuild";
 import { rollup } from "rollup";
 import { root, shipped } from "./build.mjs";
@@ -19,7 +19,7 @@ const withoutComments = {
 const bundle = await rollup({
   input: shipped().map((entry) => join(root, entry.replace("/lib/", "/src/"))),
   // Packages and Node's own modules.
-  external: (name) => !/^[./]/.test(name),
+  external: (name) => !name.startsWith(".") && !isAbsolute(name),
   // dependency-cruiser looks after cycles.
   onwarn: ({ code, message }) => {
     if (code !== "CIRCULAR_DEPENDENCY") throw new Error(message);
@@ -28,7 +28,7 @@ const bundle = await rollup({
 await bundle.write({
   dir: target,
   format: "es",
-  entryFileNames: ({ facadeModuleId }) => relative(source, facadeModuleId),
+  entryFileNames: ({ facadeModuleId }) => relative(source, facadeModuleId).replaceAll("\\", "/"),
   chunkFileNames: "chunks/[name]-[hash].js",
   hoistTransitiveImports: false,
   plugins: [withoutComments],
