@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { LocalCluster, type TaskCommand } from "./local-cluster.js";
 import { refuse } from "./refuse.js";
-import { type Flags, tlsFlags, tlsOf } from "./tls.js";
+import { type Flags, serverFlags, tlsFlags, tlsOf } from "./tls.js";
 
 const USAGE = `usage: tensorfleet cluster [FLAGS] [-- ARGUMENTS OF THE SCRIPT]
 
@@ -16,7 +16,7 @@ Starts a cluster on this machine, each task a process, and ends it by a signal.
   --chief           a chief as well
   --run SCRIPT      what chief and workers run instead of 'serve', with TF_CONFIG set; the cluster ends when they have
   --quiet           no lines of the servers
-  --tls-cert FILE, --tls-key FILE, --tls-ca FILE, --tls-server-name NAME   go to every 'serve'
+  --tls-cert FILE, --tls-key FILE, --tls-ca FILE, --tls-any-client, --tls-server-name NAME   go to every 'serve'
 `;
 
 const options = {
@@ -25,7 +25,7 @@ const options = {
   chief: { type: "boolean" },
   run: { type: "string" },
   quiet: { type: "boolean" },
-  ...tlsFlags,
+  ...serverFlags,
   help: { type: "boolean" },
 } as const;
 
@@ -101,7 +101,8 @@ const tasksOf = (job: string, count: number, work: { command: string; args: read
 function tlsArguments(values: Flags): string[] {
   tlsOf(values);
   const given = Object.keys(tlsFlags) as (keyof typeof tlsFlags)[];
-  return given.flatMap((flag) => (values[flag] === undefined ? [] : [`--${flag}`, values[flag]]));
+  const files = given.flatMap((flag) => (values[flag] === undefined ? [] : [`--${flag}`, values[flag]]));
+  return values["tls-any-client"] ? [...files, "--tls-any-client"] : files;
 }
 
 /** Python and JavaScript by their interpreters, anything else by itself. */

@@ -8,7 +8,7 @@ import { Server, type ServerOptions } from "../server/server.js";
 import { ServerDef } from "../wire/core.js";
 import { parseConfig, parseJson } from "./config.js";
 import { refuse } from "./refuse.js";
-import { tlsFlags, tlsOptions } from "./tls.js";
+import { serverFlags, tlsOptions } from "./tls.js";
 
 const options = {
   cluster: { type: "string" },
@@ -24,7 +24,7 @@ const options = {
   "no-data-connection": { type: "boolean" },
   "keepalive-time": { type: "string" },
   "keepalive-timeout": { type: "string" },
-  ...tlsFlags,
+  ...serverFlags,
   "end-on-request": { type: "boolean" },
   "end-when-idle": { type: "string" },
   "log-level": { type: "string" },
@@ -48,6 +48,7 @@ Which task this is; without any of these, the only task of a cluster of its own:
   --no-data-connection    tensors between tasks go by RecvTensor alone
   --tls-cert FILE --tls-key FILE  speak TLS, with clients and other tasks: this task's certificate and its key, in PEM
   --tls-ca FILE           who signs the certificates of the others; clients must show one then. TensorFlow's can't
+  --tls-any-client        lets in clients without one, though there is a CA
   --tls-server-name NAME  the name in the other tasks' certificates, when that is not the host of their addresses
   --checkpoint PREFIX     write the task's variables there when it stops, begin with them when it starts
   --end-on-request        'tensorfleet end' may end this task: so a chief ends the servers of its job

@@ -9,6 +9,9 @@ export const tlsFlags = {
   "tls-server-name": { type: "string" },
 } as const;
 
+/** A server may let anybody in. */
+export const serverFlags = { ...tlsFlags, "tls-any-client": { type: "boolean" } } as const;
+
 /** Who only dials may need none of the files. */
 export const dialFlags = { tls: { type: "boolean" }, ...tlsFlags } as const;
 
@@ -20,6 +23,7 @@ export const DIAL_USAGE = `  --tls                     the tasks speak TLS with 
 
 export type Flags = { readonly [K in keyof typeof tlsFlags]?: string | undefined } & {
   readonly tls?: boolean | undefined;
+  readonly "tls-any-client"?: boolean | undefined;
 };
 
 /** @returns `undefined` when none was given. @throws Error with one line */
@@ -28,9 +32,10 @@ export function tlsOptions(flags: Flags): TlsOptions | undefined {
   const key = read(flags, "tls-key");
   const ca = read(flags, "tls-ca");
   const serverName = flags["tls-server-name"];
+  const anyClient = flags["tls-any-client"];
   if ((cert === undefined) !== (key === undefined)) throw new Error("--tls-cert and --tls-key go together");
   if (flags.tls !== true && cert === undefined && ca === undefined && serverName === undefined) return undefined;
-  return { cert, key, ca, serverName };
+  return { cert, key, ca, serverName, anyClient };
 }
 
 /** The same, looked through. @returns `null` when none was given. @throws Error with one line */

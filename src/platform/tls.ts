@@ -20,6 +20,8 @@ export interface TlsOptions {
   readonly ca?: string | Uint8Array | undefined;
   /** The name that a server's certificate is for, when that is not the host that is dialed. */
   readonly serverName?: string | undefined;
+  /** Of a server with a CA: lets clients in that show no certificate. */
+  readonly anyClient?: boolean | undefined;
 }
 
 /** Options that were found good. */
@@ -27,10 +29,12 @@ export interface Tls {
   readonly pem: { readonly cert?: string; readonly key?: string; readonly ca?: string };
   readonly context: SecureContext;
   readonly serverName: string | undefined;
+  /** Whether clients must show a certificate. */
+  readonly mutual: boolean;
 }
 
 /** @throws Error with one line for what can't be read or doesn't belong together */
-export function openTls({ cert, key, ca, serverName }: TlsOptions): Tls {
+export function openTls({ cert, key, ca, serverName, anyClient = false }: TlsOptions): Tls {
   if ((cert === undefined) !== (key === undefined)) throw new Error("TLS takes a certificate and its key together");
   const pem = { ...named("cert", cert), ...named("key", key), ...named("ca", ca) };
   if (pem.ca !== undefined) certificateOf("CA", pem.ca);
@@ -38,7 +42,7 @@ export function openTls({ cert, key, ca, serverName }: TlsOptions): Tls {
     throw new Error("The TLS key doesn't belong to the certificate");
   }
   try {
-    return { pem, context: createSecureContext(pem), serverName };
+    return { pem, context: createSecureContext(pem), serverName, mutual: ca !== undefined && !anyClient };
   } catch (cause) {
     throw new Error(`TLS can't be used: ${(cause as Error).message}`, { cause });
   }
@@ -75,19 +79,23 @@ function keyOf(pem: string): KeyObject {
 
 /**
  * The listening end. Takes sockets as they come in and hands on those whose handshake is done; all others are closed.
- * With a CA every client must show a certificate.
+ * If it is mutual every client must show a certificate.
  * @param patienceMs how long a handshake may take
  */
 export function tlsDoor(
-  { pem }: Tls,
+  { pem, mutual }: Tls,
   onSocket: (socket: Socket) => void,
   patienceMs: number,
 ): (socket: Socket) => void {
-  const asks = pem.ca !== undefined;
-  const settings = { requestCert: asks, rejectUnauthorized: asks, ALPNProtocols: ["h2"], handshakeTimeout: patienceMs };
+  const settings = {
+    requestCert: mutual,
+    rejectUnauthorized: mutual,
+    ALPNProtocols: ["h2"],
+    handshakeTimeout: patienceMs,
+  };
   const door = createServer({ ...pem, ...settings }, (socket) => {
     socket.on("error", () => {});
-    if (asks && !socket.authorized) socket.destroy();
+    if (mutual && !socket.authorized) socket.destroy();
     else onSocket(socket);
   });
   door.on("tlsClientError", (_, socket) => socket.destroy());

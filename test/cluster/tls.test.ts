@@ -135,6 +135,16 @@ test("a session that gets no TLS is told so, instead of waiting for the server",
   while (accepted() > 0) await new Promise((resolve) => setTimeout(resolve, 5));
 });
 
+test("clients without a certificate are let in if the tasks say so; they still look at the tasks' own", async () => {
+  await using cluster = await TestCluster.start({ ps: 1, worker: 1 }, [], { tls: { ...MUTUAL, anyClient: true } });
+  const session = new Session(cluster.target("worker", 0), { tls: { ca } });
+  assert.is((await session.listDevices()).length, 2);
+  await session.close();
+  const stranger = new Session(cluster.target("worker", 0), { tls: { ca: new Authority("stranger").cert } });
+  assert.match((await failure(stranger.listDevices())).message, "certificate");
+  await stranger.close();
+});
+
 test("a task whose certificate another doesn't trust is named when a session is created", async () => {
   await using cluster = await TestCluster.start({ ps: 1, worker: 1 }, ["ps/0"], { tls: MUTUAL });
   const stranger = new Authority("stranger");

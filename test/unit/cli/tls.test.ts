@@ -66,8 +66,9 @@ test("a task serves with TLS; inspect and end reach it with the same certificate
   assert.equal(await ended, [0, null]);
 }, 60_000);
 
-test("a cluster of processes with TLS", async (signal) => {
-  const child = spawn(process.execPath, [command, "cluster", "--ps", "1", "--workers", "1", ...mutual], { signal });
+test("a cluster of processes with TLS, for anybody who trusts their certificates", async (signal) => {
+  const flags = ["--ps", "1", "--workers", "1", ...mutual, "--tls-any-client"];
+  const child = spawn(process.execPath, [command, "cluster", ...flags], { signal });
   const ended = once(child, "close");
   let jobs: { ps: string[] } | null = null;
   let started = 0;
@@ -75,7 +76,7 @@ test("a cluster of processes with TLS", async (signal) => {
     if (line.startsWith("{")) jobs = JSON.parse(line);
     if (line.includes("Started server") && ++started === 2) break;
   }
-  const { code, text } = await run(["inspect", jobs!.ps[0]!, ...mutual], signal);
+  const { code, text } = await run(["inspect", jobs!.ps[0]!, "--tls-ca", ca], signal);
   assert.is(code, 0, text);
   assert.match(text, /\/job:ps\/replica:0\/task:0 {2}\S+ {2}up.*\/job:worker\/replica:0\/task:0 {2}\S+ {2}up/s);
   child.kill("SIGINT");
