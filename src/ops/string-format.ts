@@ -7,6 +7,7 @@ import { numElements } from "../tensor/shape.js";
 import { layOut } from "../tensor/summarize.js";
 import { eachIndex } from "./blocks.js";
 import { emitTexts, joined, textsOf } from "./strings.js";
+import { COMPLEX, partType } from "./support/complex.js";
 import { elementsOf } from "./support/elements.js";
 import { readInts } from "./support/index-tensor.js";
 import { allocateValues } from "./support/rows.js";
@@ -43,7 +44,7 @@ function general(value: number, precision: number): string {
 }
 
 function formatter(node: KernelNode): (value: number | bigint) => string {
-  const dtype = node.type("T");
+  const dtype = partType(node.type("T"));
   const float = dtype === DataType.FLOAT || dtype === DataType.DOUBLE;
   const given = node.int("precision");
   const [exponent, shortest] = [node.bool("scientific"), node.bool("shortest")];
@@ -80,17 +81,20 @@ function formatter(node: KernelNode): (value: number | bigint) => string {
 
 const NUMBERS = ["float", "double", "int32", "int64", "int8", "int16", "uint8", "uint16", "uint32", "uint64", "bool"];
 
-const asString = kernel("AsString", "CPU", { T: NUMBERS }, (node) => {
+const asString = kernel("AsString", "CPU", { T: [...NUMBERS, ...COMPLEX] }, (node) => {
   const format = formatter(node);
-  const width = Math.max(0, node.int("width"));
+  const parts = partType(node.type("T")) === node.type("T") ? 1 : 2;
+  const width = parts * Math.max(0, node.int("width"));
   return (step) => {
     const x = step.input(0);
-    const { view, base } = elementsOf(step.heap, x);
+    const { view, base } = elementsOf(step.heap, { dtype: partType(x.dtype), ptr: x.ptr });
     const texts = allocateValues(step, x.shape);
     const room = new TextRoom(step);
     for (let i = 0; i < texts.length; i++) {
       room.take(width);
-      texts[i] = encoder.encode(format(view[base + i]!));
+      const at = base + parts * i;
+      const text = format(view[at]!);
+      texts[i] = encoder.encode(parts === 1 ? text : `(${text},${format(view[at + 1]!)})`);
     }
     step.setOutput(0, step.tensorOf(DataType.STRING, x.shape, texts));
     return DONE;

@@ -12,7 +12,7 @@ export interface Elements {
   readonly base: number;
 }
 
-export function elementsOf(heap: Heap, { dtype, ptr }: Tensor): Elements {
+export function elementsOf(heap: Heap, { dtype, ptr }: Pick<Tensor, "dtype" | "ptr">): Elements {
   const of = (view: unknown, size: number): Elements => ({ view: view as Elements["view"], base: ptr / size });
   switch (dtype) {
     case DataType.FLOAT:

@@ -55,6 +55,8 @@ def cases(family):
         family.op("SquaredDifference", [bounds[np.abs(bounds) != 1e30]] * 2, [bounds[:8], bounds[24:32]], compare=near(dtype, 4), label=f"bounds {dtype.__name__}")
         for op in ("SqrtGrad", "RsqrtGrad"):
             family.op(op, [np.array([0, np.inf, 1], dtype), np.zeros(3, dtype)], compare=near(dtype), label=f"of nothing {dtype.__name__}")
+        for attrs in ({}, {"precision": 2, "width": 7, "fill": "0"}, {"shortest": True}, {"scientific": True, "precision": 3}):
+            family.op("AsString", [np.array([1 + 2j, -3.5 - 0.25j, 1e10j, 0j], dtype)], [dtype(1.5)], [np.zeros((2, 0), dtype)], **attrs)
         x, y = n((3, 4), dtype), n((3, 4), dtype)
         gaps = np.array([0, 1 + 2j, 0, -1j], dtype)
         for op in TWO:
