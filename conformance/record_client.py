@@ -224,6 +224,12 @@ def gradient_cases():
     case("dynamic stitch", lambda x, y: tf.dynamic_stitch([[0, 2], [1]], [x, y]), n(2, 2), n(1, 2))
     case("top k", lambda x: tf.math.top_k(x, 2).values, n(3, 5))
     case("segment sum", lambda x: tf.math.segment_sum(x, [0, 0, 1]), n(3, 2))
+    for name in ("segment_mean", "segment_max", "segment_min"):
+        case(name, lambda x, f=getattr(m, name): f(x, [0, 0, 2]), np.array([[1.0, 3.0], [1.0, -2.0], [0.5, 0.25]]))
+    for name in ("unsorted_segment_max", "unsorted_segment_min"):
+        case(name, lambda x, f=getattr(m, name): f(x, [2, -1, 2, 0], 4), np.array([[1.0, 3.0], [9.0, -9.0], [1.0, 2.0], [0.5, 0.25]]))
+    for name in ("segment_sum", "segment_mean", "segment_sqrt_n"):
+        case(f"sparse {name}", lambda x, f=getattr(tf.sparse, name): f(x, [2, 0, 2], [0, 0, 2]), n(4, 2))
     case("unsorted segment sum", lambda x: tf.math.unsorted_segment_sum(x, [1, -1, 1], 3), n(3, 2))
     case("add n", lambda x, y: tf.add_n([x, y, x]), n(3), n(3))
     case("l2 loss", tf.nn.l2_loss, n(2, 3))

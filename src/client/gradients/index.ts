@@ -25,6 +25,7 @@ import { Loops } from "./loops.js";
 import { matMulGradients } from "./matmul.js";
 import { nnGradients } from "./nn.js";
 import { reduceGradients } from "./reduce.js";
+import { segmentGradients } from "./segment.js";
 import { unaryGradients } from "./unary.js";
 
 const inFunctions: GradientsOf = (ys, xs, gradYs) => gradients(ys, xs, gradYs);
@@ -41,6 +42,7 @@ const registry: Gradients = forComplex({
   ...matMulGradients,
   ...nnGradients,
   ...reduceGradients,
+  ...segmentGradients,
   ...unaryGradients,
 });
 

@@ -78,15 +78,6 @@ export const reduceGradients: Gradients = {
     const sums = ops.cumsum(ops.mul(values, dy), axis, { exclusive, reverse });
     return [ops.divNoNan(sums, input), null];
   },
-  SegmentSum: ({ ops, x, dy }) => [ops.gatherV2(dy, x[1]!, 0), null],
-  UnsortedSegmentSum: ({ ops, x, dy }) => {
-    const ids = x[1]!;
-    const gathered = ops.gatherV2(dy, ops.maximum(ids, ops.zerosLike(ids)), 0);
-    // Elements of negative segments went nowhere: ones at the end of the ids' shape spread the mask over a row.
-    const ones = ops.fill(ops.expandDims(ops.sub(ops.rank(gathered), ops.rank(ids)), 0), 1);
-    const mask = ops.reshape(ops.greaterEqual(ids, ops.zerosLike(ids)), ops.concatV2([ops.shape(ids), ones], 0));
-    return [ops.selectV2(mask, gathered, ops.zerosLike(gathered)), null, null];
-  },
   L2Loss: ({ ops, x, dy }) => [ops.mul(x[0]!, dy)],
   AddN: ({ x, dy }) => x.map(() => dy),
   AccumulateNV2: ({ x, dy }) => x.map(() => dy),
