@@ -181,7 +181,7 @@ function readableArray(step: KernelStep, dtype: DataType): TensorArray {
 /** Held once. */
 function read(step: KernelStep, array: TensorArray, index: number): Tensor {
   if (index < 0 || index >= array.elements.length) {
-    throw array.refusal(`Tried to read from index ${index} but array size is: ${array.elements.length}`);
+    throw new InvalidArgumentError(`Tried to read from index ${index} but array size is: ${array.elements.length}`);
   }
   const element = array.elements[index]!;
   if (element === null) {
@@ -252,6 +252,9 @@ const scatter = kernel("TensorArrayScatterV3", "CPU", {}, (node) => {
         `Expected len(indices) == values.shape[0], but saw: ${indices.length} vs. ${value.shape[0] ?? 0}`,
       );
     }
+    const last = indices.reduce((most, index) => Math.max(most, index), -1);
+    if (last >= array.elements.length && !array.dynamic)
+      throw new InvalidArgumentError(`Max scatter index must be < array size (${last} vs. ${array.elements.length})`);
     indices.forEach((index, row) => {
       write(step, array, index, sliceRow(step, value, row), add);
     });

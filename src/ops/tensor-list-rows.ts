@@ -9,15 +9,16 @@ import { concatenate, sliceRow, stack } from "./support/row-stack.js";
 import {
   checkLength,
   emitList,
+  isFull,
   listOf,
+  mergeShapes,
   shapeInput,
+  shapeOfElements,
   TensorList,
   unmergeable,
   writableList,
   zeros,
 } from "./tensor-list.js";
-
-const isFull = (shape: Shape | null): shape is Shape => shape?.every((dim) => dim >= 0) === true;
 
 function checkDtype(list: TensorList, dtype: DataType): void {
   if (list.dtype !== dtype)
@@ -48,24 +49,38 @@ const gather = kernel("TensorListGather", "CPU", {}, (node) => {
   return (step) => {
     const list = listOf(step, 0);
     checkDtype(list, dtype);
-    const given = shapeInput(step, 2);
     const indices = readInts(step.heap, step.input(1));
-    const chosen = indices.map((index) => {
-      if (index < 0 || index >= list.elements.length)
-        throw new InvalidArgumentError(
-          `Trying to gather element ${index} in a list with ${list.elements.length} elements.`,
-        );
-      return list.elements[index]!;
-    });
-    const fallback = [list.elementShape, given].find(isFull);
-    if (chosen.length === 0 && fallback === undefined)
+    const declared = mergeShapes(shapeInput(step, 2), list.elementShape);
+    const { elements } = list;
+    const beyond = isFull(list.elementShape)
+      ? undefined
+      : indices.find((index) => index < 0 || index >= elements.length);
+    if (beyond !== undefined)
+      throw new InvalidArgumentError(`Trying to gather element ${beyond} in a list with ${elements.length} elements.`);
+    const shape = shapeOfElements(
+      list,
+      declared,
+      indices.map((index) => elements[index] ?? null),
+    );
+    if (indices.length === 0 && !isFull(shape))
       throw new InvalidArgumentError(
-        `Tried to gather 0-elements from a list with non-fully-defined shape: ${partialShapeString(given)}`,
+        `Tried to gather 0-elements from a list with non-fully-defined shape: ${partialShapeString(shape)}`,
       );
+    const chosen = indices.map((index) => {
+      if (index < 0 || index >= elements.length)
+        throw new InvalidArgumentError(`Index ${index} out o range; list only has ${elements.length} elements.`);
+      if (elements[index] === null && !isFull(shape))
+        throw new InvalidArgumentError(
+          `Tried to gather uninitialized tensors from a list with non-fully-defined element_shape: ${partialShapeString(shape)}`,
+        );
+      if (elements[index] !== null) mergeShapes(shape, elements[index]!.shape);
+      return elements[index]!;
+    });
+    const whole = isFull(shape) ? shape : [];
     withElements(
       chosen,
-      () => zeros(step, dtype, list, given),
-      (parts) => step.setOutput(0, stack(step, dtype, parts, fallback ?? [], { refusal: unmergeable })),
+      () => zeros(step, dtype, whole),
+      (parts) => step.setOutput(0, stack(step, dtype, parts, whole, { refusal: unmergeable })),
     );
     return DONE;
   };
@@ -148,52 +163,50 @@ const scatterInto = kernel("TensorListScatterIntoExistingList", "CPU", {}, () =>
   return DONE;
 });
 
-/** What elements have in common behind their first dimension, of the two declared shapes and all that were written. */
+/** What elements have in common behind their first dimension: of all that is declared and all that were written. */
 function restOf(list: TensorList, declared: Shape | null): Shape {
-  let rest: Shape | null = null;
-  const shapes = [
-    declared,
-    list.elementShape?.slice(1) ?? null,
-    ...list.elements.map((e) => e?.shape.slice(1) ?? null),
-  ];
-  for (const shape of shapes) {
-    if (shape === null) continue;
-    if (rest === null) rest = shape;
-    else if (rest.length !== shape.length || rest.some((dim, i) => dim >= 0 && shape[i]! >= 0 && dim !== shape[i]))
-      throw new InvalidArgumentError(unmergeable(rest, shape));
-    else rest = rest.map((dim, i) => (dim >= 0 ? dim : shape[i]!));
-  }
+  if (declared?.length === 0)
+    throw new InvalidArgumentError("Concat requires elements to be at least vectors, found scalars instead.");
+  let rest: Shape | null = declared?.slice(1) ?? null;
+  if (list.elements.length === 0 && !isFull(rest))
+    throw new InvalidArgumentError(
+      `All except the first dimension must be fully defined when concating an empty tensor list. element_shape: ${partialShapeString(rest)}`,
+    );
+  list.elements.forEach((element, i) => {
+    if (element === null) return;
+    if (element.shape.length === 0)
+      throw new InvalidArgumentError(`Concat saw a scalar shape at index ${i} but requires at least vectors.`);
+    rest = mergeShapes(rest, element.shape.slice(1));
+  });
   if (isFull(rest)) return rest;
   throw new InvalidArgumentError(
-    "All except the first dimension must be fully defined when concating an empty tensor list. element_shape: " +
-      partialShapeString(declared === null ? null : [-1, ...declared]),
+    `Trying to concat list with only uninitialized tensors but element_shape_except_first_dim is not fully defined: ${partialShapeString(rest)}`,
   );
 }
 
-/** Elements that weren't written have the first dimension that a declared shape, the op's input or all others have. */
+/** Elements that weren't written have the first dimension that the op's input, a declared shape or all others have. */
 function concatElements(
   step: KernelStep,
   list: TensorList,
   dtype: DataType,
-  declared: Shape | null,
-  leading: readonly number[],
+  given: Shape | null,
+  leading: readonly number[] | null,
 ): void {
-  list.elements.forEach((element, i) => {
-    if (element?.shape.length === 0)
-      throw new InvalidArgumentError(`Concat saw a scalar shape at index ${i} but requires at least vectors.`);
-  });
-  const rest = restOf(list, declared === null ? null : declared.slice(1));
-  const first = [declared?.[0] ?? -1, list.elementShape?.[0] ?? -1].find((dim) => dim >= 0);
+  const declared = mergeShapes(given, list.elementShape);
+  const rest = restOf(list, declared);
+  const first = declared?.[0] ?? -1;
   const written = list.elements.flatMap((element) => element?.shape[0] ?? []);
-  const common = written.every((rows) => rows === written[0]) ? written[0] : undefined;
+  const common = written.every((rows) => rows === written[0]) ? (written[0] ?? -1) : -1;
   const blank = (index: number): Tensor => {
-    const rows = first ?? leading[index] ?? common;
-    if (rows === undefined || rows < 0)
+    const rows = leading?.[index] ?? (first >= 0 ? first : common);
+    if (rows < 0)
       throw new InvalidArgumentError(
-        "Concating lists with uninitialized tensors is not supported in this version of TensorListConcat. " +
-          "Consider updating your GraphDef to run the newer version.",
+        leading === null
+          ? "Concating lists with uninitialized tensors is not supported in this version of TensorListConcat. " +
+              "Consider updating your GraphDef to run the newer version."
+          : `List contains uninitialized tensor at index ${index} but leading_dims has only ${leading.length} elements.`,
       );
-    return zeros(step, dtype, list, [rows, ...rest]);
+    return zeros(step, dtype, [rows, ...rest]);
   };
   withElements(list.elements, blank, (parts) => {
     step.setOutput(0, concatenate(step, dtype, parts, rest));
@@ -217,7 +230,7 @@ const concat = (
     return (step) => {
       const list = listOf(step, 0);
       checkDtype(list, dtype);
-      concatElements(step, list, dtype, declared(step), leads ? readInts(step.heap, step.input(2)) : []);
+      concatElements(step, list, dtype, declared(step), leads ? readInts(step.heap, step.input(2)) : null);
       return DONE;
     };
   });

@@ -126,7 +126,7 @@ const popBack = kernel("TensorListPopBack", "CPU", {}, (node) => {
   return (step) => {
     const given = listOf(step, 0);
     if (given.elements.length === 0) throw new InvalidArgumentError("Trying to pop from an empty list.");
-    const last = given.elements[given.elements.length - 1] ?? zeros(step, dtype, given, shapeInput(step, 1));
+    const last = given.elements[given.elements.length - 1] ?? unwritten(step, dtype, given, shapeInput(step, 1));
     if (given.elements[given.elements.length - 1] !== null) last.retain();
     const list = writableList(step, 0);
     list.elements.pop()?.release();
@@ -139,19 +139,41 @@ const popBack = kernel("TensorListPopBack", "CPU", {}, (node) => {
 /** Elements that can't be rows of one tensor. */
 export const unmergeable = (first: Shape, other: Shape): string =>
   first.length === other.length
-    ? `PartialTensorShape: Incompatible shapes during merge: ${shapeString(first)} vs. ${shapeString(other)}`
+    ? `PartialTensorShape: Incompatible shapes during merge: ${partialShapeString(first)} vs. ${partialShapeString(other)}`
     : `PartialTensorShape: Incompatible ranks during merge: ${first.length} vs. ${other.length}`;
 
+export const isFull = (shape: Shape | null): shape is Shape => shape?.every((dim) => dim >= 0) === true;
+
+/** What two shapes that don't say all say together. @throws InvalidArgumentError if they contradict */
+export function mergeShapes(a: Shape | null, b: Shape | null): Shape | null {
+  if (a === null || b === null) return a ?? b;
+  if (a.length !== b.length || a.some((dim, i) => dim >= 0 && b[i]! >= 0 && dim !== b[i]))
+    throw new InvalidArgumentError(unmergeable(a, b));
+  return a.map((dim, i) => (dim >= 0 ? dim : b[i]!));
+}
+
+/** The shape of elements: what the op and the list declare and, where that isn't all, what these were written with. */
+export function shapeOfElements(
+  list: TensorList,
+  declared: Shape | null,
+  elements: readonly (Tensor | null)[] = list.elements,
+): Shape | null {
+  let shape = mergeShapes(declared, list.elementShape);
+  if (isFull(shape)) return shape;
+  for (const element of elements) if (element !== null) shape = mergeShapes(shape, element.shape);
+  return shape;
+}
+
 /** What an element reads as before it was written. */
-export function zeros(step: KernelStep, dtype: DataType, list: TensorList, given: Shape | null): Tensor {
-  const known = (shape: Shape | null): shape is Shape => shape?.every((dim) => dim >= 0) === true;
-  const written = list.elements.find((element) => element !== null);
-  const shape = known(list.elementShape) ? list.elementShape : known(given) ? given : written?.shape;
-  if (shape === undefined) {
-    throw new InvalidArgumentError(
-      "Trying to read an uninitialized tensor but element_shape is not fully defined and no list element is set.",
-    );
-  }
+function unwritten(step: KernelStep, dtype: DataType, list: TensorList, declared: Shape | null): Tensor {
+  const shape = shapeOfElements(list, declared);
+  if (isFull(shape)) return zeros(step, dtype, shape);
+  throw new InvalidArgumentError(
+    `Trying to read an uninitialized tensor but element_shape is not fully defined: ${partialShapeString(shape)} and no list element is set.`,
+  );
+}
+
+export function zeros(step: KernelStep, dtype: DataType, shape: Shape): Tensor {
   if (dtypeSize(dtype) === 0) return step.tensorOf(dtype, shape, allocateValues(step, shape, new Uint8Array(0)));
   const tensor = step.allocate(dtype, shape);
   step.heap.u8.fill(0, tensor.ptr, tensor.ptr + tensor.bytes);
@@ -194,7 +216,7 @@ const getItem = kernel("TensorListGetItem", "CPU", {}, (node) => {
         `Trying to access element ${index} in a list with ${list.elements.length} elements.`,
       );
     }
-    step.setOutput(0, list.elements[index]?.retain() ?? zeros(step, dtype, list, shapeInput(step, 2)));
+    step.setOutput(0, list.elements[index]?.retain() ?? unwritten(step, dtype, list, shapeInput(step, 2)));
     return DONE;
   };
 });
@@ -215,22 +237,22 @@ const stackOp = kernel("TensorListStack", "CPU", {}, (node) => {
         `Operation expected a list with ${count} elements but got a list with ${list.elements.length} elements.`,
       );
     }
-    const given = shapeInput(step, 1);
-    const fresh: Tensor[] = [];
-    const parts = list.elements.map((element) => {
-      if (element !== null) return element;
-      const zero = zeros(step, dtype, list, given);
-      fresh.push(zero);
-      return zero;
-    });
-    const fallback = [list.elementShape, given].find((shape) => shape?.every((dim) => dim >= 0)) ?? null;
-    if (parts.length === 0 && fallback === null) {
+    const shape = shapeOfElements(list, shapeInput(step, 1));
+    if (!isFull(shape))
       throw new InvalidArgumentError(
-        `Tried to stack elements of an empty list with non-fully-defined element_shape: ${partialShapeString(given)}`,
+        list.elements.length === 0
+          ? `Tried to stack elements of an empty list with non-fully-defined element_shape: ${partialShapeString(shape)}`
+          : `Tried to stack list which only contains uninitialized tensors and has a non-fully-defined element_shape: ${partialShapeString(shape)}`,
       );
-    }
+    const fresh: Tensor[] = [];
     try {
-      step.setOutput(0, stack(step, dtype, parts, fallback ?? [], { refusal: unmergeable }));
+      const parts = list.elements.map((element) => {
+        if (element !== null) return element;
+        const zero = zeros(step, dtype, shape);
+        fresh.push(zero);
+        return zero;
+      });
+      step.setOutput(0, stack(step, dtype, parts, shape, { refusal: unmergeable }));
     } finally {
       for (const zero of fresh) zero.release();
     }

@@ -153,7 +153,8 @@ export function typedHandleOf(step: KernelStep, index: number, typeName: string)
 }
 
 /**
- * The variable of a handle; FAILED_PRECONDITION with TensorFlow's text when it is missing or empty.
+ * The variable of a handle.
+ * @throws NotFoundError for one that is missing or was never set
  * @param dtype what the op takes its value for: a graph from the network may say anything; 0 when it doesn't matter
  */
 export function readVariable(step: KernelStep, index: number, dtype: DataType): Variable {
@@ -166,22 +167,13 @@ export function readVariable(step: KernelStep, index: number, dtype: DataType): 
   return variable;
 }
 
+/** @throws NotFoundError for one that is missing or was never set */
 function findVariable(step: KernelStep, handle: ResourceHandle): Variable {
   const { cached } = handle;
   if (cached !== null && !cached.dead && (cached as Variable).value !== null) return cached as Variable;
-  let detail: string;
-  try {
-    const variable = step.resources.resolve(handle) as Variable;
-    if (variable.value !== null) return variable;
-    detail = `Resource ${handle.container}/${handle.name}/${handle.typeName} does not exist.`;
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-    detail = error.message;
-  }
-  throw new FailedPreconditionError(
-    `Could not find variable ${handle.name}. This could mean that the variable has been deleted. In TF1, it can also ` +
-      `mean the variable is uninitialized. Debug info: container=${handle.container}, status error message=${detail}`,
-  );
+  const variable = step.resources.resolve(handle) as Variable;
+  if (variable.value !== null) return variable;
+  throw new NotFoundError(`Resource ${handle.container}/${handle.name}/${handle.typeName} does not exist.`);
 }
 
 /** The variable's value, which only the variable holds: a copy is made first if somebody else reads it. */
@@ -193,16 +185,30 @@ export function writableValue(step: KernelStep, variable: Variable): Tensor {
   return copy;
 }
 
+/** Only a read says what may be the matter. */
+function readValue(step: KernelStep): Tensor {
+  try {
+    return readVariable(step, 0, 0).value!;
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    const { name, container } = handleOf(step, 0);
+    throw new FailedPreconditionError(
+      `Could not find variable ${name}. This could mean that the variable has been deleted. In TF1, it can also mean ` +
+        `the variable is uninitialized. Debug info: container=${container}, status error message=${error.message}`,
+    );
+  }
+}
+
 const readVariableOp = kernel("ReadVariableOp", "CPU", {}, (node) => {
   const dtype = node.type("dtype");
   return (step) => {
-    const { value } = readVariable(step, 0, 0);
-    if (value!.dtype !== dtype) {
+    const value = readValue(step);
+    if (value.dtype !== dtype) {
       throw new InvalidArgumentError(
-        `Trying to read variable with wrong dtype. Expected ${dtypeName(dtype)} got ${dtypeName(value!.dtype)}`,
+        `Trying to read variable with wrong dtype. Expected ${dtypeName(dtype)} got ${dtypeName(value.dtype)}`,
       );
     }
-    step.setOutput(0, value!.retain());
+    step.setOutput(0, value.retain());
     return DONE;
   };
 });

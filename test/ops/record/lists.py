@@ -95,6 +95,37 @@ def joined_lists():
             ({x: np.array([[1, 2], [3, 4]], f32)}, [item])]
 
 
+def unwritten():
+    """Lists of which nothing or not all was written, declared in more or less detail, and places that they don't have."""
+    k, s, d = v1.placeholder(tf.int32, None, "k"), v1.placeholder(tf.int32, None, "s"), v1.placeholder(tf.int64, None, "d")
+    steps = []
+    for held, shape in {"any": -1, "scalars": [], "rows": [-1], "wide": [2, -1], "full": [2, 3]}.items():
+        for some in (False, True):
+            for size in (0, 2):
+                if some and size == 0 or some and held == "scalars":
+                    continue
+                name = f"{held}{size}{'some' if some else ''}"
+                handle = raw.TensorListReserve(element_shape=tf.constant(shape, tf.int32), num_elements=size, element_dtype=tf.float32, name=name)
+                if some:
+                    item = tf.ones([2, 3] if held in ("any", "wide", "full") else [2])
+                    handle = raw.TensorListSetItem(input_handle=handle, index=1, item=item, name=f"{name}_set")
+                stack = raw.TensorListStack(input_handle=handle, element_shape=s, element_dtype=tf.float32, name=f"{name}_stack")
+                concat = raw.TensorListConcatV2(input_handle=handle, element_shape=s, leading_dims=d, element_dtype=tf.float32, name=f"{name}_concat").tensor
+                gather = raw.TensorListGather(input_handle=handle, indices=k, element_shape=s, element_dtype=tf.float32, name=f"{name}_gather")
+                item = raw.TensorListGetItem(input_handle=handle, index=k, element_shape=s, element_dtype=tf.float32, name=f"{name}_item")
+                for given in (-1, [], [-1], [2, 3], [-1, 3]):
+                    feed = {s: np.array(given, i32)}
+                    steps += [(feed, [stack]), *(({**feed, d: L(*lead)}, [concat]) for lead in ((), (1, 2), (1,)))]
+                    steps += [({**feed, k: I(*at)}, [gather]) for at in ((), (0,), (1, 0), (2, 0), (-1,))]
+                    steps += [({**feed, k: i32(at)}, [item]) for at in (0, 1, 2, -1)]
+    array = raw.TensorArrayV3(size=2, dtype=tf.float32, dynamic_size=False, name="fixed")
+    steps += [({k: i32(at)}, [raw.TensorArrayReadV3(handle=array.handle, index=k, flow_in=array.flow, dtype=tf.float32, name=f"read{at}")]) for at in (2, -1)]
+    for at in ((0, 2), (-1, 1), (5, -1)):
+        steps.append(({k: I(*at)}, [raw.TensorArrayScatterV3(handle=array.handle, indices=k, value=tf.ones([2]), flow_in=array.flow, name=f"scatter{at[0] % 9}")]))
+    steps.append(({k: I(2, 0)}, [raw.TensorArrayGatherV3(handle=array.handle, indices=k, flow_in=array.flow, dtype=tf.float32, name="gathered")]))
+    return steps
+
+
 def variant_sums():
     """Gradients of conditions add up optionals, those of loops lists; either may hold the other, or halves."""
     x = v1.placeholder(tf.float32, None, "x")
@@ -164,6 +195,7 @@ def cases(family):
     for dtype in (tf.float32, tf.int64, tf.string):
         family.program(f"rows of TensorLists {dtype.name}", list_rows(dtype))
     family.program("joined TensorLists", joined_lists)
+    family.program("unwritten lists", unwritten)
     family.program("sums and zeros of variants", variant_sums)
     family.program("TensorArray pieces", array_edges)
     for summarize in (-1, 3, 5, 9):

@@ -170,6 +170,20 @@ def temporary():
     return [({}, [out]), ({}, [out])]
 
 
+def missing():
+    """What each op says of a resource variable that was never set: the container is there, the value isn't."""
+    there = raw.AssignVariableOp(resource=raw.VarHandleOp(dtype=tf.float32, shape=[3], shared_name="there"), value=tf.constant([1.0, 2, 3]), name="there")
+    h, one = raw.VarHandleOp(dtype=tf.float32, shape=[3], shared_name="gone", name="h"), tf.constant([1.0, 2, 3])
+    ops = [raw.ReadVariableOp(resource=h, dtype=tf.float32, name="read"), raw.AssignAddVariableOp(resource=h, value=one, name="add"),
+           raw.AssignSubVariableOp(resource=h, value=one, name="sub"), raw.ResourceScatterAdd(resource=h, indices=[0], updates=[1.0], name="scatter"),
+           raw.ResourceScatterUpdate(resource=h, indices=[0], updates=[1.0], name="update"), raw.ResourceScatterNdAdd(ref=h, indices=[[0]], updates=[1.0], name="nd"),
+           raw.ResourceScatterNdUpdate(ref=h, indices=[[0]], updates=[1.0], name="nd_update"), raw.ResourceGather(resource=h, indices=[0], dtype=tf.float32, name="gather"),
+           raw.ResourceGatherNd(resource=h, indices=[[0]], dtype=tf.float32, name="gather_nd"), raw.VariableShape(input=h, name="shape"),
+           raw.ResourceStridedSliceAssign(ref=h, begin=[0], end=[1], strides=[1], value=[1.0], name="slice"),
+           raw.ResourceApplyGradientDescent(var=h, alpha=1.0, delta=one, name="train")]  # fmt: skip
+    return [step for op in ops for step in (({}, [op]),)] + [({}, [there])] + [({}, [op]) for op in ops]
+
+
 def count():
     v = raw.VariableV2(shape=[], dtype=tf.int32, name="v")
     init = raw.Assign(ref=v, value=0, name="init")
@@ -196,4 +210,5 @@ def cases(family):
     family.program("Python's ref variables", python_variables(False))
     family.program("Python's resource variables", python_variables(True))
     family.program("temporary variable", temporary)
+    family.program("variables that were never set", missing)
     family.program("count up to", count)
