@@ -1,7 +1,8 @@
 // `npm run conformance [word …]`: this package against real TensorFlow. Makes a virtual environment with the release
 // that is the specification, unless TENSORFLEET_CONFORMANCE_PYTHON names an interpreter that has it, and runs run.py
 // there. `npm run record [family …]` goes the same way to record_ops.py, `npm run record client`, `record shapes` and
-// `record collectives` to scripts of their own. It must not know what is compared.
+// `record collectives` to scripts of their own, `npm run conformance -- random` to run_random.py. It must not know what is
+// compared.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -38,8 +39,9 @@ const NOISE = /^(WARNING: All log messages|[IWE]\d{4} |Instructions for updating
 function main(args: readonly string[]): void {
   const [first, ...rest] = args;
   const own = first === "record" && ["client", "shapes", "collectives"].includes(rest[0] ?? "");
-  const script = own ? `record_${rest.shift()}.py` : first === "record" ? "record_ops.py" : "run.py";
-  const words = first === "record" ? rest : args;
+  const scripts: Record<string, string> = { record: "record_ops.py", random: "run_random.py" };
+  const script = own ? `record_${rest.shift()}.py` : (scripts[first ?? ""] ?? "run.py");
+  const words = script === "run.py" ? args : rest;
   const python = findPython();
   const child = spawn(python, [join(root, "conformance", script), ...words], {
     stdio: ["ignore", "inherit", "pipe"],

@@ -20,14 +20,28 @@ _RULES = [
     (re.compile(r"\b[0-9a-f]{16}\b"), "HANDLE"),
     (re.compile(r"\b\d{15,20}\b"), "NUMBER"),
     (re.compile(rf"\b{re.escape(HOST)}\b"), "HOSTNAME"),
+    (re.compile(r"'_\d+_(?=\w)"), "'_N_"),
     (re.compile(r"\.tempstate\d+"), ".tempstateN"),
+    (re.compile(r"\b(TensorArray(_\d+)?)_\d+:"), r"TensorArray_N:"),
     (re.compile(r"__inference_(\w+?)_\d+"), r"__inference_\1_N"),
 ]
+
+
+ROOTS = re.compile(r"\d+ root error\(s\) found\.\n(  \(0\) .*?)\n\d+ successful operations\.\n\d+ derived errors ignored\.", re.S)
+
+
+def one_root(found):
+    """An error that a task's other devices tell again, since they waited for the one where it happened, is that error."""
+    errors = re.split(r"\n?  \(\d+\) [A-Z_]+: ", found[1])[1:]
+    roots = sorted({re.sub(r"(\n\t \[\[[^{\]]*_G\d+\]\])+$", "", error) for error in errors})
+    return roots[0] if len(roots) == 1 else found[0]
 
 
 def normal_text(text):
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
+    text = ROOTS.sub(one_root, text)
+    text = re.sub(r"(Detected at node .*\nNode: .*\n)\1+", r"\1", text)
     # A real server lists them as a hash table holds them.
     text = re.sub(r"(?<=with these attrs: \[)[^\]]*", lambda attrs: ", ".join(sorted(attrs[0].split(", "))), text)
     # Client and server watch the same deadline, and whichever is first writes the text: grpc-js spells it its own way.
