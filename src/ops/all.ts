@@ -53,6 +53,7 @@ import { stringRegexKernels } from "./string-regex.js";
 import { stringKernels } from "./strings.js";
 import { summaryKernels } from "./summary.js";
 import { inNarrowFloats } from "./support/narrow-floats.js";
+import { tableFromFileKernels } from "./table-from-file.js";
 import { tensorArrayKernels } from "./tensor-array.js";
 import { tensorListKernels } from "./tensor-list.js";
 import { tensorListRowKernels } from "./tensor-list-rows.js";
@@ -114,6 +115,7 @@ export const allKernels: readonly Kernel[] = [
   ...fileKernels,
   ...sessionTensorKernels,
   ...lookupTableKernels,
+  ...tableFromFileKernels,
   ...tensorListKernels,
   ...tensorListRowKernels,
   ...tensorArrayKernels,

@@ -64,12 +64,16 @@ function emit(step: KernelStep, output: number, dtype: DataType, shape: Shape, v
   });
 }
 
-const initialize = kernel("InitializeTableV2", "CPU", {}, () => (step) => {
+/** A table that is filled once. */
+export function initializableTable(step: KernelStep): LookupTable {
   const found = tableOf(step);
-  if (found.options.mutable) {
-    const { container, name } = handleOf(step);
-    throw new InvalidArgumentError(`Table ${container} ${name} is not initializable`);
-  }
+  if (!found.options.mutable) return found;
+  const { container, name } = handleOf(step);
+  throw new InvalidArgumentError(`Table ${container} ${name} is not initializable`);
+}
+
+const initialize = kernel("InitializeTableV2", "CPU", {}, () => (step) => {
+  const found = initializableTable(step);
   const [keys, values] = [step.input(1), step.input(2)];
   if (keys.shape.length !== 1)
     throw new InvalidArgumentError(`Keys must be a vector, but received shape${shapeString(keys.shape)}`);
@@ -118,7 +122,7 @@ const remove = kernel("LookupTableRemoveV2", "CPU", {}, () => (step) => {
 });
 
 const size = kernel("LookupTableSizeV2", "CPU", {}, () => (step) => {
-  writeInts(step.heap, step.allocateOutput(0, []), [tableOf(step).entries.size]);
+  writeInts(step.heap, step.allocateOutput(0, []), [tableOf(step).size]);
   return DONE;
 });
 

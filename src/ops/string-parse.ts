@@ -1,34 +1,18 @@
 // Texts taken apart: numbers read, pieces cut.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, kernel } from "../kernel/kernel.js";
-import { DataType } from "../tensor/dtype.js";
 import { shapeString } from "../tensor/shape.js";
 import { emitTexts, isSpace, textsOf } from "./strings.js";
 import { elementsOf } from "./support/elements.js";
 import { writeInts } from "./support/index-tensor.js";
+import { numberParser } from "./support/number-text.js";
 import { TextRoom } from "./support/text-room.js";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Of a whole number of 64 bits, with its sign. */
-const MOST_DIGITS = 20;
-
 const stringToNumber = kernel("StringToNumber", "CPU", { out_type: ["float", "double", "int32", "int64"] }, (node) => {
   const type = node.type("out_type");
-  const float = type === DataType.FLOAT || type === DataType.DOUBLE;
-  const form = float ? /^[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|infinity|nan)$/i : /^[+-]?\d+$/;
-  const parse = (text: string): number | bigint | null => {
-    const trimmed = text.trim();
-    if (!form.test(trimmed)) return null;
-    if (float) return Number(trimmed.replace(/inf(inity)?/i, "Infinity").replace(/nan/i, "NaN"));
-    const digits = trimmed.replace(/^\+/, "").replace(/^(-?)0+(?=\d)/, "$1");
-    // Reading very many digits would take hours.
-    if (digits.length > MOST_DIGITS) return null;
-    const value = BigInt(digits);
-    const bits = type === DataType.INT32 ? 32 : 64;
-    if (BigInt.asIntN(bits, value) !== value) return null;
-    return bits === 32 ? Number(value) : value;
-  };
+  const parse = numberParser(type);
   return (step) => {
     const x = step.input(0);
     const y = step.allocateOutput(0, x.shape);

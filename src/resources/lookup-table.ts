@@ -41,8 +41,22 @@ export class LookupTable implements Resource {
     this.#filled = options.mutable;
   }
 
-  /** Fills an immutable table; one that is filled already stays as it is, and is compared by its size. */
-  initialize(keys: readonly TableKey[], values: readonly TableValue[]): void {
+  /** Whether an immutable table has its entries. */
+  get filled(): boolean {
+    return this.#filled;
+  }
+
+  /** How many entries can be asked for. */
+  get size(): number {
+    return this.#filled ? this.entries.size : 0;
+  }
+
+  /**
+   * Fills an immutable table; one that is filled already stays as it is, and is compared by its size. As in TensorFlow,
+   * what went in before a refusal is part of what the table is filled with later.
+   * @param whole whether that is all of it
+   */
+  initialize(keys: readonly TableKey[], values: readonly TableValue[], whole = true): void {
     if (keys.length === 0) throw new InvalidArgumentError("keys and values cannot be empty tensors.");
     if (this.#filled) {
       if (keys.length === this.entries.size) return;
@@ -52,14 +66,14 @@ export class LookupTable implements Resource {
     keys.forEach((key, i) => {
       const known = this.entries.get(key);
       if (known !== undefined && !sameValue(known, values[i]!)) {
-        this.#clear();
+        this.#recount();
         throw new FailedPreconditionError(
           `HashTable has different value for same key. Key ${key} has ${known} and trying to add value ${values[i]}`,
         );
       }
       this.#set(key, values[i]!);
     });
-    this.#filled = true;
+    this.#filled = whole;
     this.#recount();
   }
 

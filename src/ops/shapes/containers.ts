@@ -236,6 +236,10 @@ export const containerShapes: ShapeTable = {
     mergeShapes(keys, context.inputs[2]!);
     return [];
   },
+  InitializeTableFromTextFileV2: (context) => {
+    requireRanks(context, [0, 0], [1, 0]);
+    return [];
+  },
   LookupTableFindV2: (context) => {
     withRank(context.inputs[0]!, 0);
     withRankAtMost(context.inputs[2]!, 1);

@@ -90,6 +90,24 @@ def files():
             find("*.txt", "a*", "deep/*"), ({name: np.zeros(0, object)}, [match]), find("a.txt/*"), find("{a,b}.txt"), find("**/c.txt"), find("[a"), find(""), ({name: S([["x"]])}, [match])]
 
 
+def table_from_file(key, value, key_index, value_index, contents, **attrs):
+    """A table that a file fills, once and again, then another file; keys are asked for that the first one has."""
+
+    def build():
+        name, text = v1.placeholder(tf.string, None, "name"), v1.placeholder(tf.string, None, "text")
+        write = raw.WriteFile(filename=name, contents=text, name="write")
+        h = raw.HashTableV2(key_dtype=key, value_dtype=value, name="h")
+        fill = raw.InitializeTableFromTextFileV2(table_handle=h, filename=name, key_index=key_index, value_index=value_index, name="fill", **attrs)
+        entries, size = raw.LookupTableExportV2(table_handle=h, Tkeys=key, Tvalues=value, name="entries"), raw.LookupTableSizeV2(table_handle=h, name="size")
+        order = tf.argsort(entries.keys) if key != tf.string else tf.argsort(tf.strings.to_hash_bucket_fast(entries.keys, 2**40))
+        listed = [tf.gather(entries.keys, order), tf.gather(entries.values, order)]
+        at = lambda i: {name: S(f"{HOME}/table.{i}")}  # noqa: E731
+        steps = [({**at(i), text: S(c)}, [write]) for i, c in enumerate((contents, "other\t9\n"))]
+        return steps + [({name: S(f"{HOME}/none")}, [fill]), ({name: S(["a"])}, [fill]), (at(0), [fill]), ({}, [size]), ({}, listed), (at(0), [fill]), (at(1), [fill]), ({}, [size])]
+
+    return build
+
+
 def cases(family):
     shutil.rmtree(HOME, ignore_errors=True)
     digits = ["0123456789", "", "01234", "abcdefghijklmnopqrstuvwxyz"]
@@ -116,5 +134,16 @@ def cases(family):
         family.program("FixedLengthRecordReaderV2 " + " ".join(f"{k}={v}" for k, v in attrs.items()), reader("FixedLengthRecordReader", digits, moves=False, rounds=24, **attrs))
     family.program("FixedLengthRecordReaderV2 of packed files", reader("FixedLengthRecordReader", [gzipped(b"0123456789"), gzipped(b"")], moves=False, record_bytes=3, encoding="GZIP"))
     family.program("readers of other queues", misfits)
+    s, l = tf.string, tf.int64
+    tables = {
+        "lines to numbers": (s, l, -2, -1, "a\nb b\r\nc"), "numbers to lines": (l, s, -1, -2, "a\nb b\nc\n"), "with an offset": (s, l, -2, -1, "a\nb\n", {"offset": 5}), "of columns": (s, l, 1, 0, "1\tx\n-2\ty\tz\n 3 \tw\n"),
+        "of floats": (s, tf.float32, 0, 1, "a 1.5\nb -2e3\nc inf\n", {"delimiter": " "}), "of doubles": (s, tf.float64, 0, 1, "a,0.1\nb,1e300\n", {"delimiter": ","}), "of int32": (s, tf.int32, 0, 1, "a\t7\nb\t8\n", {"offset": 3}), "twice the same": (s, l, 0, 1, "a\t1\na\t1\n"),
+        "twice another": (s, l, 0, 1, "a\t1\na\t2\n"), "empty": (s, l, -2, -1, ""), "with an empty line": (s, l, -2, -1, "a\n\nb\n"), "of too few columns": (s, l, 0, 1, "a\t1\nb\n"), "of no number": (s, l, 0, 1, "a\t1\nb\tx\n"), "of no float": (s, tf.float32, 0, 1, "a\tx1\n"),
+        "of so many": (s, l, -2, -1, "a\nb\nc\n", {"vocab_size": 3}), "of more than wanted": (s, l, -2, -1, "a\nb\nc\n", {"vocab_size": 2}), "of fewer than wanted": (s, l, -2, -1, "a\nb\n", {"vocab_size": 3}), "with a wide delimiter": (s, l, 0, 1, "a\t1\n", {"delimiter": "ab"}),
+        "with line numbers of another type": (s, tf.float32, -2, -1, "a\n"), "with whole lines of another type": (s, tf.float32, -1, -2, "a\n"), "with whole lines as numbers": (l, l, -2, -1, "5\n6\n"), "with whole lines as floats": (s, tf.float32, -2, -2, "a\n"), "with an integer too large": (s, tf.int32, 0, 1, "a\t3000000000\n"),
+        "with a number and more": (s, l, 0, 1, "a\t12x\n"), "with a sign": (s, l, 0, 1, "a\t+12\n"), "with an empty column": (s, l, 0, 1, "a\t\n"), "with a negative vocabulary": (s, l, -2, -1, "a\n", {"vocab_size": 0}),
+    }
+    for what, (key, value, key_index, value_index, contents, *rest) in tables.items():
+        family.program(f"a table from a file {what}", table_from_file(key, value, key_index, value_index, contents, **(rest[0] if rest else {})))
     shutil.rmtree(HOME, ignore_errors=True)
     family.program("files", files)
