@@ -90,7 +90,8 @@ export function startQueueRunner(runner: QueueRunner, session: Session, coordina
       } catch (error) {
         if (coordinator.shouldStop) return;
         if (!(error instanceof OutOfRangeError || error instanceof CancelledError)) throw error;
-        if (--running === 0) await session.run(runner.closeOp, [], { signal });
+        // Another runner of the queue may have closed it.
+        if (--running === 0) await session.run(runner.closeOp, [], { signal }).catch(() => {});
       }
     });
   }

@@ -181,4 +181,26 @@ test("queues are filled while a monitored session runs, and closed when their in
   assert.equal(found, [0n, 1n, 2n, 3n, 4n]);
 });
 
+test("two runners of one queue both come to their end", async () => {
+  const { graph, train } = counting();
+  const { ops } = graph;
+  const queue = ops.fifoQueueV2({ componentTypes: [DataType.INT64], shapes: [[]], capacity: 10 });
+  for (const limit of [1, 2]) {
+    const next = new Variable(graph, 0n, { name: `next${limit}`, dtype: DataType.INT64 });
+    const counted = ops.resourceCountUpTo(next.handle, { limit, t: DataType.INT64 });
+    addQueueRunner(graph, new QueueRunner(queue, [ops.queueEnqueueV2(queue, [counted])]));
+  }
+  const [item] = ops.queueDequeueV2(queue, { componentTypes: [DataType.INT64] });
+  let found = 0;
+  await monitoredTrainingSession({ graph, log: () => {} }, async (session) => {
+    // Both close the queue, the second in vain.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    while (!session.shouldStop()) {
+      await session.run([item!, train]);
+      found++;
+    }
+  });
+  assert.ok(found > 0);
+});
+
 test.run();
