@@ -59,7 +59,17 @@ export function place(graph: Graph, first: number, options: PlacementOptions): v
     for (const control of node.controlInputs) makers.get(control)?.push(node);
   }
   for (const [node, readers] of makers) assign(node, commonDevice(readers));
+  for (let i = first; i < nodes.length; i++) closeLoop(nodes[i]!);
 }
+
+/** A turn of a loop ends where the next begins, wherever else it was asked to: its edge can't cross a frame's iterations. */
+function closeLoop({ op, inputs, assignedDevice }: Node): void {
+  if (!LOOP_HEADS.has(op.name)) return;
+  for (const { node } of inputs) if (LOOP_ENDS.has(node.op.name)) node.assignedDevice = assignedDevice;
+}
+
+const LOOP_HEADS: ReadonlySet<string> = new Set(["Merge", "RefMerge"]);
+const LOOP_ENDS: ReadonlySet<string> = new Set(["NextIteration", "RefNextIteration"]);
 
 /** Takes nothing and makes one value. */
 const isMaker = ({ inputs, outputTypes }: Node): boolean =>

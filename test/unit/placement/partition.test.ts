@@ -96,4 +96,14 @@ test("a loop runs over two devices of a task", async () => {
   assert.equal(across, alone);
 });
 
+test("a loop whose turns end on the other device than they begin on runs", async () => {
+  const graphDef = decode(recorded.client);
+  for (const node of graphDef.node) node.device = node.op === "NextIteration" ? "" : "/cpu:1";
+  const config = ConfigProto.decode(ConfigProto.encode({ deviceCount: new Map([["CPU", 2]]) }));
+  await using task = await InProcess.create(config);
+  const step = { feeds: [], fetches: ["w/Exit:0", "w/Exit_1:0"], targets: [], expect: { tensors: [] } };
+  const run = await task.runSteps(GraphDef.encode(graphDef), [step]);
+  assert.ok("answers" in run && "tensors" in run.answers[0]!);
+});
+
 test.run();

@@ -201,4 +201,18 @@ test("handles of two places can't meet", () => {
   );
 });
 
+test("a turn of a loop ends where the next begins, wherever else it was asked to", () => {
+  for (const asked of ["", "/job:worker/task:0", "/job:ps/task:1"]) {
+    const graph = placed([
+      node("start", "Placeholder", "/job:ps/task:0", [], { dtype: FLOAT }),
+      node("enter", "Enter", "/job:ps/task:0", ["start"], { T: FLOAT, frame_name: stringValue("f") }),
+      node("merge", "Merge", "/job:ps/task:0", ["enter", "next"], { T: FLOAT, N: intValue(2) }),
+      node("body", "Neg", asked, ["merge"], { T: FLOAT }),
+      node("next", "NextIteration", asked, ["body"], { T: FLOAT }),
+    ]);
+    assert.is(where(graph, "next"), full("ps:0"));
+    assert.is(where(graph, "body"), full(asked === "/job:ps/task:1" ? "ps:1" : "worker:0"));
+  }
+});
+
 test.run();
