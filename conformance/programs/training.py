@@ -15,7 +15,8 @@ OPTIMIZERS = {
 
 
 def train(target, record, build, data, optimizer, spread):
-    v1.set_random_seed(1234)
+    # One with which no maximum of a pool is so near another that rounding decides between them.
+    v1.set_random_seed(1)
     x, y = data
     images = v1.placeholder(tf.float32, [None, *x.shape[1:]], "images")
     labels = v1.placeholder(tf.int32, [None], "labels")
