@@ -1,15 +1,14 @@
-// Lookup tables: made, filled, asked, changed, listed. Tables live in containers as variables do.
+// Lookup tables, on resource handles and on string references: made, filled, asked, changed, listed. Tables live in
+// containers as variables do.
 import { InvalidArgumentError } from "../errors/index.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
-import { ResourceHandle } from "../kernel/resource.js";
 import { LookupTable, TABLE_TYPE, type TableKey, type TableValue } from "../resources/lookup-table.js";
 import { DataType, dtypeName } from "../tensor/dtype.js";
 import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
-import { Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { elementsOf, listOf } from "./support/elements.js";
-import { nameFor } from "./support/handle.js";
+import { emitHandle, nameFor, resourceName, resourceOf } from "./support/handle.js";
 import { writeInts } from "./support/index-tensor.js";
-import { typedHandleOf } from "./variables.js";
 import { keysOf } from "./where.js";
 
 const table = (op: string, mutable: boolean): Kernel =>
@@ -27,17 +26,12 @@ const table = (op: string, mutable: boolean): Kernel =>
         TABLE_TYPE,
         () => new LookupTable(options, step.device.allocator),
       );
-      const home = container || step.resources.defaultContainer;
-      const handle = new ResourceHandle(step.device.name, home, name, TABLE_TYPE, 0n);
-      handle.cached = found;
-      step.setOutput(0, Tensor.ofValues(DataType.RESOURCE, [], [handle]));
+      emitHandle(step, node, container, name, found);
       return DONE;
     };
   });
 
-const handleOf = (step: KernelStep): ResourceHandle => typedHandleOf(step, 0, TABLE_TYPE);
-
-const tableOf = (step: KernelStep): LookupTable => step.resources.resolve(handleOf(step)) as LookupTable;
+const tableOf = (step: KernelStep, node: KernelNode): LookupTable => resourceOf(step, node, TABLE_TYPE) as LookupTable;
 
 function checkTypes(found: LookupTable, keys: Tensor, values: Tensor): void {
   const { keyType, valueType } = found.options;
@@ -65,45 +59,47 @@ function emit(step: KernelStep, output: number, dtype: DataType, shape: Shape, v
 }
 
 /** A table that is filled once. */
-export function initializableTable(step: KernelStep): LookupTable {
-  const found = tableOf(step);
+export function initializableTable(step: KernelStep, node: KernelNode): LookupTable {
+  const found = tableOf(step, node);
   if (!found.options.mutable) return found;
-  const { container, name } = handleOf(step);
+  const { container, name } = resourceName(step, node);
   throw new InvalidArgumentError(`Table ${container} ${name} is not initializable`);
 }
 
-const initialize = kernel("InitializeTableV2", "CPU", {}, () => (step) => {
-  const found = initializableTable(step);
-  const [keys, values] = [step.input(1), step.input(2)];
-  if (keys.shape.length !== 1)
-    throw new InvalidArgumentError(`Keys must be a vector, but received shape${shapeString(keys.shape)}`);
-  if (values.shape.length !== 1)
-    throw new InvalidArgumentError(`Values must be a vector, but received shape${shapeString(values.shape)}`);
-  if (keys.size !== values.size)
-    throw new InvalidArgumentError(`Keys and values must have the same size ${keys.size} vs ${values.size}`);
-  checkTypes(found, keys, values);
-  found.initialize(keysOf(step, keys), valuesOf(step, values));
-  return DONE;
-});
+const initialize = (version: string): Kernel =>
+  kernel(`InitializeTable${version}`, "CPU", {}, (node) => (step) => {
+    const found = initializableTable(step, node);
+    const [keys, values] = [step.input(1), step.input(2)];
+    if (keys.shape.length !== 1)
+      throw new InvalidArgumentError(`Keys must be a vector, but received shape${shapeString(keys.shape)}`);
+    if (values.shape.length !== 1)
+      throw new InvalidArgumentError(`Values must be a vector, but received shape${shapeString(values.shape)}`);
+    if (keys.size !== values.size)
+      throw new InvalidArgumentError(`Keys and values must have the same size ${keys.size} vs ${values.size}`);
+    checkTypes(found, keys, values);
+    found.initialize(keysOf(step, keys), valuesOf(step, values));
+    return DONE;
+  });
 
-const find = kernel("LookupTableFindV2", "CPU", {}, () => (step) => {
-  const found = tableOf(step);
-  const [keys, blank] = [step.input(1), step.input(2)];
-  checkTypes(found, keys, blank);
-  const scalar = blank.shape.length === 0;
-  if (!scalar && !sameShape(blank.shape, keys.shape))
-    throw new InvalidArgumentError(
-      `Expected shape [] or ${shapeString(keys.shape)} for default value, got ${shapeString(blank.shape)}`,
-    );
-  const otherwise = valuesOf(step, blank);
-  const values = keysOf(step, keys).map((key, i) => found.find(key) ?? otherwise[scalar ? 0 : i]!);
-  emit(step, 0, found.options.valueType, keys.shape, values);
-  return DONE;
-});
+const find = (version: string): Kernel =>
+  kernel(`LookupTableFind${version}`, "CPU", {}, (node) => (step) => {
+    const found = tableOf(step, node);
+    const [keys, blank] = [step.input(1), step.input(2)];
+    checkTypes(found, keys, blank);
+    const scalar = blank.shape.length === 0;
+    if (!scalar && !sameShape(blank.shape, keys.shape))
+      throw new InvalidArgumentError(
+        `Expected shape [] or ${shapeString(keys.shape)} for default value, got ${shapeString(blank.shape)}`,
+      );
+    const otherwise = valuesOf(step, blank);
+    const values = keysOf(step, keys).map((key, i) => found.find(key) ?? otherwise[scalar ? 0 : i]!);
+    emit(step, 0, found.options.valueType, keys.shape, values);
+    return DONE;
+  });
 
 const insert = (op: string, replaces: boolean): Kernel =>
-  kernel(op, "CPU", {}, () => (step) => {
-    const found = tableOf(step);
+  kernel(op, "CPU", {}, (node) => (step) => {
+    const found = tableOf(step, node);
     const [keys, values] = [step.input(1), step.input(2)];
     checkTypes(found, keys, values);
     if (!sameShape(keys.shape, values.shape))
@@ -115,38 +111,44 @@ const insert = (op: string, replaces: boolean): Kernel =>
     return DONE;
   });
 
-const remove = kernel("LookupTableRemoveV2", "CPU", {}, () => (step) => {
-  const found = tableOf(step);
+const remove = kernel("LookupTableRemoveV2", "CPU", {}, (node) => (step) => {
+  const found = tableOf(step, node);
   found.remove(keysOf(step, step.input(1)));
   return DONE;
 });
 
-const size = kernel("LookupTableSizeV2", "CPU", {}, () => (step) => {
-  writeInts(step.heap, step.allocateOutput(0, []), [tableOf(step).size]);
-  return DONE;
-});
+const size = (version: string): Kernel =>
+  kernel(`LookupTableSize${version}`, "CPU", {}, (node) => (step) => {
+    writeInts(step.heap, step.allocateOutput(0, []), [tableOf(step, node).size]);
+    return DONE;
+  });
 
 /** A string key back to its bytes: a character each. */
 const bytesOf = (key: TableKey): Uint8Array => Uint8Array.from(key as string, (letter) => letter.charCodeAt(0));
 
-const exportAll = kernel("LookupTableExportV2", "CPU", {}, () => (step) => {
-  const found = tableOf(step);
-  found.checkExportable();
-  const { entries, options } = found;
-  const keys = [...entries.keys()].map((key) => (options.keyType === DataType.STRING ? bytesOf(key) : (key as number)));
-  emit(step, 0, options.keyType, [entries.size], keys);
-  emit(step, 1, options.valueType, [entries.size], [...entries.values()]);
-  return DONE;
-});
+const exportAll = (version: string): Kernel =>
+  kernel(`LookupTableExport${version}`, "CPU", {}, (node) => (step) => {
+    const found = tableOf(step, node);
+    found.checkExportable();
+    const { entries, options } = found;
+    const keys = [...entries.keys()].map((key) =>
+      options.keyType === DataType.STRING ? bytesOf(key) : (key as number),
+    );
+    emit(step, 0, options.keyType, [entries.size], keys);
+    emit(step, 1, options.valueType, [entries.size], [...entries.values()]);
+    return DONE;
+  });
 
 export const lookupTableKernels: readonly Kernel[] = [
-  table("HashTableV2", false),
-  table("MutableHashTableV2", true),
-  initialize,
-  find,
-  insert("LookupTableInsertV2", false),
-  insert("LookupTableImportV2", true),
+  ...["", "V2"].flatMap((version) => [
+    table(`HashTable${version}`, false),
+    table(`MutableHashTable${version}`, true),
+    initialize(version),
+    find(version),
+    insert(`LookupTableInsert${version}`, false),
+    insert(`LookupTableImport${version}`, true),
+    size(version),
+    exportAll(version),
+  ]),
   remove,
-  size,
-  exportAll,
 ];

@@ -123,11 +123,11 @@ async function fill(found: LookupTable, files: FileSystem, path: string, layout:
   if (!found.filled) found.initialize(keys, values);
 }
 
-export const tableFromFileKernels: readonly Kernel[] = [
-  kernel("InitializeTableFromTextFileV2", "CPU", {}, (node) => {
+const fromFile = (op: string): Kernel =>
+  kernel(op, "CPU", {}, (node) => {
     const layout = layoutOf(node);
     return (step) => {
-      const found = initializableTable(step);
+      const found = initializableTable(step, node);
       const name = step.input(1);
       if (name.size !== 1 || name.shape.length > 0)
         throw new InvalidArgumentError(`filename should be a single string, but got ${shapeString(name.shape)}`);
@@ -136,5 +136,8 @@ export const tableFromFileKernels: readonly Kernel[] = [
       const files = filesOf(step);
       return pending(step, (call, check) => fill(found, files, path, layout, withinMemory(call, check)));
     };
-  }),
-];
+  });
+
+export const tableFromFileKernels: readonly Kernel[] = ["", "V2"].map((version) =>
+  fromFile(`InitializeTableFromTextFile${version}`),
+);

@@ -224,6 +224,19 @@ export const containerShapes: ShapeTable = {
     return [SCALAR];
   },
 
+  ...forOps("HashTable MutableHashTable", pairHandle),
+  InitializeTable: ({ inputs }) => {
+    mergeShapes(withRank(inputs[1]!, 1), inputs[2]!);
+    return [];
+  },
+  InitializeTableFromTextFile: ({ inputs }) => {
+    withRank(inputs[1]!, 0);
+    return [];
+  },
+  ...forOps("LookupTableInsert LookupTableImport", noOutputs),
+  LookupTableFind: unknown,
+  LookupTableExport: () => [vector(UNKNOWN), null],
+  LookupTableSize: scalar,
   HashTableV2: scalar,
   MutableHashTableV2: mutableTable,
   ...forOps("LookupTableInsertV2 LookupTableImportV2 LookupTableRemoveV2", (context) => {

@@ -56,8 +56,16 @@ export function resourceOf(step: KernelStep, node: KernelNode, typeName: string,
   const reference = step.inputRef(input);
   if (reference instanceof RefHandle && !reference.cached.dead && reference.cached.typeName === typeName)
     return reference.cached;
-  const [container = "", name = ""] = (reference.value?.values ?? []).map((text) => decoder.decode(text as Uint8Array));
+  const { container, name } = resourceName(step, node, input);
   const found = step.resources.find(container, name, typeName);
   if (found === null) throw new NotFoundError(`Resource ${container}/${name}/${typeName} does not exist.`);
   return found;
+}
+
+/** Where the resource that an input names is kept, and its name there. */
+export function resourceName(step: KernelStep, node: KernelNode, input = 0): { container: string; name: string } {
+  if (!isRef(node.inputTypes[input]!)) return step.input(input).values![0] as ResourceHandle;
+  const texts = step.inputRef(input).value?.values ?? [];
+  const [container = "", name = ""] = texts.map((text) => decoder.decode(text as Uint8Array));
+  return { container, name };
 }

@@ -235,6 +235,22 @@ def seed_generator():
     return [({}, [g.op])]
 
 
+def first_form(family, name, build):
+    """The same with the tables' first form, whose handles are references to strings. Nothing is removed in it."""
+    family.program(name, build)
+    graph = family.cases[-1].graph
+    for node in graph.node:
+        if "Table" in node.op and node.op != "LookupTableRemoveV2":
+            node.op = node.op.removesuffix("V2")
+    removing = [node for node in graph.node if node.op == "LookupTableRemoveV2"]
+    for node in removing:
+        graph.node.remove(node)
+    gone = {node.name for node in removing}
+    case = family.cases[-1]
+    case.steps = [step for step in case.steps if not gone & set(step.targets)]
+    case.ops = sorted({node.op for node in graph.node})
+
+
 def cases(family):
     for kind in ("FIFOQueueV2", "PaddingFIFOQueueV2", "PriorityQueueV2", "RandomShuffleQueueV2"):
         family.program(kind, queue(kind))
@@ -252,7 +268,11 @@ def cases(family):
             if mutable and key == value == tf.string:
                 continue
             family.program(f"{'Mutable' if mutable else ''}HashTableV2 {key.name} {value.name}", table(key, value, mutable))
+    for key, value in ((tf.string, tf.int64), (tf.int64, tf.string)):
+        for mutable in (False, True):
+            first_form(family, f"{'Mutable' if mutable else ''}HashTable {key.name} {value.name}", table(key, value, mutable))
     for imports in (False, True):
+        first_form(family, f"HashTable filled by {'an import' if imports else 'its op'}", filled_once(imports))
         family.program(f"HashTableV2 filled by {'an import' if imports else 'its op'}", filled_once(imports))
     family.program("MutableHashTableV2 filled by an import", mutable_imports)
     I = lambda *v: np.array(v, i32)  # noqa: E731

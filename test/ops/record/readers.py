@@ -52,11 +52,11 @@ def reader(kind, files, moves=True, rounds=14, **attrs):
 
 
 def first_form(family, name, build):
-    """The same in the readers' and queues' first form, which only graphs of old have."""
+    """The same in the first form of readers, queues and tables, which only graphs of old have."""
     family.program(name, build)
     graph = family.cases[-1].graph
     for node in graph.node:
-        if "Reader" in node.op or "Queue" in node.op:
+        if any(kind in node.op for kind in ("Reader", "Queue", "Table")):
             node.op = node.op.removesuffix("V2")
             node.attr.pop("encoding", None)
     graph.versions.producer = 25
@@ -143,6 +143,7 @@ def cases(family):
         "with line numbers of another type": (s, tf.float32, -2, -1, "a\n"), "with whole lines of another type": (s, tf.float32, -1, -2, "a\n"), "with whole lines as numbers": (l, l, -2, -1, "5\n6\n"), "with whole lines as floats": (s, tf.float32, -2, -2, "a\n"), "with an integer too large": (s, tf.int32, 0, 1, "a\t3000000000\n"),
         "with a number and more": (s, l, 0, 1, "a\t12x\n"), "with a sign": (s, l, 0, 1, "a\t+12\n"), "with an empty column": (s, l, 0, 1, "a\t\n"), "with a negative vocabulary": (s, l, -2, -1, "a\n", {"vocab_size": 0}),
     }
+    first_form(family, "a table of the first form from a file", table_from_file(s, l, 1, 0, "1\tx\n-2\ty\n"))
     for what, (key, value, key_index, value_index, contents, *rest) in tables.items():
         family.program(f"a table from a file {what}", table_from_file(key, value, key_index, value_index, contents, **(rest[0] if rest else {})))
     shutil.rmtree(HOME, ignore_errors=True)
