@@ -6,7 +6,7 @@ from support.program import program
 
 TWO = {"device_count": {"CPU": 2}}
 # Those that the task is enough for.
-SEEDS = [seed for seed in range(20, 36) if seed % 4 != 2]
+SEEDS = [seed for seed in range(20, 28) if seed % 4 != 2]
 
 
 def some(family):
@@ -19,4 +19,4 @@ def some(family):
 
 
 for family in families.FAMILIES:
-    program(config=TWO)(some(family))
+    program(config=TWO, deadline=120)(some(family))
