@@ -2,10 +2,12 @@
 // loops, conditions and calls, run on the server of the run. `gradients.js TARGET` prints them by name.
 import {
   DataType,
+  type Gradient,
   Graph,
   GraphDef,
   globalVariablesInitializer,
   gradients,
+  IndexedSlices,
   initializers,
   type Output,
   Session,
@@ -22,11 +24,12 @@ async function run(
   name: string,
   graph: Graph,
   init: string,
-  outputs: readonly Output[],
+  grads: readonly Gradient[],
   feeds: Record<string, TensorValue>,
 ) {
   await using session = new Session(target, { graph });
   await session.run(graph.find(init));
+  const outputs = grads.flatMap((grad) => (grad instanceof IndexedSlices ? [grad.values, grad.indices] : [grad]));
   const values = await session.run(outputs, feeds, { signal: AbortSignal.timeout(20_000) });
   found[name] = values.map(({ data }) => [...data].map(Number));
 }
@@ -35,7 +38,7 @@ for (const { name, graph: text, inputs, variables, init, dy } of readRecorded<Fu
   const graph = new Graph();
   graph.importGraphDef(GraphDef.decode(Buffer.from(text, "base64")), { name: "" });
   const xs = [...inputs.map((_, i) => `x${i}`), ...variables].map((input) => graph.findTensor(input));
-  const grads = gradients(graph.findTensor("y"), xs, [graph.findTensor("dy")]) as Output[];
+  const grads = gradients(graph.findTensor("y"), xs, [graph.findTensor("dy")]) as Gradient[];
   const feeds = Object.fromEntries(inputs.map((input, i) => [`x${i}`, recordedValue(input)]));
   await run(name, graph, init, grads, { ...feeds, dy: recordedValue(dy) });
 }
