@@ -28,8 +28,6 @@ const STRING_BYTES = 256;
 
 export class Tensor {
   refs = 1;
-  /** What its strings are counted as. */
-  charge: Charge | null = null;
 
   /** Use `allocateTensor`, `tensorOfValues` or `share`; the block's reference passes to the tensor. */
   constructor(
@@ -54,10 +52,7 @@ export class Tensor {
   release(): void {
     if (--this.refs !== 0) return;
     if (this.block !== null) this.block.release();
-    else if (this.values !== null) {
-      releaseValues(this.values);
-      this.charge?.release();
-    }
+    else if (this.values !== null) releaseValues(this.values);
   }
 
   /** Whether its only holder may write into it. */
@@ -69,18 +64,37 @@ export class Tensor {
   share(shape: Shape, dtype: DataType = this.dtype, byteOffset = 0): Tensor {
     if (this.values !== null) {
       for (const value of this.values) retainValue(value);
-      this.charge?.retain();
-      return Tensor.ofValues(dtype, shape, this.values, this.charge);
+      return Tensor.ofValues(dtype, shape, this.values);
     }
     this.block?.retain();
     return new Tensor(dtype, shape, numElements(shape), this.ptr + byteOffset, this.block, null);
   }
 
-  /** A tensor of JavaScript values; takes over one hold on each counted value, and on what they are charged as. */
-  static ofValues(dtype: DataType, shape: Shape, values: readonly Value[], charge: Charge | null = null): Tensor {
-    const tensor = new Tensor(dtype, shape, values.length, 0, null, values);
-    tensor.charge = charge;
-    return tensor;
+  /** A tensor of JavaScript values; takes over one hold on each counted value. */
+  static ofValues(dtype: DataType, shape: Shape, values: readonly Value[]): Tensor {
+    return new Tensor(dtype, shape, values.length, 0, null, values);
+  }
+}
+
+/** Strings that are counted as memory. A class of its own: numbers, which most tensors are, have no room for a charge. */
+class Texts extends Tensor {
+  /** Takes over one hold on the charge. */
+  constructor(
+    shape: Shape,
+    values: readonly Value[],
+    readonly charge: Charge,
+  ) {
+    super(DataType.STRING, shape, values.length, 0, null, values);
+  }
+
+  override release(): void {
+    if (this.refs === 1) this.charge.release();
+    super.release();
+  }
+
+  override share(shape: Shape): Tensor {
+    this.charge.retain();
+    return new Texts(shape, this.values!, this.charge);
   }
 }
 
@@ -109,7 +123,7 @@ export function tensorOfValues(
   let bytes = STRING_BYTES * values.length;
   for (let i = 0; i < values.length; i++) bytes += (values[i] as Uint8Array).length;
   const charge = allocator.charge(bytes);
-  return charge === null ? null : Tensor.ofValues(dtype, shape, values, charge);
+  return charge === null ? null : new Texts(shape, values, charge);
 }
 
 const isCounted = (value: Value): value is Counted & object =>
