@@ -1,12 +1,7 @@
 // One call of a kernel, as the kernel sees it. The executor reuses one Call as its cursor for all calls that finish at
 // once; a call that suspends itself takes its inputs along and becomes the open activation, and the executor goes on
 // with another cursor.
-import {
-  FailedPreconditionError,
-  InternalError,
-  InvalidArgumentError,
-  ResourceExhaustedError,
-} from "../errors/index.js";
+import { FailedPreconditionError, InternalError, InvalidArgumentError } from "../errors/index.js";
 import type { FileSystem } from "../io/file-system.js";
 import type { CancellationSignal } from "../kernel/cancellation.js";
 import type { StepCollectives } from "../kernel/collective.js";
@@ -14,9 +9,9 @@ import type { Activation, CallDone, FunctionHandle, KernelDevice, RefVariable } 
 import type { StepRendezvous } from "../kernel/rendezvous.js";
 import type { ResourceStore, StepResources, StepTensors } from "../kernel/resource.js";
 import type { Heap } from "../memory/heap.js";
-import { baseDtype, type DataType, dtypeName, dtypeSize } from "../tensor/dtype.js";
-import { numElements, type Shape, sameShape, shapeString } from "../tensor/shape.js";
-import { allocateTensor, Tensor, tensorOfValues, type Value } from "../tensor/tensor.js";
+import { baseDtype, type DataType, dtypeSize } from "../tensor/dtype.js";
+import { numElements, type Shape, sameShape } from "../tensor/shape.js";
+import { allocateTensor, exhausted, Tensor, tensorOfValues, type Value } from "../tensor/tensor.js";
 import type { Entry, Iteration } from "./frames.js";
 import type { Step } from "./step.js";
 
@@ -225,10 +220,7 @@ export class Call implements Activation {
   }
 
   #exhausted(dtype: DataType, shape: Shape): never {
-    throw new ResourceExhaustedError(
-      `OOM when allocating tensor with shape${shapeString(shape)} and type ${dtypeName(dtype)} on ` +
-        `${this.device.name} by allocator cpu`,
-    );
+    exhausted(dtype, shape, ` on ${this.device.name} by allocator cpu`);
   }
 }
 

@@ -3,6 +3,7 @@
 import { InvalidArgumentError } from "../errors/index.js";
 import { stringAttr } from "../graph/attr.js";
 import type { Graph, Node } from "../graph/graph.js";
+import { isEnter, isExit, isNextIteration } from "../graph/order.js";
 
 /** A loop's body as written, not as it runs: each entry of it makes a frame of its own at run time. */
 export interface StaticFrame {
@@ -15,9 +16,7 @@ export interface StaticFrame {
   enterCount: number;
 }
 
-const ENTERS = new Set(["Enter", "RefEnter"]);
-const EXITS = new Set(["Exit", "RefExit"]);
-const LOOPS = new Set([...ENTERS, ...EXITS, "NextIteration", "RefNextIteration"]);
+const isOfLoop = (node: Node): boolean => isEnter(node) || isExit(node) || isNextIteration(node);
 
 export interface FrameAssignment {
   readonly frames: readonly StaticFrame[];
@@ -30,7 +29,7 @@ export interface FrameAssignment {
 export function assignFrames(graph: Graph): FrameAssignment {
   const root: StaticFrame = { index: 0, name: "", parent: null, parallelIterations: 1, enterCount: 0 };
   const frames: StaticFrame[] = [root];
-  if (!graph.nodes.some(({ op }) => LOOPS.has(op.name))) {
+  if (!graph.nodes.some(isOfLoop)) {
     return { frames, frameOf: graph.nodes.map(() => root), enterTarget: new Map() };
   }
   const consumers = consumersOf(graph);
@@ -47,11 +46,11 @@ export function assignFrames(graph: Graph): FrameAssignment {
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     const frame = frameOf[node.id]!;
     let output = frame;
-    if (ENTERS.has(node.op.name)) {
+    if (isEnter(node)) {
       output = childFrame(node, frame);
       output.enterCount++;
       enterTarget.set(node, output);
-    } else if (EXITS.has(node.op.name)) {
+    } else if (isExit(node)) {
       if (frame.parent === null)
         throw new InvalidArgumentError(`{{node ${node.name}}} exits a frame that it is not in`);
       output = frame.parent;

@@ -3,7 +3,7 @@
 // the root frame.
 import { stringAttr } from "./attr.js";
 import type { Graph, Node } from "./graph.js";
-import { isMerge, isNextIteration, sourcesFirst } from "./order.js";
+import { isEnter, isExit, isMerge, isNextIteration, sourcesFirst } from "./order.js";
 
 export interface Frame {
   readonly id: number;
@@ -28,7 +28,7 @@ export function findFrames(graph: Graph): ReadonlyMap<Node, Frame> {
       const { name } = node.op;
       if (name === "LoopCond") frame.loopCond = node;
       else if (isLoopHead(node)) frame.merges.push(node);
-      const out = name === "Exit" || name === "RefExit" ? frame.parent : frame;
+      const out = isExit(node) ? frame.parent : frame;
       if (out !== null) outer.set(node, out);
     }
   }
@@ -59,5 +59,3 @@ function childFrame(enter: Node, parent: Frame | null, frames: Map<string, Frame
 /** A Merge that takes what the loop was entered with, then what each iteration hands to the next. */
 export const isLoopHead = (node: Node): boolean =>
   isMerge(node) && node.inputs.some((input) => isNextIteration(input.node));
-
-const isEnter = (node: Node): boolean => node.op.name === "Enter" || node.op.name === "RefEnter";

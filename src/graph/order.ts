@@ -47,3 +47,6 @@ function forEachEdge(nodes: readonly Node[], first: number, visit: (source: numb
 /** Loops close through NextIteration into a Merge: those edges don't count. */
 export const isMerge = ({ op }: Node): boolean => op.name === "Merge" || op.name === "RefMerge";
 export const isNextIteration = ({ op }: Node): boolean => op.name === "NextIteration" || op.name === "RefNextIteration";
+/** The ways into a loop and out of it. */
+export const isEnter = ({ op }: Node): boolean => op.name === "Enter" || op.name === "RefEnter";
+export const isExit = ({ op }: Node): boolean => op.name === "Exit" || op.name === "RefExit";

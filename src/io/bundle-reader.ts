@@ -12,7 +12,7 @@ import {
 import type { Allocator } from "../memory/allocator.js";
 import { DataType, dtypeName, dtypeSize, isKnownDtype } from "../tensor/dtype.js";
 import { numElements, type Shape, shapeString } from "../tensor/shape.js";
-import { allocateTensor, MAX_VALUES, type Tensor, tensorOfValues } from "../tensor/tensor.js";
+import { allocateTensor, exhausted, MAX_VALUES, type Tensor, tensorOfValues } from "../tensor/tensor.js";
 import { type BundleEntryProto, BundleHeaderProto, BundleHeaderProto_Endianness } from "../wire/io.js";
 import { BufferedReader, readInto, readLess } from "./buffered-reader.js";
 import { BUNDLE_VERSION, dataName, entryShape, HEADER_KEY, metaName, parseEntry } from "./bundle.js";
@@ -90,7 +90,7 @@ export class BundleReader {
     const { dtype, shape, proto } = entry;
     if (proto.slices.length > 0) return this.readSlice(entry, TensorSlice.full(shape.length), allocator);
     if (dtype === DataType.STRING) {
-      return tensorOfValues(allocator, dtype, shape, await this.#strings(entry)) ?? exhausted(shape);
+      return tensorOfValues(allocator, dtype, shape, await this.#strings(entry)) ?? tooLarge(shape);
     }
     await this.#checkSize(entry);
     return this.#filled(allocator, dtype, shape, (tensor) => this.#bytes(entry, allocator, tensor.ptr));
@@ -145,12 +145,7 @@ export class BundleReader {
     shape: Shape,
     fill: (tensor: Tensor) => Promise<void>,
   ): Promise<Tensor> {
-    const tensor = allocateTensor(allocator, dtype, shape);
-    if (tensor === null) {
-      throw new ResourceExhaustedError(
-        `OOM when allocating tensor with shape${shapeString(shape)} and type ${dtypeName(dtype)}`,
-      );
-    }
+    const tensor = allocateTensor(allocator, dtype, shape) ?? exhausted(dtype, shape);
     try {
       await fill(tensor);
       return tensor;
@@ -177,7 +172,7 @@ export class BundleReader {
         `Invalid size in bundle entry: key ${readable(key)}; stored size ${size}; expected size is at least ${count}`,
       );
     }
-    if (count > MAX_VALUES) exhausted(shape);
+    if (count > MAX_VALUES) tooLarge(shape);
     const file = await this.#shard(entry);
     await checkWithin(file, entry.proto);
     const { values, crc } = await readStrings(file, Number(proto.offset), size, count, this.#swapped, this.check);
@@ -228,7 +223,7 @@ async function checkWithin(file: File, { offset, size }: BundleEntryProto): Prom
   if (offset < 0n || size < 0n || offset + size > BigInt(await file.size())) throw readLess();
 }
 
-function exhausted(shape: Shape): never {
+function tooLarge(shape: Shape): never {
   throw new ResourceExhaustedError(`A string tensor of shape ${shapeString(shape)} is too large`);
 }
 

@@ -7,16 +7,13 @@ import { matchingPaths } from "../io/glob.js";
 import { type Kernel, type KernelStep, kernel } from "../kernel/kernel.js";
 import { shapeString } from "../tensor/shape.js";
 import { emitTexts, textsOf } from "./strings.js";
-import { filesOf, pending, withinMemory } from "./support/files.js";
+import { filesOf, pending, scalar, withinMemory } from "./support/files.js";
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-function scalarText(step: KernelStep, input: number, what: string): Uint8Array {
-  const tensor = step.input(input);
-  if (tensor.shape.length === 0) return textsOf(tensor)[0]!;
-  throw new InvalidArgumentError(`${what} tensor must be scalar, but had shape: ${shapeString(tensor.shape)}`);
-}
+const scalarText = (step: KernelStep, input: number, what: string): Uint8Array =>
+  textsOf(scalar(step.input(input), `${what} tensor`))[0]!;
 
 const readFile = kernel("ReadFile", "CPU", {}, () => (step) => {
   const path = decoder.decode(scalarText(step, 0, "Input filename"));

@@ -1,8 +1,9 @@
 // Lookup tables, on resource handles and on string references: made, filled, asked, changed, listed. Tables live in
 // containers as variables do.
 import { InvalidArgumentError } from "../errors/index.js";
+import { textBytes } from "../io/byte-text.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
-import { LookupTable, TABLE_TYPE, type TableKey, type TableValue } from "../resources/lookup-table.js";
+import { LookupTable, TABLE_TYPE, type TableValue } from "../resources/lookup-table.js";
 import { DataType, dtypeName } from "../tensor/dtype.js";
 import { type Shape, sameShape, shapeString } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -123,16 +124,13 @@ const size = (version: string): Kernel =>
     return DONE;
   });
 
-/** A string key back to its bytes: a character each. */
-const bytesOf = (key: TableKey): Uint8Array => Uint8Array.from(key as string, (letter) => letter.charCodeAt(0));
-
 const exportAll = (version: string): Kernel =>
   kernel(`LookupTableExport${version}`, "CPU", {}, (node) => (step) => {
     const found = tableOf(step, node);
     found.checkExportable();
     const { entries, options } = found;
     const keys = [...entries.keys()].map((key) =>
-      options.keyType === DataType.STRING ? bytesOf(key) : (key as number),
+      options.keyType === DataType.STRING ? textBytes(key as string) : (key as number),
     );
     emit(step, 0, options.keyType, [entries.size], keys);
     emit(step, 1, options.valueType, [entries.size], [...entries.values()]);

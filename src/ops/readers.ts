@@ -15,10 +15,9 @@ import { type Activation, DONE, type Kernel, type KernelNode, type KernelStep, k
 import { QUEUE_TYPE, type Queue, type Tuple } from "../resources/queue.js";
 import { READER_TYPE, Reader } from "../resources/reader.js";
 import { DataType } from "../tensor/dtype.js";
-import { shapeString } from "../tensor/shape.js";
-import { MAX_VALUES, type Tensor } from "../tensor/tensor.js";
+import { MAX_VALUES } from "../tensor/tensor.js";
 import { emitTexts, textsOf } from "./strings.js";
-import { filesOf, pending, withinMemory } from "./support/files.js";
+import { filesOf, pending, scalar, withinMemory } from "./support/files.js";
 import { emitHandle, nameFor, resourceOf } from "./support/handle.js";
 import { waitFor } from "./support/wait.js";
 
@@ -132,11 +131,6 @@ function recordLimit(step: KernelStep): number {
   // A real server's process ends.
   if (wanted < 0n) throw new InvalidArgumentError(`num_records must not be negative, got ${wanted}`);
   return Math.min(Number(wanted), MAX_VALUES);
-}
-
-function scalar(tensor: Tensor, what: string): Tensor {
-  if (tensor.shape.length === 0) return tensor;
-  throw new InvalidArgumentError(`${what} must be scalar, but had shape: ${shapeString(tensor.shape)}`);
 }
 
 const count = (op: string, countOf: (reader: Reader) => bigint): Kernel =>

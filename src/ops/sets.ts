@@ -1,9 +1,10 @@
 // Set operations along the last dimension of two tensors, each dense or sparse: every group, the indices before the last,
 // holds a set. Results are sparse, each group's values in rising order.
 import { InvalidArgumentError } from "../errors/index.js";
+import { textBytes } from "../io/byte-text.js";
 import { DONE, type Kernel, type KernelNode, type KernelStep, kernel } from "../kernel/kernel.js";
 import { DataType } from "../tensor/dtype.js";
-import { MAX_VALUES, type Tensor, type Value } from "../tensor/tensor.js";
+import { MAX_VALUES, type Tensor } from "../tensor/tensor.js";
 import { bigints, checkIndices } from "./sparse.js";
 import { elementsOf, listOf } from "./support/elements.js";
 import { checkListed } from "./support/index-tensor.js";
@@ -129,7 +130,7 @@ function combine(step: KernelStep, a: Grouped, b: Grouped, operation: Combine, d
 
 function emitValues(step: KernelStep, values: readonly Key[], dtype: DataType): void {
   if (dtype === DataType.STRING) {
-    const bytes = values.map((key): Value => Uint8Array.from(key as string, (letter) => letter.charCodeAt(0)));
+    const bytes = values.map((key) => textBytes(key as string));
     step.setOutput(1, step.tensorOf(dtype, [bytes.length], bytes));
     return;
   }

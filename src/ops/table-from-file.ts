@@ -1,5 +1,6 @@
 // Tables filled from a file of text, a line an entry: keys and values are columns, whole lines or the numbers of lines.
 import { InvalidArgumentError, OutOfRangeError } from "../errors/index.js";
+import { readLess } from "../io/buffered-reader.js";
 import { ByteStream, type Check } from "../io/byte-stream.js";
 import { byteText, textBytes } from "../io/byte-text.js";
 import type { FileSystem } from "../io/file-system.js";
@@ -93,7 +94,7 @@ async function fill(found: LookupTable, files: FileSystem, path: string, layout:
       if (bytes === null) {
         if (vocabSize !== -1 && at !== vocabSize)
           throw new InvalidArgumentError(`Invalid vocab_size in ${path}: expected ${vocabSize} but got ${at}`);
-        if (at === 0) throw new OutOfRangeError("Read less bytes than requested");
+        if (at === 0) throw readLess();
         break;
       }
       if (vocabSize !== -1 && at >= vocabSize) {

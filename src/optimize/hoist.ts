@@ -4,19 +4,10 @@
 import { boolValue, typeValue } from "../graph/attr-value.js";
 import { type Frame, findFrames, isLoopHead } from "../graph/frames.js";
 import type { Graph, Node, Output } from "../graph/graph.js";
-import { sourcesFirst } from "../graph/order.js";
+import { isEnter, isExit, isMerge, isNextIteration, sourcesFirst } from "../graph/order.js";
 
 /** They don't die when one of their inputs does, or stand between two frames. */
-const APART = new Set([
-  "Merge",
-  "RefMerge",
-  "NextIteration",
-  "RefNextIteration",
-  "Exit",
-  "RefExit",
-  "Enter",
-  "RefEnter",
-]);
+const isApart = (node: Node): boolean => isMerge(node) || isNextIteration(node) || isEnter(node) || isExit(node);
 /** Each loop around it costs a constant a node: hostile graphs nest thousands. */
 const MAX_DEPTH = 8;
 /** The parts of loop `id`: `2 * id` is what every turn runs, `2 * id + 1` what the last doesn't: the body. */
@@ -35,15 +26,18 @@ export function hoistConstants(graph: Graph, roots: readonly Node[]): boolean {
       if (!found.has(source)) continue;
       const part = means[source.id]!;
       const goes = dies[node.id]! >= part && dies[node.id]! >> 1 === part >> 1;
-      if (!goes || APART.has(node.op.name) || node.assignedDevice !== source.assignedDevice) found.delete(source);
+      if (!goes || isApart(node) || node.assignedDevice !== source.assignedDevice) found.delete(source);
     }
   }
   if (found.size === 0) return false;
   const entries = new Map<Node, Output>();
-  for (const node of found) entries.set(node, enter(graph, node, frames.get(node)!));
-  for (const node of found) node.controlInputs.length = 0;
-  for (const { op, inputs } of graph.nodes) {
-    if (APART.has(op.name)) continue;
+  for (const node of found) {
+    entries.set(node, enter(graph, node, frames.get(node)!));
+    node.controlInputs.length = 0;
+  }
+  for (const node of graph.nodes) {
+    if (isApart(node)) continue;
+    const { inputs } = node;
     for (let i = 0; i < inputs.length; i++) inputs[i] = entries.get(inputs[i]!.node) ?? inputs[i]!;
   }
   return true;
@@ -66,7 +60,7 @@ function findParts(graph: Graph, frames: ReadonlyMap<Node, Frame>): { means: Int
       dies[id] = turn;
       continue;
     }
-    if (APART.has(op.name)) continue;
+    if (isApart(node)) continue;
     const sources = [...inputs, ...controlInputs.map((control) => ({ node: control, index: -1 }))];
     const all = sources.map((source) => partOf(means, source, turn));
     if (op.name === "NoOp" || op.name === "Identity" || isConst(node)) means[id] = common(all);

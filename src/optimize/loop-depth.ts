@@ -1,9 +1,7 @@
 // How many loops of the graph's own a node stands in, as far as its inputs tell: a function that is inlined there must
 // keep its constants from running outside. All inputs of a node come from one frame, so that one of them is enough.
 import type { Graph, Node } from "../graph/graph.js";
-
-const ENTERS = new Set(["Enter", "RefEnter"]);
-const EXITS = new Set(["Exit", "RefExit"]);
+import { isEnter, isExit } from "../graph/order.js";
 
 export class LoopDepth {
   readonly #known = new Map<Node, number>();
@@ -13,7 +11,7 @@ export class LoopDepth {
   constructor(readonly graph: Graph) {}
 
   of(node: Node): number {
-    this.#loops ??= this.graph.nodes.some(({ op }) => ENTERS.has(op.name));
+    this.#loops ??= this.graph.nodes.some(isEnter);
     if (!this.#loops) return 0;
     // The first input of a loop's Merge is its Enter: this way leads out of every loop. A broken graph's may not.
     const way: Node[] = [];
@@ -26,9 +24,9 @@ export class LoopDepth {
     }
     let depth = at === undefined ? 0 : (this.#known.get(at) ?? 0);
     for (const next of way.reverse()) {
-      if (ENTERS.has(next.op.name)) depth++;
+      if (isEnter(next)) depth++;
       // An Exit stands where its value goes.
-      if (EXITS.has(next.op.name)) depth--;
+      if (isExit(next)) depth--;
       this.#known.set(next, depth);
     }
     return depth;

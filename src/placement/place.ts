@@ -3,6 +3,7 @@
 // only looks at a shape goes to its input. Near linear; nothing recursive.
 import { InvalidArgumentError } from "../errors/index.js";
 import type { Graph, Node } from "../graph/graph.js";
+import { isMerge, isNextIteration } from "../graph/order.js";
 import { summarizeAttrs } from "../graph/summarize.js";
 import { isRef } from "../tensor/dtype.js";
 import { colocate, type Group } from "./colocation.js";
@@ -63,13 +64,10 @@ export function place(graph: Graph, first: number, options: PlacementOptions): v
 }
 
 /** A turn of a loop ends where the next begins, wherever else it was asked to: its edge can't cross a frame's iterations. */
-function closeLoop({ op, inputs, assignedDevice }: Node): void {
-  if (!LOOP_HEADS.has(op.name)) return;
-  for (const { node } of inputs) if (LOOP_ENDS.has(node.op.name)) node.assignedDevice = assignedDevice;
+function closeLoop(head: Node): void {
+  if (!isMerge(head)) return;
+  for (const { node } of head.inputs) if (isNextIteration(node)) node.assignedDevice = head.assignedDevice;
 }
-
-const LOOP_HEADS: ReadonlySet<string> = new Set(["Merge", "RefMerge"]);
-const LOOP_ENDS: ReadonlySet<string> = new Set(["NextIteration", "RefNextIteration"]);
 
 /** Takes nothing and makes one value. */
 const isMaker = ({ inputs, outputTypes }: Node): boolean =>

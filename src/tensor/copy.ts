@@ -1,9 +1,6 @@
 // A copy of a tensor that nobody else holds: what leaves a step while its variable may still change.
-import { ResourceExhaustedError } from "../errors/index.js";
 import type { Allocator } from "../memory/allocator.js";
-import { dtypeName } from "./dtype.js";
-import { shapeString } from "./shape.js";
-import { allocateTensor, type Tensor, tensorOfValues } from "./tensor.js";
+import { allocateTensor, exhausted, type Tensor, tensorOfValues } from "./tensor.js";
 
 /** Takes over one hold on `tensor`; the copy is held once. */
 export function copyTensor(tensor: Tensor, { allocator }: { readonly allocator: Allocator }): Tensor {
@@ -13,9 +10,7 @@ export function copyTensor(tensor: Tensor, { allocator }: { readonly allocator: 
       : tensorOfValues(allocator, tensor.dtype, tensor.shape, tensor.values.slice());
   if (copy === null) {
     tensor.release();
-    throw new ResourceExhaustedError(
-      `OOM when allocating tensor with shape${shapeString(tensor.shape)} and type ${dtypeName(tensor.dtype)}`,
-    );
+    exhausted(tensor.dtype, tensor.shape);
   }
   if (copy.block !== null) allocator.heap.u8.copyWithin(copy.ptr, tensor.ptr, tensor.ptr + tensor.bytes);
   tensor.release();

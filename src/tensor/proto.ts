@@ -1,13 +1,13 @@
 // TensorProto to Tensor and back, in every form that TensorFlow writes: raw content, typed lists (where the last value
 // repeats), packed strings. What comes from the network is checked before it touches the heap.
-import { InvalidArgumentError, ResourceExhaustedError } from "../errors/index.js";
+import { InvalidArgumentError } from "../errors/index.js";
 import type { Allocator } from "../memory/allocator.js";
 import type { Heap } from "../memory/heap.js";
 import { copyBytes } from "../platform/copy.js";
 import { type TensorProto, TensorProto as TensorProtoCodec, type TensorShapeProto } from "../wire/core.js";
 import { DataType, dtypeName, dtypeSize, isKnownDtype } from "./dtype.js";
 import { numElements, type Shape, shapeString } from "./shape.js";
-import { allocateTensor, MAX_VALUES, Tensor, tensorOfValues, type Value } from "./tensor.js";
+import { allocateTensor, exhausted, MAX_VALUES, Tensor, tensorOfValues, type Value } from "./tensor.js";
 
 /** Elements that a shape from the network may ask for: what 4 GiB of bytes can hold. */
 const MAX_ELEMENTS = 2 ** 32;
@@ -95,12 +95,6 @@ export function tensorView(tensor: Tensor, heap: Heap, codec?: ValueCodec): Tens
   else if (tensor.dtype === DataType.STRING) proto.tensorContent = packStrings(tensor.values as Uint8Array[]);
   else if (codec !== undefined) Object.assign(proto, codec.encode(tensor, heap));
   return proto;
-}
-
-function exhausted(dtype: DataType, shape: Shape): never {
-  throw new ResourceExhaustedError(
-    `OOM when allocating tensor with shape${shapeString(shape)} and type ${dtypeName(dtype)}`,
-  );
 }
 
 const invalid = (what: string): Error => new InvalidArgumentError(`Invalid TensorProto: ${what}`);

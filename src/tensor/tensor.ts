@@ -3,11 +3,11 @@
 // Ownership is counted. `refs` counts who holds this Tensor (edges of a running step, a variable, a fetch);
 // its block counts the tensors that share the bytes (reshape, slice). Whoever creates a tensor holds it once,
 // `retain` and `release` do the rest. A tensor with one holder, on a block with one holder, may be overwritten.
-import { InternalError } from "../errors/index.js";
+import { InternalError, ResourceExhaustedError } from "../errors/index.js";
 import type { Allocator, Charge } from "../memory/allocator.js";
 import type { Block } from "../memory/heap.js";
 import { DataType, dtypeName, dtypeSize } from "./dtype.js";
-import { numElements, type Shape } from "./shape.js";
+import { numElements, type Shape, shapeString } from "./shape.js";
 
 /** An element that is a JavaScript value; those that hold tensors are counted with them. */
 export interface Counted {
@@ -124,6 +124,13 @@ export function tensorOfValues(
   for (let i = 0; i < values.length; i++) bytes += (values[i] as Uint8Array).length;
   const charge = allocator.charge(bytes);
   return charge === null ? null : new Texts(shape, values, charge);
+}
+
+/** @throws ResourceExhaustedError for a tensor that memory, or a limit, has no room for. @param where the device's words */
+export function exhausted(dtype: DataType, shape: Shape, where = ""): never {
+  throw new ResourceExhaustedError(
+    `OOM when allocating tensor with shape${shapeString(shape)} and type ${dtypeName(dtype)}${where}`,
+  );
 }
 
 const isCounted = (value: Value): value is Counted & object =>

@@ -1,12 +1,21 @@
 // What ops over files share: the step's files, and a call that stays open while it waits for them.
-import { ResourceExhaustedError, UnimplementedError } from "../../errors/index.js";
+import { InvalidArgumentError, UnimplementedError } from "../../errors/index.js";
 import type { Check } from "../../io/byte-stream.js";
 import type { FileSystem } from "../../io/file-system.js";
 import { type Activation, type KernelStep, PENDING, type Status } from "../../kernel/kernel.js";
+import { shapeString } from "../../tensor/shape.js";
+import type { Tensor } from "../../tensor/tensor.js";
+import { tooMuchText } from "./text-room.js";
 
 export function filesOf(step: KernelStep): FileSystem {
   if (step.files === null) throw new UnimplementedError("There is no file system here");
   return step.files;
+}
+
+/** @throws InvalidArgumentError for what isn't one value */
+export function scalar(tensor: Tensor, what: string): Tensor {
+  if (tensor.shape.length === 0) return tensor;
+  throw new InvalidArgumentError(`${what} must be scalar, but had shape: ${shapeString(tensor.shape)}`);
 }
 
 /** Leaves the call open while `work` waits for files. */
@@ -27,7 +36,6 @@ export function withinMemory({ device }: KernelStep, check: () => void): Check {
   const { room } = device.allocator;
   return (held) => {
     check();
-    if (held > room)
-      throw new ResourceExhaustedError(`OOM when allocating a string of ${held} bytes on ${device.name}`);
+    if (held > room) throw tooMuchText(device, held);
   };
 }

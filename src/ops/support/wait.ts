@@ -4,42 +4,43 @@ import type { StopWaiting } from "../../resources/queue.js";
 
 type Finish = (error: unknown) => void;
 
+/** Begins to wait, and stops when it is cancelled. @param ended told once, at once or later */
+function wait<Outcome extends unknown[]>(
+  { cancellation }: KernelStep,
+  start: (end: (...outcome: Outcome) => void) => StopWaiting,
+  ended: (...outcome: Outcome) => void,
+): void {
+  let finished = false;
+  let onCancel: ((reason: Error) => void) | null = null;
+  const stop = start((...outcome) => {
+    finished = true;
+    if (onCancel !== null) cancellation.remove(onCancel);
+    ended(...outcome);
+  });
+  if (stop === null || finished) return;
+  onCancel = stop;
+  cancellation.add(onCancel);
+}
+
 /** @param start begins to wait: finishes the call through its second argument, at once or later */
 export function suspendUntil(step: KernelStep, start: (open: Activation, finish: Finish) => StopWaiting): Status {
   const open = step.suspend();
-  let finished = false;
-  let onCancel: ((reason: Error) => void) | null = null;
-  const stop = start(open, (error) => {
-    finished = true;
-    if (onCancel !== null) open.cancellation.remove(onCancel);
-    if (error === null) open.done();
-    else open.fail(error);
-  });
-  if (stop !== null && !finished) {
-    onCancel = stop;
-    open.cancellation.add(onCancel);
-  }
+  wait<[unknown]>(
+    open,
+    (finish) => start(open, finish),
+    (error) => (error === null ? open.done() : open.fail(error)),
+  );
   return PENDING;
 }
 
 /** The same as a promise, for calls that wait for files as well. @param start calls back with what it waited for */
 export function waitFor<T>(
-  { cancellation }: KernelStep,
+  step: KernelStep,
   start: (done: (error: Error | null, found: T) => void) => StopWaiting,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    if (cancellation.reason !== null) throw cancellation.reason;
-    let finished = false;
-    let onCancel: ((reason: Error) => void) | null = null;
-    const stop = start((error, found) => {
-      finished = true;
-      if (onCancel !== null) cancellation.remove(onCancel);
-      if (error === null) resolve(found);
-      else reject(error);
-    });
-    if (stop !== null && !finished) {
-      onCancel = stop;
-      cancellation.add(onCancel);
-    }
+    const { reason } = step.cancellation;
+    if (reason !== null) throw reason;
+    wait<[Error | null, T]>(step, start, (error, found) => (error === null ? resolve(found) : reject(error)));
   });
 }
